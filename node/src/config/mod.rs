@@ -1,0 +1,93 @@
+//! The configuration: one tree, read from TOML, patched by flags, shown by `node config show`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use atoll_protocol::names::NetworkName;
+use libp2p::Multiaddr;
+use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod tests;
+
+/// The port that a node listens on unless told otherwise, or unless it is taken.
+pub const DEFAULT_PORT: u16 = 4077;
+
+/// Everything a node can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The network to join.
+    pub network: NetworkName,
+    /// Where identity and state are kept; `None` keeps them in memory, for as long as the process lives.
+    pub data_dir: Option<PathBuf>,
+    /// Nodes to join through: multiaddrs ending in `/p2p/<id>`, or `/dnsaddr/<name>`.
+    pub bootstrap: Vec<Multiaddr>,
+    /// How to be reached.
+    pub net: NetConfig,
+    /// What to log, in `tracing`'s filter syntax, such as `info` or `atoll_node=debug`.
+    pub log: String,
+}
+
+/// How a node is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetConfig {
+    /// Addresses to listen on. Empty for QUIC and TCP, IPv4 and IPv6, on one stable port.
+    pub listen: Vec<Multiaddr>,
+    /// Whether to find nodes on the local network by multicast DNS.
+    pub mdns: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            network: NetworkName::main(),
+            data_dir: None,
+            bootstrap: Vec::new(),
+            net: NetConfig::default(),
+            log: "warn,atoll_node=info".to_owned(),
+        }
+    }
+}
+
+impl Default for NetConfig {
+    fn default() -> Self {
+        Self { listen: Vec::new(), mdns: true }
+    }
+}
+
+/// Why a configuration file could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("cannot read the configuration {path}: {source}", path = .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not a configuration.
+    #[error("the configuration {path} is wrong: {reason}", path = .path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where, and what was expected.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, the place in it and what was expected there.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|e| ConfigError::Parse { path: path.to_owned(), reason: e.to_string() })
+    }
+}

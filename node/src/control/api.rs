@@ -1,0 +1,262 @@
+//! What the control socket speaks: JSON over HTTP, the same types on both ends.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /v1/status` | [`StatusReport`] |
+//! | `GET /v1/nodes` | list of [`NodeRow`] |
+//! | `GET /v1/services` | list of [`ServiceRow`] |
+//! | `GET /v1/services/{name}` | [`ServiceDescription`] |
+//! | `GET /v1/routes` | list of [`RouteRow`] |
+//! | `GET /v1/connections` | list of [`ConnectionRow`] |
+//! | `GET /v1/graph` | [`GraphNode`] |
+//! | `GET /v1/config` | [`Config`](crate::config::Config) |
+//! | `POST /v1/connect` with [`ConnectRequest`] | [`ConnectReply`] |
+//! | `POST /v1/call` with [`CallRequest`] | [`CallReply`] |
+//!
+//! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use atoll_protocol::{
+    identity::NodeId,
+    names::{InstanceId, MethodName, NetworkName, ServiceName},
+    rpc::Code,
+    service::{EndpointKind, Protocol},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Who the node is and how it is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// The node's identity.
+    pub node: NodeId,
+    /// The network it is on.
+    pub network: NetworkName,
+    /// Program and version.
+    pub agent: String,
+    /// Process id.
+    pub pid: u32,
+    /// Where it keeps its identity and state.
+    pub data_dir: PathBuf,
+    /// Time since it started.
+    pub uptime_ms: u64,
+    /// Where it can be dialled, each with `/p2p/<id>`.
+    pub addresses: Vec<String>,
+    /// Whether it has joined other nodes.
+    pub joined: bool,
+    /// Peers it is connected to.
+    pub peers: usize,
+    /// Nodes it knows, itself included.
+    pub nodes: usize,
+    /// Service instances it knows.
+    pub instances: usize,
+    /// Whether it answers Kademlia queries: `server` or `client`.
+    pub dht: String,
+}
+
+/// One node of the network, as this node knows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeRow {
+    /// The node's identity.
+    pub node: NodeId,
+    /// Whether it is the node that answers.
+    pub me: bool,
+    /// Program and version, where known.
+    pub agent: String,
+    /// Where it can be dialled.
+    pub addresses: Vec<String>,
+    /// Names of the services it offers.
+    pub services: Vec<ServiceName>,
+    /// The path in use to it (`direct` or `relayed`), `null` when not connected.
+    pub path: Option<String>,
+    /// Measured round trip, `null` when not connected or not measured yet.
+    pub rtt_ms: Option<f64>,
+    /// Time since its lease was last renewed.
+    pub age_ms: u64,
+    /// Whether contact with it has failed since.
+    pub suspect: bool,
+}
+
+/// One version of a service, over all instances.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceRow {
+    /// The service's name.
+    pub name: ServiceName,
+    /// The version.
+    pub version: String,
+    /// How many instances are known.
+    pub instances: usize,
+    /// The nodes that offer it.
+    pub nodes: Vec<NodeId>,
+    /// Time since the oldest of the records was learnt.
+    pub age_ms: u64,
+}
+
+/// A service in full: every version that is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceDescription {
+    /// The service's name.
+    pub name: ServiceName,
+    /// Its versions, newest first.
+    pub versions: Vec<VersionDescription>,
+}
+
+/// One version of a service in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VersionDescription {
+    /// The version.
+    pub version: String,
+    /// What it is for.
+    pub doc: String,
+    /// What can be called.
+    pub endpoints: Vec<EndpointDescription>,
+    /// Topics it publishes to or listens on.
+    pub topics: Vec<String>,
+    /// Labels.
+    pub metadata: BTreeMap<String, String>,
+    /// How it can be reached.
+    pub protocols: Vec<Protocol>,
+    /// Who offers it.
+    pub instances: Vec<InstanceRow>,
+}
+
+/// One method.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointDescription {
+    /// The method's name.
+    pub name: MethodName,
+    /// Which sides stream.
+    pub kind: EndpointKind,
+    /// What it does.
+    pub doc: String,
+    /// Whether a call may be repeated.
+    pub idempotent: bool,
+    /// How long a call may reasonably take.
+    pub deadline_hint_ms: Option<u32>,
+    /// JSON Schema of the request; `null` for raw bytes.
+    pub request: Option<Value>,
+    /// JSON Schema of the response; `null` for raw bytes.
+    pub response: Option<Value>,
+}
+
+/// One running provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRow {
+    /// The instance.
+    pub instance: InstanceId,
+    /// The node it runs on.
+    pub node: NodeId,
+    /// `local`, `direct`, `relayed`, or `null` when not connected.
+    pub path: Option<String>,
+    /// Measured round trip.
+    pub rtt_ms: Option<f64>,
+    /// Time since the record was learnt.
+    pub age_ms: u64,
+    /// Whether contact with it has failed since.
+    pub suspect: bool,
+}
+
+/// One way to a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RouteRow {
+    /// The service, as `name@version`.
+    pub service: String,
+    /// The node that provides it.
+    pub address: NodeId,
+    /// The next node on the way: the provider itself where the way is direct.
+    pub gateway: NodeId,
+    /// The node whose route this is.
+    pub router: NodeId,
+    /// The network.
+    pub network: NetworkName,
+    /// Cost: the measured round trip in microseconds, 0 on this node; `null` where it has not been measured.
+    pub metric: Option<u64>,
+    /// `local`, `direct`, `relayed`, or `none` while there is no connection.
+    pub link: String,
+}
+
+/// One connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionRow {
+    /// The peer's identity.
+    pub peer: NodeId,
+    /// The other end's address.
+    pub address: String,
+    /// `direct` or `relayed`.
+    pub path: String,
+    /// `quic` or `tcp`.
+    pub transport: String,
+    /// Measured round trip, once measured.
+    pub rtt_ms: Option<f64>,
+    /// Whether this node dialled.
+    pub outbound: bool,
+}
+
+/// The network as seen from one node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GraphNode {
+    /// The node.
+    pub node: NodeId,
+    /// Names of the services it offers.
+    pub services: Vec<ServiceName>,
+    /// Round trip from the node above it.
+    pub rtt_ms: Option<f64>,
+    /// The nodes it is connected to, those nearer to the root left out.
+    pub peers: Vec<GraphNode>,
+}
+
+/// "Connect to this address."
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectRequest {
+    /// A multiaddr, with or without `/p2p/<id>`.
+    pub address: String,
+}
+
+/// "Connected."
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConnectReply {
+    /// Who answered there.
+    pub peer: NodeId,
+    /// The address that worked.
+    pub address: String,
+    /// How long it took.
+    pub millis: u64,
+}
+
+/// "Make this call for me."
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRequest {
+    /// The service, as `name` or `name@requirement`.
+    pub service: String,
+    /// The method.
+    pub method: String,
+    /// The request.
+    pub body: Value,
+    /// How long to wait.
+    pub deadline_ms: Option<u64>,
+    /// Call this node's instance and no other.
+    pub peer: Option<NodeId>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallReply {
+    /// `ok`, or why not.
+    pub code: Code,
+    /// Why not, for people; empty for `ok`.
+    pub message: String,
+    /// Whether the same call may succeed if tried again.
+    pub retryable: bool,
+    /// The response, `null` where there is none.
+    pub body: Value,
+    /// How long it took, as this node measured it.
+    pub micros: u64,
+}
+
+/// Why the node could not do what was asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApiError {
+    /// The reason, for people.
+    pub error: String,
+}

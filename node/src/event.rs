@@ -1,0 +1,77 @@
+//! What a running node reports as it happens. Serialised, an event is one JSON object with its name in `event`.
+
+use std::path::PathBuf;
+
+use atoll_protocol::identity::NodeId;
+use libp2p::Multiaddr;
+use serde::Serialize;
+
+/// Something that happened to the node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// The node has its identity and its state.
+    Started {
+        /// The node's identity.
+        node: NodeId,
+        /// Where it keeps its state, unless only in memory.
+        data_dir: Option<PathBuf>,
+    },
+    /// A wanted port is in use by another program; the node takes another one.
+    PortTaken {
+        /// The port that was wanted.
+        wanted: u16,
+        /// The port that is used instead.
+        using: u16,
+    },
+    /// An address that was asked for cannot be listened on; the others are used.
+    ListenFailed {
+        /// The address.
+        address: Multiaddr,
+        /// Why not.
+        reason: String,
+    },
+    /// The node can be dialled here.
+    Listening {
+        /// The address, with `/p2p/<id>`.
+        address: Multiaddr,
+    },
+    /// There is nobody to join through: the node is the first of its network, and waits.
+    Alone,
+    /// A node to join through could not be reached; the others, and this one again later, are tried.
+    BootstrapFailed {
+        /// Its address.
+        address: Multiaddr,
+        /// Why not.
+        reason: String,
+    },
+    /// The node is part of the network: it is connected, and knows what its neighbours know.
+    Joined {
+        /// Peers it is connected to.
+        peers: usize,
+        /// Time since the node was started.
+        millis: u64,
+    },
+    /// A peer is connected.
+    PeerConnected {
+        /// The peer.
+        peer: NodeId,
+        /// The address it was reached at, or came from.
+        address: Multiaddr,
+    },
+    /// The last connection to a peer is gone.
+    PeerDisconnected {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// A peer belongs to another network; the connection is closed.
+    WrongNetwork {
+        /// The peer.
+        peer: NodeId,
+        /// Its network.
+        network: String,
+    },
+    /// The node has begun to stop.
+    Stopping,
+}

@@ -1,0 +1,25 @@
+//! What Atoll nodes say to each other: names, signed records and frames.
+//!
+//! This crate is pure. It never reads a clock, never draws a random number, never touches a socket or a disk, and
+//! knows nothing of tokio or libp2p; time, seeds and bytes are passed in. Everything that arrives from a stranger is
+//! length-checked before it is parsed and parsed before it is believed, and nothing in here panics on any input.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`identity`] | [`NodeId`](identity::NodeId) and the key behind it |
+//! | [`names`] | networks, services, versions, methods: parsed once, at the edge |
+//! | [`codec`] | the one place that knows the binary encoding |
+//! | [`sealed`] | signed envelopes with a domain tag |
+//! | [`service`] | what a node says of itself and of its services |
+//! | [`directory`] | how nodes tell each other of services: announcements and synchronisation |
+//! | [`rpc`] | frames, heads and status codes of a call |
+//! | [`limits`] | every bound on the wire, by name |
+
+pub mod codec;
+pub mod directory;
+pub mod identity;
+pub mod limits;
+pub mod names;
+pub mod rpc;
+pub mod sealed;
+pub mod service;

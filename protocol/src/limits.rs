@@ -1,0 +1,61 @@
+//! Every bound on what crosses the wire, by name.
+//!
+//! A limit is part of the protocol: a peer that exceeds one is refused with an error that names it.
+
+use std::time::Duration;
+
+/// Longest service name, in bytes.
+pub const SERVICE_NAME: usize = 128;
+/// Longest network name, in bytes.
+pub const NETWORK_NAME: usize = 32;
+/// Longest method name, in bytes.
+pub const METHOD_NAME: usize = 64;
+/// Longest version or version requirement, in bytes.
+pub const VERSION: usize = 64;
+
+/// Largest signed service record, encoded, in bytes.
+pub const SERVICE_RECORD: usize = 64 * 1024;
+/// Largest signed node record, encoded, in bytes.
+pub const NODE_RECORD: usize = 4 * 1024;
+/// Largest signed lease, encoded, in bytes.
+pub const LEASE: usize = 512;
+/// Largest signed withdrawal, encoded, in bytes.
+pub const WITHDRAWAL: usize = 16 * 1024;
+/// Instances that one withdrawal may name.
+pub const WITHDRAWN_INSTANCES: usize = 1024;
+/// Records that one node may hold in the network's directory.
+pub const RECORDS_PER_NODE: usize = 4096;
+/// Addresses in a node record.
+pub const ADDRESSES_PER_NODE: usize = 8;
+/// Longest address in a node record, in bytes of text.
+pub const ADDRESS: usize = 256;
+/// Endpoints of one service.
+pub const ENDPOINTS: usize = 128;
+/// Entries of a metadata map, in records and in calls.
+pub const METADATA_ENTRIES: usize = 32;
+/// Longest documentation text of a service or an endpoint, in bytes.
+pub const DOC: usize = 8 * 1024;
+
+/// Shortest lease a node may claim; below it renewals would flood the network.
+pub const LEASE_TTL_MIN: Duration = Duration::from_secs(10);
+/// Longest lease a node may claim; beyond it dead nodes would linger.
+pub const LEASE_TTL_MAX: Duration = Duration::from_secs(3600);
+/// How far the issue time of a record may lie from the receiver's clock. Peers' clocks may be wrong by hours, so this
+/// only refuses what is absurd; freshness comes from the sequence number and the receiver's own clock.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
+
+/// Largest gossip message, in bytes: an announcement above it carries only the lease, and is followed by `describe`.
+pub const ANNOUNCEMENT: usize = 32 * 1024;
+/// Largest message of a directory synchronisation, in bytes.
+pub const SYNC_MESSAGE: usize = 1024 * 1024;
+/// Nodes that a synchronisation request may list as known.
+pub const SYNC_KNOWN: usize = 16 * 1024;
+
+/// Largest head of an RPC frame, in bytes (its length field is 16 bits wide).
+pub const RPC_HEAD: usize = 16 * 1024;
+/// Largest body that rides inline on a lane, in bytes; a larger one gets a substream of its own.
+pub const RPC_INLINE_BODY: usize = 64 * 1024;
+/// Largest body of a unary call, in bytes.
+pub const RPC_BODY: usize = 16 * 1024 * 1024;
+/// Longest status message, in bytes; a longer one is cut.
+pub const STATUS_MESSAGE: usize = 2 * 1024;

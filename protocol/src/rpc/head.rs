@@ -1,0 +1,142 @@
+//! The heads of request and response frames.
+//!
+//! They borrow from the frame they were read from: looking up a method copies no name.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::status::{Code, Status};
+use crate::{
+    codec::{self, DecodeError},
+    limits,
+    service::Extensions,
+};
+
+/// A small map of text that travels with a call, such as `traceparent`.
+pub type Metadata = BTreeMap<String, String>;
+
+/// How a body is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum ContentType {
+    /// `application/json`: the default, for every language.
+    #[default]
+    Json,
+    /// `application/octet-stream`: bytes whose meaning the two sides know.
+    Raw,
+}
+
+impl ContentType {
+    /// The media type, as HTTP names it.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Raw => "application/octet-stream",
+        }
+    }
+}
+
+/// What a call asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestHead<'a> {
+    /// The service's name.
+    #[serde(borrow)]
+    pub service: Cow<'a, str>,
+    /// The versions that will do, as text; empty for any.
+    #[serde(borrow)]
+    pub version: Cow<'a, str>,
+    /// The method's name.
+    #[serde(borrow)]
+    pub method: Cow<'a, str>,
+    /// What is left of the caller's deadline, in milliseconds; 0 means that none is set.
+    pub deadline_ms: u32,
+    /// How to read the body.
+    pub content: ContentType,
+    /// Text that travels with the call.
+    pub metadata: Metadata,
+    /// Room for later fields.
+    pub extensions: Extensions,
+}
+
+impl<'a> RequestHead<'a> {
+    /// Reads a request's head.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are no request head, or hold too much metadata.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let head: Self = codec::decode(bytes, limits::RPC_HEAD)?;
+        if head.metadata.len() > limits::METADATA_ENTRIES {
+            return Err(DecodeError::TooLong { len: head.metadata.len(), limit: limits::METADATA_ENTRIES });
+        }
+        Ok(head)
+    }
+}
+
+/// How a call ended. Encoded as nothing at all where it ended well and has nothing to add.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseHead {
+    /// The status code's number ([`Code`]).
+    code: u8,
+    /// Why, for people; empty for `ok`.
+    message: String,
+    /// Whether the same call may well succeed if tried again.
+    retryable: bool,
+    /// How to read the body.
+    pub content: ContentType,
+    /// Text that travels with the answer.
+    pub metadata: Metadata,
+    /// Room for later fields.
+    pub extensions: Extensions,
+}
+
+impl ResponseHead {
+    /// The head of an answer.
+    #[must_use]
+    pub fn ok(content: ContentType) -> Self {
+        Self {
+            code: Code::Ok as u8,
+            message: String::new(),
+            retryable: false,
+            content,
+            metadata: Metadata::new(),
+            extensions: Extensions::new(),
+        }
+    }
+
+    /// The head of a failure.
+    #[must_use]
+    pub fn failed(status: &Status) -> Self {
+        Self {
+            code: status.code() as u8,
+            message: status.message().to_owned(),
+            retryable: status.is_retryable(),
+            ..Self::ok(ContentType::Raw)
+        }
+    }
+
+    /// The encoded head: empty for a plain JSON answer, which most answers are.
+    ///
+    /// # Errors
+    /// [`EncodeError`](codec::EncodeError), which no head of this type causes.
+    pub fn encode(&self) -> Result<Vec<u8>, codec::EncodeError> {
+        if *self == Self::ok(ContentType::Json) { Ok(Vec::new()) } else { codec::encode(self) }
+    }
+
+    /// Reads a response's head.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are no response head.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.is_empty() { Ok(Self::ok(ContentType::Json)) } else { codec::decode(bytes, limits::RPC_HEAD) }
+    }
+
+    /// The failure that this head reports with `detail` as its body, or `None` for an answer.
+    #[must_use]
+    pub fn failure(&self, detail: &[u8]) -> Option<Status> {
+        match Code::from_number(self.code) {
+            Code::Ok => None,
+            code => Some(Status::new(code, self.message.clone()).retryable(self.retryable).with_detail(detail.to_vec())),
+        }
+    }
+}

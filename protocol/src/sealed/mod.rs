@@ -1,0 +1,242 @@
+//! Signed envelopes: what is remembered carries its author's signature.
+//!
+//! The signature (Ed25519, RFC 8032, verified strictly) covers
+//!
+//! ```text
+//! ┌──────────┬────────────┬──────────┬─────────────┬──────┐
+//! │ len: u8  │ domain tag │ len: u8  │ network     │ body │
+//! └──────────┴────────────┴──────────┴─────────────┴──────┘
+//! ```
+//!
+//! The domain tag keeps a signature on one type of record from being replayed as another, the network name keeps a
+//! record of one network out of every other, and the two lengths make the boundary unambiguous. The body is kept as
+//! the bytes that were signed and is decoded only after the signature has been checked.
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use ed25519_dalek::Signature;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    codec::{self, DecodeError, EncodeError},
+    identity::{NodeId, SecretKey},
+    names::NetworkName,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// A type that may be signed.
+pub trait Sealable: Serialize + DeserializeOwned {
+    /// Tells signatures on this type from those on any other; never reused, ends with the format's major version.
+    const DOMAIN: &'static str;
+    /// Largest encoded body, in bytes.
+    const LIMIT: usize;
+
+    /// Checks what the type system cannot: counts, lengths, and that `author` may say this.
+    ///
+    /// # Errors
+    /// The rule that is broken, in words.
+    fn check(&self, author: &NodeId) -> Result<(), String>;
+}
+
+/// Why a signed record was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The signature is not its author's, or was made for another network or type.
+    #[error("the {domain} claimed by {author} does not carry its signature for network {network}")]
+    Forged {
+        /// The type's domain tag.
+        domain: &'static str,
+        /// Who is claimed to have signed.
+        author: NodeId,
+        /// The network that the receiver is on.
+        network: NetworkName,
+    },
+    /// The signed bytes are no such record.
+    #[error("the {domain} of {author} cannot be read: {reason}")]
+    Unreadable {
+        /// The type's domain tag.
+        domain: &'static str,
+        /// Who signed.
+        author: NodeId,
+        /// What is wrong with the bytes.
+        reason: DecodeError,
+    },
+    /// The record is readable and signed, and breaks a rule.
+    #[error("the {domain} of {author} breaks a rule: {rule}")]
+    Invalid {
+        /// The type's domain tag.
+        domain: &'static str,
+        /// Who signed.
+        author: NodeId,
+        /// The rule, in words.
+        rule: String,
+    },
+}
+
+/// A record as it crosses the wire: author, signed bytes, signature. It is a claim until [`Signed::open`] has checked it.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Signed<T> {
+    author: NodeId,
+    body: Vec<u8>,
+    signature: Signature,
+    #[serde(skip)]
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: Sealable> Signed<T> {
+    /// Signs `value` for `network`.
+    ///
+    /// # Errors
+    /// [`EncodeError`] where the value has no encoding.
+    pub fn seal(key: &SecretKey, network: &NetworkName, value: T) -> Result<Verified<T>, EncodeError> {
+        let body = codec::encode(&value)?;
+        let signature = key.sign(&message::<T>(network, &body));
+        let signed = Self { author: key.node_id(), body, signature, of: PhantomData };
+        Ok(Verified::new(value, signed))
+    }
+
+    /// Checks length, signature, encoding and rules, in this order, and gives the value as proved.
+    ///
+    /// # Errors
+    /// [`SealError`], which names the author and what is wrong.
+    pub fn open(self, network: &NetworkName) -> Result<Verified<T>, SealError> {
+        let (domain, author) = (T::DOMAIN, self.author);
+        let unreadable = |reason| SealError::Unreadable { domain, author, reason };
+        if self.body.len() > T::LIMIT {
+            return Err(unreadable(DecodeError::TooLong { len: self.body.len(), limit: T::LIMIT }));
+        }
+        if !author.verifies(&message::<T>(network, &self.body), &self.signature) {
+            return Err(SealError::Forged { domain, author, network: network.clone() });
+        }
+        let value: T = codec::decode(&self.body, T::LIMIT).map_err(unreadable)?;
+        value.check(&author).map_err(|rule| SealError::Invalid { domain, author, rule })?;
+        Ok(Verified::new(value, self))
+    }
+}
+
+impl<T> Signed<T> {
+    /// Who is claimed to have signed; true once opened.
+    #[must_use]
+    pub fn author(&self) -> NodeId {
+        self.author
+    }
+
+    /// Length of the signed bytes.
+    #[must_use]
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+}
+
+impl<T> Clone for Signed<T> {
+    fn clone(&self) -> Self {
+        Self { author: self.author, body: self.body.clone(), signature: self.signature, of: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Signed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signed({} bytes by {})", self.body.len(), self.author)
+    }
+}
+
+impl<T> PartialEq for Signed<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.author == other.author && self.body == other.body && self.signature == other.signature
+    }
+}
+
+fn message<T: Sealable>(network: &NetworkName, body: &[u8]) -> Vec<u8> {
+    let network = network.as_str().as_bytes();
+    let mut message = Vec::with_capacity(2 + T::DOMAIN.len() + network.len() + body.len());
+    for part in [T::DOMAIN.as_bytes(), network] {
+        // Both are bounded far below 256 bytes: tags are constants, network names at most 32 bytes.
+        message.push(u8::try_from(part.len()).unwrap_or(u8::MAX));
+        message.extend_from_slice(part);
+    }
+    message.extend_from_slice(body);
+    message
+}
+
+/// A record whose signature and rules have been checked: the only form in which the registry accepts one.
+///
+/// Cheap to clone; keeps the signed bytes, so that it can be passed on exactly as its author made it.
+#[derive(Debug)]
+pub struct Verified<T>(Arc<Inner<T>>);
+
+#[derive(Debug)]
+struct Inner<T> {
+    value: T,
+    signed: Signed<T>,
+    hash: Hash,
+}
+
+impl<T> Verified<T> {
+    fn new(value: T, signed: Signed<T>) -> Self {
+        let hash = Hash(Sha256::digest(&signed.body).into());
+        Self(Arc::new(Inner { value, signed, hash }))
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn value(&self) -> &T {
+        &self.0.value
+    }
+
+    /// The record as it crosses the wire.
+    #[must_use]
+    pub fn signed(&self) -> &Signed<T> {
+        &self.0.signed
+    }
+
+    /// Who signed.
+    #[must_use]
+    pub fn author(&self) -> NodeId {
+        self.0.signed.author
+    }
+
+    /// SHA-256 of the signed bytes.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        self.0.hash
+    }
+}
+
+impl<T> Clone for Verified<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Hash(pub [u8; 32]);
+
+impl Hash {
+    /// The digest of a set of records: SHA-256 over their hashes in ascending order, so that the order in which they
+    /// were learnt does not matter. An empty set gives the digest of nothing.
+    #[must_use]
+    pub fn of_set(hashes: impl IntoIterator<Item = Hash>) -> Self {
+        let mut hashes: Vec<Hash> = hashes.into_iter().collect();
+        hashes.sort_unstable();
+        let mut digest = Sha256::new();
+        for hash in hashes {
+            digest.update(hash.0);
+        }
+        Self(digest.finalize().into())
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0.iter().take(8) {
+            write!(f, "{byte:02x}")?;
+        }
+        f.write_str("…")
+    }
+}
