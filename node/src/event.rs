@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use atoll_protocol::identity::NodeId;
 use libp2p::Multiaddr;
 use serde::Serialize;
+use tokio::sync::mpsc;
 
 /// Something that happened to the node.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,4 +75,36 @@ pub enum NodeEvent {
     },
     /// The node has begun to stop.
     Stopping,
+}
+
+/// Who is told of events.
+type Listener = Box<dyn Fn(NodeEvent) + Send + Sync>;
+
+/// Events that may wait for a slow listener before further ones are dropped.
+const WAITING: usize = 1024;
+
+/// Where the node's parts report events; cheap to clone. The listener runs in a task of its own, so a listener that
+/// blocks (a terminal that is paused) holds up nothing but the events.
+#[derive(Debug, Clone)]
+pub(crate) struct Events(mpsc::Sender<NodeEvent>);
+
+impl Events {
+    pub(crate) fn new(listener: Option<Listener>) -> Self {
+        let (events, mut reported) = mpsc::channel(WAITING);
+        if let Some(listener) = listener {
+            // Ends when the last of the node's parts is gone.
+            tokio::task::spawn_blocking(move || {
+                while let Some(event) = reported.blocking_recv() {
+                    listener(event);
+                }
+            });
+        }
+        Self(events)
+    }
+
+    pub(crate) fn report(&self, event: NodeEvent) {
+        if let Err(mpsc::error::TrySendError::Full(event)) = self.0.try_send(event) {
+            tracing::warn!(?event, "nobody listens to events fast enough: one is dropped");
+        }
+    }
 }

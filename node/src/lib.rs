@@ -1,1 +1,60 @@
-//! Placeholder.
+//! Atoll: an open network for services.
+//!
+//! A [`Node`] joins a network of peers, offers services to it and calls those of others, wherever they run.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use atoll_node::{Context, Node};
+//! use schemars::JsonSchema;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, JsonSchema)]
+//! struct Add { a: i64, b: i64 }
+//! #[derive(Serialize, Deserialize, JsonSchema)]
+//! struct Sum { sum: i64 }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let node = Node::builder().network("main").spawn().await?;
+//! let _serving = node
+//!     .service("math.calc", "1.0.0")?
+//!     .method("add", |_: Context, r: Add| async move { Ok(Sum { sum: r.a + r.b }) })
+//!     .register()
+//!     .await?;
+//! let sum: Sum = node.client("math.calc")?.call("add", &Add { a: 2, b: 3 }).deadline(Duration::from_secs(2)).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! The modules, from the wire up: `net` is the overlay, `rpc` carries calls, `directory` says and learns who offers
+//! what, [`control`] lets the command line ask the running node. ARCHITECTURE.md tells how they fit together.
+
+mod builder;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod config;
+pub mod control;
+mod data_dir;
+mod directory;
+pub mod error;
+mod event;
+pub mod identity_file;
+mod net;
+mod node;
+mod rpc;
+mod storage;
+mod system;
+
+pub use atoll_protocol::{
+    self as protocol,
+    identity::NodeId,
+    rpc::{Code, Status},
+};
+pub use atoll_registry::services::{Change, Instance, Removal};
+pub use builder::{Builder, Role};
+pub use directory::Watch;
+pub use event::NodeEvent;
+pub use libp2p::Multiaddr;
+pub use node::Node;
+pub use rpc::{Call, Client, Context, DEFAULT_DEADLINE, RawCall, ServiceBuilder, Serving};
+
+/// What this program calls itself, on the wire and to people.
+pub const AGENT: &str = concat!("atoll/", env!("CARGO_PKG_VERSION"));

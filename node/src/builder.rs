@@ -1,0 +1,98 @@
+//! Setting a node up.
+
+use std::{fmt, path::PathBuf};
+
+use atoll_protocol::names::NameError;
+use libp2p::Multiaddr;
+
+use crate::{Node, NodeEvent, config::Config, error::SpawnError};
+
+/// What a node is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Role {
+    /// Somebody's node.
+    #[default]
+    Member,
+    /// A public node that others join through.
+    Seed,
+}
+
+/// Sets a node up; see [`Node::builder`].
+#[must_use = "a node exists once it is spawned"]
+#[derive(Default)]
+pub struct Builder {
+    pub(crate) config: Config,
+    pub(crate) role: Role,
+    pub(crate) listener: Option<Box<dyn Fn(NodeEvent) + Send + Sync>>,
+    /// The first name that was wrong, reported by `spawn`, so that building reads in one line.
+    pub(crate) error: Option<NameError>,
+}
+
+impl Builder {
+    /// Takes everything from a configuration. Later calls patch it.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The network to join, `main` by default.
+    pub fn network(mut self, name: &str) -> Self {
+        match name.parse() {
+            Ok(name) => self.config.network = name,
+            Err(error) => drop(self.error.get_or_insert(error)),
+        }
+        self
+    }
+
+    /// Where identity and state are kept. Without it the node is a new one each time, and remembers nothing.
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.config.data_dir = Some(dir.into());
+        self
+    }
+
+    /// Nodes to join through.
+    pub fn bootstrap(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.config.bootstrap = addresses.into_iter().collect();
+        self
+    }
+
+    /// Addresses to listen on, instead of QUIC and TCP on all interfaces and one stable port.
+    pub fn listen(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.config.net.listen = addresses.into_iter().collect();
+        self
+    }
+
+    /// Whether to find nodes on the local network, which is the default.
+    pub fn mdns(mut self, on: bool) -> Self {
+        self.config.net.mdns = on;
+        self
+    }
+
+    /// What the node is for.
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Is told what happens, in order, in a task of its own: it may block, but then misses what does not fit a queue
+    /// of 1 024 events.
+    pub fn on_event(mut self, listener: impl Fn(NodeEvent) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// Starts the node. It listens when this returns, and goes on to join in the background; see [`Node::joined`].
+    ///
+    /// # Errors
+    /// [`SpawnError`] names what cannot be used and the way out.
+    pub async fn spawn(self) -> Result<Node, SpawnError> {
+        Node::spawn(self).await
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).field("role", &self.role).finish_non_exhaustive()
+    }
+}

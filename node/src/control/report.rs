@@ -1,0 +1,261 @@
+//! What the node knows, as the control socket reports it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use atoll_protocol::{
+    identity::NodeId,
+    names::{ServiceName, ServiceQuery},
+    rpc::{ContentType, Status},
+    service::{Endpoint, Schema, ServiceRecord},
+};
+use atoll_registry::{
+    routes::{self, Link, LinkKind},
+    services::Instance,
+};
+use semver::Version;
+use serde_json::Value;
+use tokio::time::{Duration, timeout};
+
+use super::{
+    api::{
+        ConnectionRow, EndpointDescription, GraphNode, InstanceRow, NodeRow, RouteRow, ServiceDescription, ServiceRow,
+        StatusReport, VersionDescription,
+    },
+    as_millis,
+};
+use crate::{
+    Client,
+    node::Inner,
+    rpc::Body,
+    system::{self, Info},
+};
+
+/// How long a neighbour has to name its own neighbours.
+const GRAPH_PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) fn status(node: &Inner) -> StatusReport {
+    let view = node.rpc.directory.view();
+    StatusReport {
+        node: node.net().me,
+        network: node.config.network.clone(),
+        agent: crate::AGENT.to_owned(),
+        pid: std::process::id(),
+        data_dir: node.data_dir(),
+        uptime_ms: node.clock.now().0,
+        addresses: node.addresses().iter().map(ToString::to_string).collect(),
+        joined: node.rpc.directory.has_joined(),
+        peers: node.net().connections.len(),
+        nodes: view.nodes().count(),
+        instances: view.len(),
+        dht: if node.net().is_dht_server() { "server" } else { "client" }.to_owned(),
+    }
+}
+
+pub(super) fn nodes(node: &Inner) -> Vec<NodeRow> {
+    let services = services_by_node(node);
+    let now = node.clock.now();
+    let known: Vec<_> = node.rpc.directory.view().nodes().collect();
+    let row = |known: atoll_registry::services::KnownNode| {
+        let link = node.net().connections.best(&known.node);
+        let record = known.record.as_ref().map(|r| r.value());
+        NodeRow {
+            node: known.node,
+            me: known.node == node.net().me,
+            agent: record.map(|r| r.agent.clone()).unwrap_or_default(),
+            addresses: record.map(|r| r.addresses.clone()).unwrap_or_default(),
+            services: services.get(&known.node).cloned().unwrap_or_default(),
+            path: link.as_ref().map(|c| c.path.name().to_owned()),
+            rtt_ms: link.and_then(|c| c.rtt()).map(as_millis),
+            age_ms: as_u64(now.since(known.renewed)),
+            suspect: known.suspect,
+        }
+    };
+    let mut rows: Vec<NodeRow> = known.into_iter().map(row).collect();
+    rows.sort_by_key(|r| (!r.me, r.node));
+    rows
+}
+
+pub(super) fn services(node: &Inner) -> Vec<ServiceRow> {
+    let now = node.clock.now();
+    let mut rows: Vec<ServiceRow> = Vec::new();
+    // Ordered by name, then version: instances of one version stand together.
+    for instance in node.rpc.directory.view().instances() {
+        let record = instance.record.value();
+        let (version, age_ms) = (record.version.to_string(), as_u64(now.since(instance.learnt)));
+        match rows.last_mut().filter(|r| r.name == record.name && r.version == version) {
+            Some(row) => {
+                row.instances += 1;
+                row.age_ms = row.age_ms.max(age_ms);
+                if !row.nodes.contains(&instance.node) {
+                    row.nodes.push(instance.node);
+                }
+            }
+            None => rows.push(ServiceRow {
+                name: record.name.clone(),
+                version,
+                instances: 1,
+                nodes: vec![instance.node],
+                age_ms,
+            }),
+        }
+    }
+    rows
+}
+
+/// The service in full; `None` if there is no instance.
+pub(super) fn describe(node: &Inner, query: &ServiceQuery, instances: &[Instance]) -> Option<ServiceDescription> {
+    let mut versions: BTreeMap<Version, Vec<&Instance>> = BTreeMap::new();
+    for instance in instances {
+        versions.entry(instance.record.value().version.clone()).or_default().push(instance);
+    }
+    let describe = |(version, instances): (Version, Vec<&Instance>)| {
+        // Instances of one version should say the same; where they differ, the youngest statement is shown.
+        let record = instances.iter().map(|i| i.record.value()).max_by_key(|r| r.issued)?;
+        Some(describe_version(node, &version, record, &instances))
+    };
+    let versions: Vec<_> = versions.into_iter().rev().filter_map(describe).collect();
+    (!versions.is_empty()).then(|| ServiceDescription { name: query.name.clone(), versions })
+}
+
+fn describe_version(
+    node: &Inner,
+    version: &Version,
+    record: &ServiceRecord,
+    instances: &[&Instance],
+) -> VersionDescription {
+    let now = node.clock.now();
+    let instance = |i: &&Instance| {
+        let link = node.net().connections.best(&i.node);
+        let local = i.node == node.net().me;
+        InstanceRow {
+            instance: i.record.value().instance,
+            node: i.node,
+            path: if local { Some("local".to_owned()) } else { link.as_ref().map(|c| c.path.name().to_owned()) },
+            rtt_ms: link.and_then(|c| c.rtt()).map(as_millis),
+            age_ms: as_u64(now.since(i.learnt)),
+            suspect: i.suspect,
+        }
+    };
+    VersionDescription {
+        version: version.to_string(),
+        doc: record.doc.clone(),
+        endpoints: record.endpoints.iter().map(describe_endpoint).collect(),
+        topics: record.topics.clone(),
+        metadata: record.metadata.clone(),
+        protocols: record.protocols.clone(),
+        instances: instances.iter().map(instance).collect(),
+    }
+}
+
+fn describe_endpoint(endpoint: &Endpoint) -> EndpointDescription {
+    let schema = |schema: &Schema| match schema {
+        // A schema is a stranger's text: one that is no JSON is shown as the text that it is.
+        Schema::Json(text) => Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))),
+        Schema::Raw | Schema::Reference(_) => None,
+    };
+    EndpointDescription {
+        name: endpoint.name.clone(),
+        kind: endpoint.kind,
+        doc: endpoint.doc.clone(),
+        idempotent: endpoint.idempotent,
+        deadline_hint_ms: endpoint.deadline_hint_ms,
+        request: schema(&endpoint.request),
+        response: schema(&endpoint.response),
+    }
+}
+
+pub(super) fn routes(node: &Inner) -> Vec<RouteRow> {
+    let me = node.net().me;
+    let instances: Vec<Instance> = node.rpc.directory.view().instances().collect();
+    let connections = &node.net().connections;
+    let best = connections.peers().into_iter().filter_map(|peer| connections.best(&peer));
+    let links: Vec<Link> = best.map(|c| Link { peer: c.peer, relayed_by: c.relay(), rtt: c.rtt() }).collect();
+    let row = |route: routes::Route| RouteRow {
+        service: format!("{}@{}", route.service, route.version),
+        address: route.address,
+        gateway: route.gateway,
+        router: me,
+        network: node.config.network.clone(),
+        metric: route.metric.map(|m| u64::try_from(m.as_micros()).unwrap_or(u64::MAX)),
+        link: match route.link {
+            LinkKind::Local => "local",
+            LinkKind::Direct => "direct",
+            LinkKind::Relayed => "relayed",
+            LinkKind::None => "none",
+        }
+        .to_owned(),
+    };
+    routes::routes(me, instances, links).into_iter().map(row).collect()
+}
+
+pub(super) fn connections(node: &Inner) -> Vec<ConnectionRow> {
+    let row = |c: &std::sync::Arc<crate::net::connections::Connection>| ConnectionRow {
+        peer: c.peer,
+        address: c.address.to_string(),
+        path: c.path.name().to_owned(),
+        transport: c.transport().to_owned(),
+        rtt_ms: c.rtt().map(as_millis),
+        outbound: c.outbound,
+    };
+    node.net().connections.all().iter().map(row).collect()
+}
+
+/// This node, its peers, and theirs: each neighbour is asked whom it is connected to.
+pub(super) async fn graph(node: &Inner) -> GraphNode {
+    let me = node.net().me;
+    let services = services_by_node(node);
+    let offers = |id: &NodeId| services.get(id).cloned().unwrap_or_default();
+    let mut near = node.net().connections.peers();
+    near.sort_unstable();
+    let asked = near.iter().map(|peer| neighbours_of(node, *peer));
+    let answers = futures::future::join_all(asked).await;
+    let nearer: HashSet<NodeId> = near.iter().copied().chain([me]).collect();
+    let peers = near.iter().zip(answers).map(|(peer, theirs)| GraphNode {
+        node: *peer,
+        services: offers(peer),
+        rtt_ms: node.net().connections.best(peer).and_then(|c| c.rtt()).map(as_millis),
+        peers: theirs
+            .into_iter()
+            .filter(|(id, _)| !nearer.contains(id))
+            .map(|(id, rtt_ms)| GraphNode { node: id, services: offers(&id), rtt_ms, peers: Vec::new() })
+            .collect(),
+    });
+    let peers = peers.collect();
+    GraphNode { node: me, services: offers(&me), rtt_ms: None, peers }
+}
+
+/// Whom a neighbour is connected to; nobody, if it does not say so in time.
+async fn neighbours_of(node: &Inner, peer: NodeId) -> Vec<(NodeId, Option<f64>)> {
+    let Ok(query) = system::NAME.parse() else { return Vec::new() };
+    let client = Client::new(std::sync::Arc::clone(&node.rpc), query);
+    let call = client.call::<_, Info>("info", &()).peer(peer).deadline(GRAPH_PATIENCE);
+    let answer = timeout(GRAPH_PATIENCE, call.into_future());
+    let Ok(Ok(info)) = answer.await else { return Vec::new() };
+    info.peers.into_iter().filter_map(|p| Some((p.node.parse().ok()?, p.rtt_ms))).collect()
+}
+
+fn services_by_node(node: &Inner) -> BTreeMap<NodeId, Vec<ServiceName>> {
+    let mut services: BTreeMap<NodeId, BTreeSet<ServiceName>> = BTreeMap::new();
+    for instance in node.rpc.directory.view().instances() {
+        services.entry(instance.node).or_default().insert(instance.record.value().name.clone());
+    }
+    services.into_iter().map(|(node, names)| (node, names.into_iter().collect())).collect()
+}
+
+/// An answer for those who read only JSON: text as a string, other bytes as their number.
+pub(super) fn body_as_json(body: &Body) -> Result<Value, Status> {
+    match body.content {
+        ContentType::Json if body.bytes.is_empty() => Ok(Value::Null),
+        ContentType::Json => serde_json::from_slice(&body.bytes)
+            .map_err(|e| Status::internal(format!("the answer says it is JSON and is not: {e}"))),
+        ContentType::Raw => match std::str::from_utf8(&body.bytes) {
+            Ok(text) => Ok(Value::String(text.to_owned())),
+            Err(_) => Ok(serde_json::json!({ "bytes": body.bytes.len() })),
+        },
+    }
+}
+
+fn as_u64(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+

@@ -1,0 +1,21 @@
+//! Remembering neighbours for the next run.
+
+use super::Actor;
+
+impl Actor {
+    /// Notes where the connected peers can be dialled: first where this node has dialled them itself, then what they
+    /// say of themselves.
+    pub(super) fn remember_neighbours(&mut self) {
+        let wall = self.directory.clock.wall();
+        for connection in self.directory.net.connections.all() {
+            let mut addresses = Vec::new();
+            if connection.outbound {
+                addresses.push(crate::net::bare(&connection.address).to_string());
+            }
+            addresses.extend(self.directory.addresses_of(&connection.peer).iter().map(ToString::to_string));
+            if !addresses.is_empty() {
+                self.outputs.storage.remember(connection.peer, addresses, wall);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Publishing and resolving service records.
+//!
+//! One actor (see [`actor`]) owns the registry's view and is its only writer; everything else reads the view under a
+//! shared lock that is never held across anything slow. Records are verified before they reach the actor's lock.
+//!
+//! Three ways to learn of a service, one truth: gossiped announcements, synchronisation with a neighbour or the
+//! provider, and provider records in the DHT for names outside the view.
+
+mod actor;
+mod clock;
+mod keys;
+mod publisher;
+mod resolve;
+mod sync;
+mod watch;
+
+use std::{collections::HashSet, sync::Arc};
+
+use atoll_protocol::{
+    identity::{NodeId, SecretKey},
+    names::{InstanceId, NetworkName, ServiceQuery},
+    sealed::Verified,
+    service::{ServiceRecord, Withdrawal},
+};
+use atoll_registry::services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode};
+use libp2p::Multiaddr;
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch as latest};
+
+pub use watch::Watch;
+
+pub(crate) use clock::Clock;
+pub(crate) use sync::serve_stream;
+
+use crate::{
+    error::RegisterError,
+    event::Events,
+    net::{Net, NetEvent},
+    storage::Storage,
+};
+
+/// Commands that may wait for the actor.
+const COMMANDS: usize = 256;
+/// Changes that a slow watcher may be behind before it has to look at the whole view again.
+const CHANGES: usize = 1024;
+
+/// What the actor is asked to do.
+#[derive(Debug)]
+enum Command {
+    Register { record: Box<ServiceRecord>, reply: oneshot::Sender<Result<(), RegisterError>> },
+    /// A synchronisation has brought these, verified; answered once they are in the view.
+    Learned { batches: Vec<Batch>, reply: oneshot::Sender<()> },
+    /// A synchronisation has ended; `asked` are the nodes that it was to describe.
+    Synced { peer: NodeId, asked: Vec<NodeId>, ok: bool },
+    /// A neighbour is leaving; answered once that has been taken in.
+    Goodbye { withdrawal: Verified<Withdrawal>, reply: oneshot::Sender<()> },
+    ContactFailed { node: NodeId },
+    Shutdown { reply: oneshot::Sender<()> },
+}
+
+/// Services dropped by their owners since the actor last looked; bounded by the number of services registered.
+#[derive(Debug, Default)]
+struct Dropped {
+    instances: Mutex<HashSet<InstanceId>>,
+    news: Notify,
+}
+
+/// Handle to the directory; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Directory {
+    view: Arc<RwLock<View>>,
+    net: Net,
+    network: NetworkName,
+    clock: Clock,
+    commands: mpsc::Sender<Command>,
+    changes: broadcast::Sender<Change>,
+    dropped: Arc<Dropped>,
+    joined: latest::Receiver<bool>,
+}
+
+/// What the directory needs to start.
+pub(crate) struct Setup {
+    pub(crate) key: SecretKey,
+    pub(crate) network: NetworkName,
+    pub(crate) net: Net,
+    pub(crate) net_events: mpsc::Receiver<NetEvent>,
+    pub(crate) storage: Storage,
+    pub(crate) clock: Clock,
+    pub(crate) events: Events,
+}
+
+/// Starts the actor.
+pub(crate) fn start(setup: Setup) -> Directory {
+    let view = Arc::new(RwLock::new(View::new(setup.net.me, DirectoryLimits::default())));
+    let (commands, requests) = mpsc::channel(COMMANDS);
+    let (changes, _) = broadcast::channel(CHANGES);
+    let (joining, joined) = latest::channel(false);
+    let directory = Directory {
+        view,
+        net: setup.net,
+        network: setup.network,
+        clock: setup.clock,
+        commands,
+        changes,
+        dropped: Arc::default(),
+        joined,
+    };
+    let inputs = actor::Inputs { commands: requests, net: setup.net_events };
+    let outputs = actor::Outputs { joining, events: setup.events, storage: setup.storage };
+    tokio::spawn(actor::run(directory.clone(), setup.key, inputs, outputs));
+    directory
+}
+
+impl Directory {
+    /// The view, to be read and let go of at once.
+    pub(crate) fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read()
+    }
+
+    /// Known instances, suspects last.
+    pub(crate) fn find(&self, query: &ServiceQuery) -> Vec<Instance> {
+        self.view.read().find(query)
+    }
+
+    /// A node, if known.
+    pub(crate) fn node(&self, node: &NodeId) -> Option<KnownNode> {
+        self.view.read().node(node)
+    }
+
+    /// Where a node says that it can be dialled.
+    pub(crate) fn addresses_of(&self, node: &NodeId) -> Vec<Multiaddr> {
+        let known = self.node(node).and_then(|n| n.record);
+        known.map(|r| r.value().addresses.iter().filter_map(|a| a.parse().ok()).collect()).unwrap_or_default()
+    }
+
+    /// Begins to offer a service.
+    pub(crate) async fn register(&self, record: ServiceRecord) -> Result<(), RegisterError> {
+        let (reply, done) = oneshot::channel();
+        let command = Command::Register { record: Box::new(record), reply };
+        self.commands.send(command).await.map_err(|_| RegisterError::Stopped)?;
+        done.await.map_err(|_| RegisterError::Stopped)?
+    }
+
+    /// Stops offering an instance. Never waits, so that it can be called on drop.
+    pub(crate) fn withdraw(&self, instance: InstanceId) {
+        self.dropped.instances.lock().insert(instance);
+        self.dropped.news.notify_one();
+    }
+
+    /// A call did not reach this node.
+    pub(crate) fn contact_failed(&self, node: NodeId) {
+        // A hint: where the actor is busy, the next failure gives it again.
+        let _ = self.commands.try_send(Command::ContactFailed { node });
+    }
+
+    /// Changes from now on, beginning with what is there.
+    pub(crate) fn watch(&self) -> Watch {
+        // Subscribed before the view is read: a change in between is seen twice, never missed.
+        Watch::new(self.changes.subscribe(), self.clone())
+    }
+
+    /// Resolves once the node is part of the network.
+    pub(crate) async fn joined(&self) {
+        let mut joined = self.joined.clone();
+        // An error means that the node has stopped: then there is nothing to wait for.
+        let _ = joined.wait_for(|joined| *joined).await;
+    }
+
+    /// Whether the node is part of the network.
+    pub(crate) fn has_joined(&self) -> bool {
+        *self.joined.borrow()
+    }
+
+    /// The network that this is the directory of.
+    pub(crate) fn network(&self) -> &NetworkName {
+        &self.network
+    }
+
+    /// Withdraws everything and tells the neighbours.
+    pub(crate) async fn shutdown(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.commands.send(Command::Shutdown { reply }).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! This node's own record set: what it has said of itself, numbered and signed. Pure; the clock is passed in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use atoll_protocol::{
+    identity::SecretKey,
+    names::{InstanceId, NetworkName},
+    sealed::{Hash, SealError, Sealable, Signed, Verified},
+    service::{Extensions, Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal, Withdrawn},
+};
+
+use atoll_registry::services::Batch;
+
+/// How long a lease lasts, in seconds; renewed three times as often.
+pub(super) const LEASE_TTL: u32 = 90;
+
+#[derive(Debug)]
+pub(super) struct Publisher {
+    key: SecretKey,
+    network: NetworkName,
+    seq: Seq,
+    node: Option<Verified<NodeRecord>>,
+    services: BTreeMap<InstanceId, Verified<ServiceRecord>>,
+    /// What the network has not been told yet.
+    untold_node: bool,
+    untold: BTreeSet<InstanceId>,
+}
+
+/// What is to be told.
+#[derive(Debug)]
+pub(super) struct News {
+    pub(super) lease: Verified<Lease>,
+    pub(super) node: Option<Verified<NodeRecord>>,
+    pub(super) services: Vec<Verified<ServiceRecord>>,
+}
+
+impl Publisher {
+    /// A publisher that goes on after statement `last`.
+    pub(super) fn new(key: SecretKey, network: NetworkName, last: Seq) -> Self {
+        Self {
+            key,
+            network,
+            seq: last,
+            node: None,
+            services: BTreeMap::new(),
+            untold_node: false,
+            untold: BTreeSet::new(),
+        }
+    }
+
+    /// Says where this node can be dialled.
+    pub(super) fn set_addresses(&mut self, addresses: Vec<String>, wall: UnixMillis) -> Result<(), SealError> {
+        let record = NodeRecord {
+            addresses,
+            agent: crate::AGENT.to_owned(),
+            issued: wall,
+            seq: self.next(wall),
+            extensions: Extensions::new(),
+        };
+        self.node = Some(self.seal(record)?);
+        self.untold_node = true;
+        Ok(())
+    }
+
+    /// Adds a service. Fails with the rule that the record breaks.
+    pub(super) fn add(&mut self, mut record: ServiceRecord, wall: UnixMillis) -> Result<(), String> {
+        if self.services.len() >= atoll_protocol::limits::RECORDS_PER_NODE {
+            return Err(format!("this node offers {} services already, which is the most allowed", self.services.len()));
+        }
+        (record.issued, record.seq) = (wall, self.next(wall));
+        let instance = record.instance;
+        let sealed = self.seal(record).map_err(|e| match e {
+            SealError::Invalid { rule, .. } => rule,
+            other => other.to_string(),
+        })?;
+        self.services.insert(instance, sealed);
+        self.untold.insert(instance);
+        Ok(())
+    }
+
+    /// Takes services away. `None` if none of them was there.
+    pub(super) fn remove(
+        &mut self,
+        instances: impl IntoIterator<Item = InstanceId>,
+        wall: UnixMillis,
+    ) -> Option<Result<Verified<Withdrawal>, SealError>> {
+        let gone: Vec<InstanceId> = instances.into_iter().filter(|i| self.services.remove(i).is_some()).collect();
+        for instance in &gone {
+            self.untold.remove(instance);
+        }
+        if gone.is_empty() { None } else { Some(self.withdrawal(Withdrawn::Instances(gone), wall)) }
+    }
+
+    /// Takes everything back.
+    pub(super) fn leave(&mut self, wall: UnixMillis) -> Result<Verified<Withdrawal>, SealError> {
+        self.services.clear();
+        self.untold.clear();
+        self.withdrawal(Withdrawn::Node, wall)
+    }
+
+    /// The whole set under a fresh lease, as this node's own view takes it in.
+    pub(super) fn whole(&mut self, wall: UnixMillis) -> Result<Batch, SealError> {
+        let hashes = self.node.iter().map(Verified::hash).chain(self.services.values().map(Verified::hash));
+        let digest = Hash::of_set(hashes);
+        let seq = self.next(wall);
+        let lease =
+            self.seal(Lease { seq, digest, ttl_secs: LEASE_TTL, issued: wall, extensions: Extensions::new() })?;
+        let services = self.services.values().cloned().collect();
+        Ok(Batch { lease, remaining: None, node: self.node.clone(), services, whole: true })
+    }
+
+    /// What has not been told yet, under the lease of the whole set.
+    pub(super) fn news(&mut self, lease: Verified<Lease>) -> News {
+        let node = if std::mem::take(&mut self.untold_node) { self.node.clone() } else { None };
+        let untold = std::mem::take(&mut self.untold);
+        let services = untold.iter().filter_map(|i| self.services.get(i)).cloned().collect();
+        News { lease, node, services }
+    }
+
+    /// Makes everything news again, for listeners that have heard nothing yet.
+    pub(super) fn retell(&mut self) {
+        self.untold_node = self.node.is_some();
+        self.untold = self.services.keys().copied().collect();
+    }
+
+    /// The last statement's number.
+    pub(super) fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// The record of one instance.
+    pub(super) fn service(&self, instance: InstanceId) -> Option<&ServiceRecord> {
+        self.services.get(&instance).map(Verified::value)
+    }
+
+    /// The services offered.
+    pub(super) fn services(&self) -> impl Iterator<Item = &ServiceRecord> {
+        self.services.values().map(Verified::value)
+    }
+
+    fn withdrawal(&mut self, what: Withdrawn, wall: UnixMillis) -> Result<Verified<Withdrawal>, SealError> {
+        let seq = self.next(wall);
+        self.seal(Withdrawal { what, issued: wall, seq })
+    }
+
+    /// The next number: above the last one, and above what any earlier life of this node can have used even if its
+    /// state was lost, as long as the clock has not gone back.
+    fn next(&mut self, wall: UnixMillis) -> Seq {
+        self.seq = Seq(self.seq.0.saturating_add(1).max(wall.0));
+        self.seq
+    }
+
+    fn seal<T: Sealable>(&self, value: T) -> Result<Verified<T>, SealError> {
+        Signed::seal(&self.key, &self.network, value)
+    }
+}

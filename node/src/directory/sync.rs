@@ -1,0 +1,285 @@
+//! Synchronisation: asking a neighbour for what is newer, or for a node's whole record set, and answering that.
+//!
+//! Everything received is bounded by the message, by the node, and by the exchange, and is verified here, outside the
+//! actor.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use atoll_protocol::{
+    codec,
+    directory::{SyncReply, SyncRequest},
+    identity::NodeId,
+    limits,
+    names::NetworkName,
+    sealed::{SealError, Signed, Verified},
+    service::ServiceRecord,
+};
+use atoll_registry::services::{Batch, Holding};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use libp2p::Stream;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{Command, Directory};
+use crate::net::{Net, streams::Inbound};
+
+/// How long one exchange may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a neighbour has to take in a goodbye; the whole shutdown has two seconds.
+const GOODBYE: Duration = Duration::from_millis(700);
+/// Bytes that one exchange may bring.
+const EXCHANGE: usize = 64 * 1024 * 1024;
+/// Bytes of services in one reply; a larger set spans several.
+const PIECE: usize = 256 * 1024;
+/// Nodes' record sets handed to the actor at a time.
+const BATCHES: usize = 64;
+
+/// Why a synchronisation failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SyncError {
+    #[error(transparent)]
+    Connect(#[from] crate::error::ConnectError),
+    #[error(transparent)]
+    Open(#[from] crate::net::streams::OpenError),
+    #[error("the exchange broke: {0}")]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Decode(#[from] codec::DecodeError),
+    #[error(transparent)]
+    Encode(#[from] codec::EncodeError),
+    #[error("the exchange took longer than {} s", PATIENCE.as_secs())]
+    Timeout,
+    #[error("the exchange brought more than {EXCHANGE} bytes, or more than {} records of one node", limits::RECORDS_PER_NODE)]
+    TooMuch,
+    #[error(transparent)]
+    Record(#[from] SealError),
+    #[error("this node is stopping")]
+    Stopped,
+}
+
+impl Directory {
+    /// Asks `peer` and hands the actor what comes back.
+    pub(super) async fn synchronise(&self, peer: NodeId, request: SyncRequest) -> Result<(), SyncError> {
+        timeout(PATIENCE, self.exchange(peer, request)).await.map_err(|_| SyncError::Timeout)?
+    }
+
+    async fn exchange(&self, peer: NodeId, request: SyncRequest) -> Result<(), SyncError> {
+        let mut stream = ask(&self.net, peer, self.addresses_of(&peer), &request).await?;
+        let mut partial: HashMap<NodeId, Pieces> = HashMap::new();
+        let mut whole = Vec::new();
+        let mut received = 0_usize;
+        while let Some((reply, len)) = receive::<SyncReply>(&mut stream, limits::SYNC_MESSAGE).await? {
+            received = received.saturating_add(len);
+            if received > EXCHANGE {
+                return Err(SyncError::TooMuch);
+            }
+            let node = reply.lease.author();
+            let pieces = partial.entry(node).or_default();
+            let last = reply.last;
+            pieces.add(reply)?;
+            if last && let Some(batch) = partial.remove(&node).and_then(|p| p.verify(&self.network, &self.net).transpose()) {
+                whole.push(batch?);
+            }
+            if whole.len() >= BATCHES {
+                self.learned(std::mem::take(&mut whole)).await?;
+            }
+        }
+        self.learned(whole).await
+    }
+
+    async fn learned(&self, batches: Vec<Batch>) -> Result<(), SyncError> {
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let (reply, taken_in) = oneshot::channel();
+        self.commands.send(Command::Learned { batches, reply }).await.map_err(|_| SyncError::Stopped)?;
+        taken_in.await.map_err(|_| SyncError::Stopped)
+    }
+
+    /// Tells `peer` that this node leaves, and waits until it has taken that in.
+    pub(super) async fn say_goodbye(&self, peer: NodeId, request: &SyncRequest) {
+        let told = timeout(GOODBYE, async {
+            let mut stream = ask(&self.net, peer, Vec::new(), request).await?;
+            receive::<SyncReply>(&mut stream, limits::SYNC_MESSAGE).await
+        });
+        if !matches!(told.await, Ok(Ok(None))) {
+            tracing::debug!(%peer, "a neighbour was not told that this node leaves");
+        }
+    }
+}
+
+/// A node's record set, as far as it has arrived.
+#[derive(Default)]
+struct Pieces {
+    first: Option<SyncReply>,
+    services: Vec<Signed<ServiceRecord>>,
+}
+
+impl Pieces {
+    fn add(&mut self, mut reply: SyncReply) -> Result<(), SyncError> {
+        self.services.append(&mut reply.services);
+        if self.services.len() > limits::RECORDS_PER_NODE {
+            return Err(SyncError::TooMuch);
+        }
+        self.first.get_or_insert(reply);
+        Ok(())
+    }
+
+    /// Checks every signature. A set with a bad record in it is dropped whole and counted: its digest would not match.
+    fn verify(self, network: &NetworkName, net: &Net) -> Result<Option<Batch>, SyncError> {
+        let Some(first) = self.first else { return Ok(None) };
+        let opened = || -> Result<Batch, SealError> {
+            Ok(Batch {
+                lease: first.lease.open(network)?,
+                remaining: Some(Duration::from_millis(first.remaining_ms.into())),
+                node: first.node.map(|n| n.open(network)).transpose()?,
+                services: self.services.into_iter().map(|s| s.open(network)).collect::<Result<_, _>>()?,
+                whole: true,
+            })
+        };
+        opened().inspect_err(|_| net.counters.refused_records.add(1)).map(Some).map_err(SyncError::from)
+    }
+}
+
+async fn ask(
+    net: &Net,
+    peer: NodeId,
+    addresses: Vec<libp2p::Multiaddr>,
+    request: &SyncRequest,
+) -> Result<Stream, SyncError> {
+    let connection = net.connect(peer, addresses).await?;
+    let mut stream = connection.open(net.protocols.describe.clone()).await?;
+    send(&mut stream, request).await?;
+    stream.close().await?;
+    Ok(stream)
+}
+
+/// Answers one incoming synchronisation.
+pub(crate) async fn serve_stream(directory: Directory, inbound: Inbound) {
+    let Inbound { peer, stream, .. } = inbound;
+    match timeout(PATIENCE, answer(&directory, stream)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            if matches!(error, SyncError::Decode(_) | SyncError::Record(_)) {
+                directory.net.counters.refused_records.add(1);
+            }
+            tracing::debug!(%peer, "a synchronisation could not be answered: {error}");
+        }
+        Err(_) => tracing::debug!(%peer, "a synchronisation took too long"),
+    }
+}
+
+async fn answer(directory: &Directory, mut stream: Stream) -> Result<(), SyncError> {
+    let Some((request, _)) = receive::<SyncRequest>(&mut stream, limits::SYNC_MESSAGE).await? else {
+        return Ok(());
+    };
+    let nodes = match request {
+        SyncRequest::Newer { known } => directory.view().newer_than(known.get(..limits::SYNC_KNOWN).unwrap_or(&known)),
+        SyncRequest::Describe { nodes } => nodes.into_iter().take(limits::SYNC_KNOWN).collect(),
+        SyncRequest::Goodbye { withdrawal } => {
+            let withdrawal = withdrawal.open(&directory.network)?;
+            let (reply, taken_in) = oneshot::channel();
+            let command = Command::Goodbye { withdrawal, reply };
+            directory.commands.send(command).await.map_err(|_| SyncError::Stopped)?;
+            let _ = taken_in.await;
+            Vec::new()
+        }
+    };
+    for node in nodes {
+        // One node at a time, so that a slow reader does not make this node hold copies of everything.
+        let holding = directory.view().holding(&node, directory.clock.now());
+        for reply in holding.map(pieces).unwrap_or_default() {
+            send(&mut stream, &reply).await?;
+        }
+    }
+    stream.close().await?;
+    Ok(())
+}
+
+/// A record set, in replies of bounded size.
+fn pieces(holding: Holding) -> Vec<SyncReply> {
+    let remaining_ms = u32::try_from(holding.remaining.as_millis()).unwrap_or(u32::MAX);
+    let mut groups: Vec<Vec<Signed<ServiceRecord>>> = vec![Vec::new()];
+    let mut size = 0_usize;
+    for service in &holding.services {
+        let len = service.signed().body_len();
+        if size.saturating_add(len) > PIECE {
+            groups.push(Vec::new());
+            size = 0;
+        }
+        size = size.saturating_add(len);
+        if let Some(group) = groups.last_mut() {
+            group.push(service.signed().clone());
+        }
+    }
+    let count = groups.len();
+    let mut node = holding.node.as_ref().map(Verified::signed).cloned();
+    let lease = holding.lease.signed().clone();
+    let reply = |(i, services)| SyncReply {
+        lease: lease.clone(),
+        remaining_ms,
+        node: node.take(),
+        services,
+        last: i + 1 == count,
+    };
+    groups.into_iter().enumerate().map(reply).collect()
+}
+
+/// Writes one length-prefixed message.
+async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<(), SyncError> {
+    let body = codec::encode(message)?;
+    // Senders keep their messages below `limits::SYNC_MESSAGE`.
+    let len = u32::try_from(body.len()).map_err(|_| SyncError::TooMuch)?;
+    stream.write_all(&len.to_le_bytes()).await?;
+    stream.write_all(&body).await?;
+    stream.flush().await?;
+    Ok(())
+}
+
+/// Reads one length-prefixed message and its length; `None` at the end of the stream.
+async fn receive<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+    limit: usize,
+) -> Result<Option<(T, usize)>, SyncError> {
+    let mut len = [0; 4];
+    match stream.read_exact(&mut len).await {
+        Ok(()) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(e) => return Err(e.into()),
+    }
+    let len = u32::from_le_bytes(len) as usize;
+    if len > limit {
+        return Err(codec::DecodeError::TooLong { len, limit }.into());
+    }
+    let mut body = vec![0; len];
+    stream.read_exact(&mut body).await?;
+    Ok(Some((codec::decode(&body, limit)?, len)))
+}
+
+/// Asks several peers at once to describe themselves, until `enough` says so or the time is up.
+pub(super) async fn describe_all(
+    directory: &Directory,
+    providers: Vec<NodeId>,
+    until: Instant,
+    enough: impl Fn() -> bool,
+) {
+    let directory = Arc::new(directory.clone());
+    let mut asked: tokio::task::JoinSet<()> = tokio::task::JoinSet::new();
+    for provider in providers {
+        let directory = Arc::clone(&directory);
+        asked.spawn(async move {
+            let request = SyncRequest::Describe { nodes: vec![provider] };
+            if let Err(error) = directory.synchronise(provider, request).await {
+                tracing::debug!(%provider, "a provider named by the DHT did not answer: {error}");
+            }
+        });
+    }
+    while let Ok(Some(_)) = timeout_at(until, asked.join_next()).await {
+        if enough() {
+            return;
+        }
+    }
+}

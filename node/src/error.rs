@@ -1,0 +1,140 @@
+//! Why something could not be done: one type for each operation, each naming the thing, the value and the way out.
+
+use std::{path::PathBuf, time::Duration};
+
+use atoll_protocol::{identity::NodeId, names::NameError};
+
+/// Why a node could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// A name given to the builder is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {path}: {reason}", path = .path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// Another node uses the data directory.
+    #[error(
+        "the data directory {path} is in use by {holder}; stop that node, or give this one another --data-dir",
+        path = .path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// Who holds it, such as `the node with process id 4711`.
+        holder: String,
+    },
+    /// The identity file cannot be used.
+    #[error(transparent)]
+    Identity(#[from] crate::identity_file::IdentityError),
+    /// The state cannot be used.
+    #[error(transparent)]
+    Store(#[from] atoll_registry::store::StoreError),
+    /// No address could be listened on.
+    #[error("cannot listen on any address: {reason}; pass --listen with an address of this machine")]
+    Listen {
+        /// What went wrong with each.
+        reason: String,
+    },
+    /// The overlay could not be set up.
+    #[error("cannot set up the network: {reason}")]
+    Network {
+        /// Why not.
+        reason: String,
+    },
+    /// The control socket could not be opened.
+    #[error("cannot open the control socket {path}: {reason}", path = .path.display())]
+    Control {
+        /// The socket.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// A service of the node itself could not be registered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+}
+
+/// Why a peer could not be connected to.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address is none.
+    #[error("{address:?} is not an address: {reason}; an address looks like /ip4/192.0.2.7/udp/4077/quic-v1/p2p/12D3Koo…")]
+    Address {
+        /// What was given.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Nobody answered, or not as expected.
+    #[error("cannot connect to {target}: {reason}")]
+    Failed {
+        /// The peer or the address.
+        target: String,
+        /// Why, for each address tried.
+        reason: String,
+    },
+    /// Whoever answered is on another network.
+    #[error("{peer} is on the network {theirs:?}, this node on {ours:?}; pass --network {theirs} to join that one")]
+    WrongNetwork {
+        /// Who answered.
+        peer: NodeId,
+        /// Its network.
+        theirs: String,
+        /// This node's network.
+        ours: String,
+    },
+    /// Whoever answered speaks libp2p, but is no Atoll node.
+    #[error("{peer} is not an Atoll node (it says it is {agent:?})")]
+    NotAtoll {
+        /// Its libp2p identity.
+        peer: String,
+        /// What it calls itself.
+        agent: String,
+    },
+    /// It takes too long.
+    #[error("no answer within {} s", after.as_secs())]
+    Timeout {
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// The connection was made and is gone again.
+    #[error("the connection to {peer} was closed again at once")]
+    Closed {
+        /// The peer.
+        peer: NodeId,
+    },
+    /// This is the node itself.
+    #[error("that is the address of this node itself")]
+    Itself,
+    /// The node is stopping.
+    #[error("this node is stopping")]
+    Stopped,
+}
+
+/// Why a service could not be registered.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// A name, version or method is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The service breaks a rule.
+    #[error("service {service}: {rule}")]
+    Rule {
+        /// The service.
+        service: String,
+        /// The rule, in words.
+        rule: String,
+    },
+    /// The node is stopping.
+    #[error("this node is stopping")]
+    Stopped,
+}

@@ -1,0 +1,84 @@
+//! What an address is good for: pure functions on multiaddrs.
+
+use std::net::IpAddr;
+
+use atoll_protocol::{identity::NodeId, limits};
+use atoll_registry::peers::Scope;
+use libp2p::{Multiaddr, multiaddr::Protocol};
+
+use super::{node_id, peer_id};
+use crate::error::ConnectError;
+
+/// Parses an address as a person types it.
+pub(crate) fn parse_address(text: &str) -> Result<Multiaddr, ConnectError> {
+    text.parse().map_err(|e: libp2p::multiaddr::Error| ConnectError::Address {
+        address: text.chars().take(160).collect(),
+        reason: e.to_string(),
+    })
+}
+
+/// `address/p2p/<peer>`.
+pub(crate) fn with_peer(address: &Multiaddr, peer: &NodeId) -> Multiaddr {
+    match peer_id(peer) {
+        Some(id) => address.clone().with_p2p(id).unwrap_or_else(|unchanged| unchanged),
+        None => address.clone(),
+    }
+}
+
+/// The peer that an address ends in, and the address without it.
+pub(crate) fn split_peer(address: &Multiaddr) -> (Multiaddr, Option<NodeId>) {
+    let mut bare = address.clone();
+    match bare.pop() {
+        Some(Protocol::P2p(peer)) => (bare, node_id(&peer)),
+        _ => (address.clone(), None),
+    }
+}
+
+/// The address without the peer that it ends in.
+pub(crate) fn bare(address: &Multiaddr) -> Multiaddr {
+    split_peer(address).0
+}
+
+fn ip(address: &Multiaddr) -> Option<IpAddr> {
+    address.iter().find_map(|p| match p {
+        Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
+        Protocol::Ip6(ip) => Some(IpAddr::V6(ip)),
+        _ => None,
+    })
+}
+
+/// From how far away an address can be dialled; `None` if from nowhere, or if it is a name.
+pub(super) fn scope(address: &Multiaddr) -> Option<Scope> {
+    Scope::of(ip(address)?)
+}
+
+/// The addresses worth telling others, widest scope first: loopback ones only where there are no others, since
+/// nobody else can use them; never link-local ones, which mean nothing without their interface.
+pub(super) fn worth_telling(addresses: impl IntoIterator<Item = Multiaddr>) -> Vec<Multiaddr> {
+    let mut scoped: Vec<(Scope, Multiaddr)> = addresses
+        .into_iter()
+        .filter_map(|a| scope(&a).map(|s| (s, a)))
+        .filter(|(s, _)| *s != Scope::LinkLocal)
+        .collect();
+    if scoped.iter().any(|(s, _)| *s != Scope::Loopback) {
+        scoped.retain(|(s, _)| *s != Scope::Loopback);
+    }
+    scoped.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.as_ref().cmp(b.1.as_ref())));
+    scoped.dedup();
+    scoped.into_iter().map(|(_, a)| a).take(limits::ADDRESSES_PER_NODE).collect()
+}
+
+/// Whether a node with these addresses should answer Kademlia queries: only if the peers it has could all dial it,
+/// that is, if one of its addresses reaches as far as its widest-known peer. A home node among public ones is a
+/// client; on a LAN of its own, or on loopback, it is a server.
+pub(super) fn serves_dht<'a>(
+    own: impl IntoIterator<Item = &'a Multiaddr>,
+    peers: impl IntoIterator<Item = &'a Multiaddr>,
+) -> bool {
+    let widest = |all: &mut dyn Iterator<Item = &'a Multiaddr>| all.filter_map(scope).max();
+    match (widest(&mut own.into_iter()), widest(&mut peers.into_iter())) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(own), Some(peer)) => own >= peer,
+    }
+}

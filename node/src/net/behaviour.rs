@@ -1,0 +1,126 @@
+//! The libp2p protocols that a node speaks, each set up once, with the reason for every setting that is not the
+//! default.
+
+use std::{sync::Arc, time::Duration};
+
+use libp2p::{
+    StreamProtocol, connection_limits, gossipsub, identify,
+    identity::Keypair,
+    kad,
+    mdns,
+    ping,
+    swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::{
+    Counters, Protocols,
+    connections::Connections,
+    streams::{self, Inbound},
+};
+use crate::error::SpawnError;
+
+/// Largest gossip message; announcements stay below it.
+const GOSSIP_MESSAGE: usize = 64 * 1024;
+/// gossipsub closes a peer's stream over one oversize control message; its default of 16 KiB is soon reached.
+const GOSSIP_CONTROL: usize = 64 * 1024;
+/// Length of a gossip message id: short, since ids fill the control messages.
+const GOSSIP_ID: usize = 20;
+/// Keys that this node may provide in the DHT.
+const PROVIDED_KEYS: usize = atoll_protocol::limits::RECORDS_PER_NODE;
+/// Connections in all, and to one peer (hole punching briefly needs several).
+const CONNECTIONS: u32 = 1024;
+const CONNECTIONS_PER_PEER: u32 = 8;
+/// Connections being set up, each way.
+const PENDING: u32 = 256;
+
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    limits: connection_limits::Behaviour,
+    pub(super) streams: streams::Behaviour,
+    pub(super) identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    pub(super) kad: kad::Behaviour<kad::store::MemoryStore>,
+    pub(super) gossip: gossipsub::Behaviour,
+    mdns: Toggle<mdns::tokio::Behaviour>,
+}
+
+impl Behaviour {
+    pub(super) fn new(
+        key: &Keypair,
+        protocols: &Protocols,
+        use_mdns: bool,
+        connections: Connections,
+        inbound: mpsc::Sender<Inbound>,
+        counters: Arc<Counters>,
+    ) -> Result<Self, SpawnError> {
+        let me = key.public().to_peer_id();
+        let accepted: Arc<[StreamProtocol]> =
+            Arc::from([protocols.rpc.clone(), protocols.bulk.clone(), protocols.describe.clone()]);
+        let mdns = use_mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), me)).and_then(|started| {
+            started.inspect_err(|e| tracing::warn!("cannot look for nodes on the local network: {e}")).ok()
+        });
+        Ok(Self {
+            limits: connection_limits::Behaviour::new(
+                connection_limits::ConnectionLimits::default()
+                    .with_max_established(Some(CONNECTIONS))
+                    .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
+                    .with_max_pending_incoming(Some(PENDING))
+                    .with_max_pending_outgoing(Some(PENDING)),
+            ),
+            streams: streams::Behaviour::new(accepted, connections, inbound, counters),
+            identify: identify::Behaviour::new(
+                identify::Config::new(protocols.identify.clone(), key.public())
+                    .with_agent_version(crate::AGENT.to_owned())
+                    // Longer than the idle timeout, or identify itself would keep every connection open.
+                    .with_interval(Duration::from_secs(120))
+                    .with_push_listen_addr_updates(true),
+            ),
+            ping: ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_secs(15))),
+            kad: kademlia(key, protocols),
+            gossip: gossip(protocols)?,
+            mdns: mdns.into(),
+        })
+    }
+}
+
+fn kademlia(key: &Keypair, protocols: &Protocols) -> kad::Behaviour<kad::store::MemoryStore> {
+    let me = key.public().to_peer_id();
+    let mut config = kad::Config::new(protocols.kad.clone());
+    config
+        // Peers enter the routing table once they have said who they are and where they can be dialled.
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
+        .set_record_filtering(kad::StoreInserts::FilterBoth)
+        .set_query_timeout(Duration::from_secs(10))
+        .set_provider_record_ttl(Some(Duration::from_secs(2 * 3600)))
+        .set_provider_publication_interval(Some(Duration::from_secs(3600)));
+    let store = kad::store::MemoryStore::with_config(
+        me,
+        kad::store::MemoryStoreConfig { max_provided_keys: PROVIDED_KEYS, ..Default::default() },
+    );
+    kad::Behaviour::with_config(me, store, config)
+}
+
+fn gossip(protocols: &Protocols) -> Result<gossipsub::Behaviour, SpawnError> {
+    let failed = |reason: String| SpawnError::Network { reason };
+    let config = gossipsub::ConfigBuilder::default()
+        // What is gossiped carries its own signature: the envelope needs no author, and may be passed on by anyone.
+        .validation_mode(gossipsub::ValidationMode::Anonymous)
+        .validate_messages()
+        .message_id_fn(|message| {
+            gossipsub::MessageId::new(Sha256::digest(&message.data).get(..GOSSIP_ID).unwrap_or_default())
+        })
+        .max_transmit_size(GOSSIP_MESSAGE)
+        .max_control_message_size(GOSSIP_CONTROL)
+        .heartbeat_interval(Duration::from_millis(700))
+        .duplicate_cache_time(Duration::from_secs(120))
+        .build()
+        .map_err(|e| failed(e.to_string()))?;
+    let mut gossip = gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Anonymous, config)
+        .map_err(|e| failed(e.to_owned()))?;
+    gossip
+        .subscribe(&gossipsub::IdentTopic::new(&protocols.announcements))
+        .map_err(|e| failed(e.to_string()))?;
+    Ok(gossip)
+}

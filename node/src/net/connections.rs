@@ -1,0 +1,172 @@
+//! The connections that are open now: a shared, read-mostly table that the data plane consults on every call.
+//!
+//! The swarm task is the only writer. Readers never wait for it: opening a substream talks to the connection's own
+//! task, not to the swarm.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use atoll_protocol::identity::NodeId;
+use libp2p::{Multiaddr, multiaddr::Protocol, swarm::ConnectionId};
+use parking_lot::RwLock;
+use tokio::sync::{mpsc, oneshot};
+
+use super::streams::{OpenError, OpenRequest};
+
+/// How the bytes travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Path {
+    /// Straight to the peer.
+    Direct,
+    /// Through a relay.
+    Relayed,
+}
+
+impl Path {
+    fn of(address: &Multiaddr) -> Self {
+        if address.iter().any(|p| matches!(p, Protocol::P2pCircuit)) { Self::Relayed } else { Self::Direct }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Relayed => "relayed",
+        }
+    }
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    pub(crate) peer: NodeId,
+    pub(crate) address: Multiaddr,
+    pub(crate) path: Path,
+    pub(crate) outbound: bool,
+    pub(crate) established: Instant,
+    /// Smoothed round trip in microseconds; 0 until the first ping.
+    rtt_micros: AtomicU32,
+    opens: mpsc::Sender<OpenRequest>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        id: ConnectionId,
+        peer: NodeId,
+        address: Multiaddr,
+        outbound: bool,
+        opens: mpsc::Sender<OpenRequest>,
+    ) -> Self {
+        let path = Path::of(&address);
+        Self { id, peer, address, path, outbound, established: Instant::now(), rtt_micros: AtomicU32::new(0), opens }
+    }
+
+    /// Opens a substream of `protocol` on this very connection.
+    pub(crate) async fn open(&self, protocol: libp2p::StreamProtocol) -> Result<libp2p::Stream, OpenError> {
+        let (reply, opened) = oneshot::channel();
+        self.opens.send(OpenRequest { protocol, reply }).await.map_err(|_| OpenError::Closed)?;
+        opened.await.map_err(|_| OpenError::Closed)?
+    }
+
+    /// Whether the connection is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.opens.is_closed()
+    }
+
+    /// Measured round trip.
+    pub(crate) fn rtt(&self) -> Option<Duration> {
+        match self.rtt_micros.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Duration::from_micros(micros.into())),
+        }
+    }
+
+    /// Takes in a measurement, smoothed as TCP does it (RFC 6298: an eighth of the new sample).
+    pub(super) fn measured(&self, sample: Duration) {
+        let sample = u32::try_from(sample.as_micros()).unwrap_or(u32::MAX).max(1);
+        let smoothed = match self.rtt_micros.load(Ordering::Relaxed) {
+            0 => sample,
+            old => old - old / 8 + sample / 8,
+        };
+        self.rtt_micros.store(smoothed.max(1), Ordering::Relaxed);
+    }
+
+    /// `quic` or `tcp`.
+    pub(crate) fn transport(&self) -> &'static str {
+        if self.address.iter().any(|p| matches!(p, Protocol::QuicV1)) { "quic" } else { "tcp" }
+    }
+
+    /// The relay that the bytes pass through: the last peer named before the circuit.
+    pub(crate) fn relay(&self) -> Option<NodeId> {
+        if self.path == Path::Direct {
+            return None;
+        }
+        let before_circuit = self.address.iter().take_while(|p| !matches!(p, Protocol::P2pCircuit));
+        before_circuit.filter_map(|p| if let Protocol::P2p(id) = p { super::node_id(&id) } else { None }).last()
+    }
+
+    /// Smaller is better: direct before relayed, then the lower round trip, then the older connection.
+    fn rank(&self) -> (Path, Duration, Instant) {
+        (self.path, self.rtt().unwrap_or(Duration::MAX), self.established)
+    }
+}
+
+/// Every open connection, by peer.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Connections(Arc<RwLock<HashMap<NodeId, Vec<Arc<Connection>>>>>);
+
+impl Connections {
+    pub(super) fn insert(&self, connection: Connection) {
+        self.0.write().entry(connection.peer).or_default().push(Arc::new(connection));
+    }
+
+    pub(super) fn remove(&self, peer: &NodeId, id: ConnectionId) {
+        let mut all = self.0.write();
+        if let Some(of_peer) = all.get_mut(peer) {
+            of_peer.retain(|c| c.id != id);
+            if of_peer.is_empty() {
+                all.remove(peer);
+            }
+        }
+    }
+
+    pub(super) fn measured(&self, peer: &NodeId, id: ConnectionId, sample: Duration) {
+        if let Some(connection) = self.0.read().get(peer).and_then(|all| all.iter().find(|c| c.id == id)) {
+            connection.measured(sample);
+        }
+    }
+
+    /// The best open connection to `peer`.
+    pub(crate) fn best(&self, peer: &NodeId) -> Option<Arc<Connection>> {
+        let all = self.0.read();
+        all.get(peer)?.iter().filter(|c| !c.is_closed()).min_by_key(|c| c.rank()).cloned()
+    }
+
+    /// Whether `peer` is connected.
+    pub(crate) fn contains(&self, peer: &NodeId) -> bool {
+        self.0.read().contains_key(peer)
+    }
+
+    /// Peers connected.
+    pub(crate) fn peers(&self) -> Vec<NodeId> {
+        self.0.read().keys().copied().collect()
+    }
+
+    /// Number of peers connected.
+    pub(crate) fn len(&self) -> usize {
+        self.0.read().len()
+    }
+
+    /// All connections, by peer.
+    pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
+        let mut all: Vec<_> = self.0.read().values().flatten().cloned().collect();
+        all.sort_by_key(|c| (c.peer, c.rank()));
+        all
+    }
+}

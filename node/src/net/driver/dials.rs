@@ -1,0 +1,85 @@
+//! Who waits for which dial, and what it is told.
+
+use std::collections::HashMap;
+
+use atoll_protocol::identity::NodeId;
+use libp2p::{PeerId, swarm::{ConnectionId, DialError}};
+use tokio::sync::oneshot;
+
+use crate::error::ConnectError;
+
+pub(super) type Reply = oneshot::Sender<Result<NodeId, ConnectError>>;
+
+/// Whoever asked may have given up: that is its right.
+pub(super) fn answer(reply: Reply, result: Result<NodeId, ConnectError>) {
+    let _ = reply.send(result);
+}
+
+/// A dial is over when the peer has identified itself, not when it has answered: only then is it known to be on this
+/// network.
+#[derive(Debug, Default)]
+pub(super) struct Dials {
+    by_peer: HashMap<PeerId, Vec<Reply>>,
+    /// Dials to an address whose peer is not known yet.
+    by_connection: HashMap<ConnectionId, (String, Reply)>,
+}
+
+impl Dials {
+    pub(super) fn wait_for_peer(&mut self, peer: PeerId, reply: Reply) {
+        let waiting = self.by_peer.entry(peer).or_default();
+        waiting.retain(|reply| !reply.is_closed());
+        waiting.push(reply);
+    }
+
+    pub(super) fn wait_for_connection(&mut self, connection: ConnectionId, target: String, reply: Reply) {
+        self.by_connection.insert(connection, (target, reply));
+    }
+
+    /// Someone has answered; whoever waited for the address now waits for the peer.
+    pub(super) fn established(&mut self, connection: ConnectionId, peer: PeerId) {
+        if let Some((_, reply)) = self.by_connection.remove(&connection) {
+            self.wait_for_peer(peer, reply);
+        }
+    }
+
+    /// The peer has said who it is, and what of it.
+    pub(super) fn identified(&mut self, peer: &PeerId, result: &Result<NodeId, ConnectError>) {
+        for reply in self.by_peer.remove(peer).unwrap_or_default() {
+            answer(reply, result.clone());
+        }
+    }
+
+    pub(super) fn connection_failed(&mut self, connection: ConnectionId, reason: &str) {
+        if let Some((target, reply)) = self.by_connection.remove(&connection) {
+            answer(reply, Err(ConnectError::Failed { target, reason: reason.to_owned() }));
+        }
+    }
+
+    pub(super) fn peer_failed(&mut self, peer: &PeerId, reason: &str) {
+        let failed = Err(ConnectError::Failed { target: peer.to_string(), reason: reason.to_owned() });
+        self.identified(peer, &failed);
+    }
+}
+
+/// A dial's failure in words a person can act on.
+pub(super) fn describe(error: &DialError) -> String {
+    match error {
+        DialError::NoAddresses => "no address of it is known".to_owned(),
+        DialError::LocalPeerId { .. } => ConnectError::Itself.to_string(),
+        DialError::WrongPeerId { obtained, .. } => format!("another node answers there: {obtained}"),
+        DialError::Transport(tried) => {
+            let tried: Vec<String> = tried.iter().map(|(address, e)| format!("{address}: {}", innermost(e))).collect();
+            tried.join("; ")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The last error of a chain: the ones above it repeat that an address could not be dialled.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,158 @@
+//! What the swarm reports, and what follows from it.
+
+use libp2p::{
+    PeerId, gossipsub, identify, kad, mdns, ping,
+    multiaddr::Protocol,
+    swarm::{ConnectionError, ConnectionId, SwarmEvent},
+};
+
+use super::{Driver, dht, dials};
+use crate::{
+    error::ConnectError,
+    event::NodeEvent,
+    net::{
+        IDENTIFY_PREFIX, NetEvent, addresses,
+        behaviour::{Behaviour, BehaviourEvent},
+        node_id,
+    },
+};
+
+/// Addresses of a peer that Kademlia is told.
+const ADDRESSES_PER_PEER: usize = 6;
+
+type Event = SwarmEvent<<Behaviour as libp2p::swarm::NetworkBehaviour>::ToSwarm>;
+
+impl Driver {
+    pub(super) fn swarm_event(&mut self, event: Event) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.behaviour_event(event),
+            SwarmEvent::NewListenAddr { address, .. } => {
+                let address = addresses::with_peer(&address, &self.me);
+                self.reports.report(NodeEvent::Listening { address });
+                self.addresses_changed();
+            }
+            SwarmEvent::ExpiredListenAddr { .. } | SwarmEvent::ListenerClosed { .. } => self.addresses_changed(),
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
+                self.dials.established(connection_id, peer_id);
+                self.dht_mode_changed();
+            }
+            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
+                self.last_connection_closed(peer_id, cause.as_ref());
+            }
+            SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error } => {
+                let reason = dials::describe(&error);
+                self.dials.connection_failed(connection_id, &reason);
+                if let Some(peer) = peer_id.filter(|p| !self.swarm.is_connected(p)) {
+                    self.dials.peer_failed(&peer, &reason);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn behaviour_event(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, connection_id, info }) => {
+                self.identified(peer_id, connection_id, info);
+            }
+            BehaviourEvent::Ping(ping::Event { peer, connection, result: Ok(rtt) }) => {
+                if let Some(node) = node_id(&peer) {
+                    self.connections.measured(&node, connection, rtt);
+                }
+            }
+            BehaviourEvent::Kad(kad::Event::InboundRequest { request }) => {
+                dht::inbound(&mut self.swarm.behaviour_mut().kad, request);
+            }
+            BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed { id, result, step, .. }) => {
+                let found = self.dht.progress(&mut self.swarm.behaviour_mut().kad, id, result, step.last);
+                for provider in found {
+                    let (reply, _) = tokio::sync::oneshot::channel();
+                    self.dial_peer(provider, Vec::new(), reply);
+                }
+            }
+            BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source, message_id, message }) => {
+                self.gossip_arrived(message_id, propagation_source, message.data);
+            }
+            BehaviourEvent::Gossip(gossipsub::Event::Subscribed { topic, .. }) if topic == self.topic.hash() => {
+                self.tell(NetEvent::Listens);
+            }
+            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
+                for (peer, address) in found {
+                    self.found_on_lan(peer, address);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn identified(&mut self, peer: PeerId, connection: ConnectionId, info: identify::Info) {
+        let result = self.check_membership(&peer, &info);
+        match &result {
+            Ok(node) => {
+                self.tell_kademlia(&peer, &info);
+                if self.ready.insert(*node) {
+                    let address = self.connections.all().into_iter().find(|c| c.id == connection);
+                    if let Some(address) = address.map(|c| c.address.clone()) {
+                        self.reports.report(NodeEvent::PeerConnected { peer: *node, address });
+                    }
+                    self.tell(NetEvent::Ready { peer: *node });
+                }
+            }
+            Err(ConnectError::WrongNetwork { peer: node, theirs, .. }) => {
+                self.reports.report(NodeEvent::WrongNetwork { peer: *node, network: theirs.clone() });
+                let _ = self.swarm.disconnect_peer_id(peer);
+            }
+            // Another libp2p program: a neighbour for Kademlia and gossip at most.
+            Err(_) => {}
+        }
+        self.dials.identified(&peer, &result);
+    }
+
+    fn check_membership(&self, peer: &PeerId, info: &identify::Info) -> Result<atoll_protocol::identity::NodeId, ConnectError> {
+        let not_atoll =
+            || ConnectError::NotAtoll { peer: peer.to_string(), agent: info.agent_version.chars().take(80).collect() };
+        let node = node_id(peer).ok_or_else(not_atoll)?;
+        if info.protocol_version == self.protocols.identify {
+            return Ok(node);
+        }
+        let theirs = info.protocol_version.strip_prefix(IDENTIFY_PREFIX).ok_or_else(not_atoll)?;
+        Err(ConnectError::WrongNetwork {
+            peer: node,
+            theirs: theirs.split('/').next().unwrap_or_default().chars().take(64).collect(),
+            ours: self.network.to_string(),
+        })
+    }
+
+    /// Puts a peer into the routing table, at the addresses it can be dialled at from here.
+    fn tell_kademlia(&mut self, peer: &PeerId, info: &identify::Info) {
+        if !info.protocols.contains(&self.protocols.kad) {
+            return;
+        }
+        let useful = info.listen_addrs.iter().filter(|address| {
+            addresses::scope(address).is_some() && !address.iter().any(|p| matches!(p, Protocol::P2pCircuit))
+        });
+        for address in addresses::worth_telling(useful.cloned()).into_iter().take(ADDRESSES_PER_PEER) {
+            self.swarm.behaviour_mut().kad.add_address(peer, address);
+        }
+    }
+
+    fn last_connection_closed(&mut self, peer: PeerId, cause: Option<&ConnectionError>) {
+        self.dials.peer_failed(&peer, "the connection was closed before the peer said who it is");
+        let Some(node) = node_id(&peer) else { return };
+        if self.ready.remove(&node) {
+            // A connection that nobody used, or that one side closed in good order, says nothing about the peer.
+            let failed = matches!(cause, Some(ConnectionError::IO(e)) if !closed_in_order(e));
+            self.reports.report(NodeEvent::PeerDisconnected { peer: node });
+            self.tell(NetEvent::Lost { peer: node, failed });
+        }
+        self.dht_mode_changed();
+    }
+}
+
+/// Whether the other side said goodbye: QUIC's "closed by peer" and TCP's end of stream.
+fn closed_in_order(error: &std::io::Error) -> bool {
+    let text = error.to_string();
+    matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionAborted)
+        || text.contains("closed by peer")
+        || text.contains("aborted by peer")
+}

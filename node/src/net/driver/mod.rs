@@ -1,0 +1,255 @@
+//! The swarm task: owns the libp2p swarm, carries out commands, reports what happens.
+//!
+//! It never waits for anything but its own queues, never verifies or decodes a record, and never touches the disk.
+
+mod dht;
+mod dials;
+mod events;
+mod setup;
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
+
+use atoll_protocol::{identity::NodeId, names::NetworkName};
+use futures::StreamExt;
+use libp2p::{
+    Multiaddr, PeerId, Swarm, gossipsub,
+    swarm::dial_opts::{DialOpts, PeerCondition},
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Duration, Instant, sleep_until, timeout_at},
+};
+
+use self::{dht::Dht, dials::Dials};
+use super::{
+    Command, Counters, EVENTS, NetEvent, Protocols, Verdict, addresses,
+    behaviour::Behaviour,
+    connections::Connections,
+    joining::{Joining, Target},
+    peer_id,
+};
+use crate::{
+    error::ConnectError,
+    event::{Events, NodeEvent},
+};
+
+pub(crate) use setup::start;
+
+/// How long closing all connections may take before the process leaves anyway.
+const CLOSING: Duration = Duration::from_millis(500);
+
+struct Driver {
+    swarm: Swarm<Behaviour>,
+    me: NodeId,
+    network: NetworkName,
+    protocols: Arc<Protocols>,
+    topic: gossipsub::IdentTopic,
+    connections: Connections,
+    counters: Arc<Counters>,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<NetEvent>,
+    /// Events that the directory has not had room for. Gossip is dropped rather than added when this is long; the
+    /// rest is bounded by the number of connections.
+    outbox: VecDeque<NetEvent>,
+    reports: Events,
+    addresses: watch::Sender<Vec<Multiaddr>>,
+    dht_server: watch::Sender<bool>,
+    /// Peers that have identified themselves as nodes of this network.
+    ready: HashSet<NodeId>,
+    dials: Dials,
+    dht: Dht,
+    joining: Joining,
+    next_round: Instant,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let events = self.events.clone();
+        loop {
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(Command::Shutdown { reply }) => return self.close(reply).await,
+                    Some(command) => self.command(command),
+                    None => return,
+                },
+                room = events.reserve(), if !self.outbox.is_empty() => match (room, self.outbox.pop_front()) {
+                    (Ok(room), Some(event)) => room.send(event),
+                    _ => return,
+                },
+                event = self.swarm.select_next_some() => self.swarm_event(event),
+                () = sleep_until(self.next_round) => self.join_round(),
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Dial { peer: Some(peer), addresses, reply } => self.dial_peer(peer, addresses, reply),
+            Command::Dial { peer: None, addresses, reply } => self.dial_anyone(&addresses, reply),
+            Command::Publish { data } => self.publish(data),
+            Command::Verdict { message, source, verdict } => self.verdict(&message, &source, verdict),
+            Command::Provide { key } => self.dht.provide(&mut self.swarm.behaviour_mut().kad, key),
+            Command::Unprovide { key } => self.dht.unprovide(&mut self.swarm.behaviour_mut().kad, &key),
+            Command::Providers { key, reply } => {
+                self.dht.providers(&mut self.swarm.behaviour_mut().kad, key, reply);
+            }
+            // Handled by the loop, which it ends.
+            Command::Shutdown { .. } => {}
+        }
+    }
+
+    fn dial_peer(&mut self, peer: NodeId, addresses: Vec<Multiaddr>, reply: dials::Reply) {
+        if peer == self.me {
+            return dials::answer(reply, Err(ConnectError::Itself));
+        }
+        if self.ready.contains(&peer) {
+            return dials::answer(reply, Ok(peer));
+        }
+        let Some(id) = peer_id(&peer) else {
+            let reason = "its id holds no valid key".to_owned();
+            return dials::answer(reply, Err(ConnectError::Failed { target: peer.to_string(), reason }));
+        };
+        self.dials.wait_for_peer(id, reply);
+        if self.swarm.is_connected(&id) {
+            return;
+        }
+        let dial = DialOpts::peer_id(id)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(addresses)
+            .extend_addresses_through_behaviour()
+            .build();
+        match self.swarm.dial(dial) {
+            // A dial that is under way already will do.
+            Ok(()) | Err(libp2p::swarm::DialError::DialPeerConditionFalse(_)) => {}
+            Err(error) => self.dials.peer_failed(&id, &dials::describe(&error)),
+        }
+    }
+
+    fn dial_anyone(&mut self, addresses: &[Multiaddr], reply: dials::Reply) {
+        let Some(address) = addresses.first() else {
+            let reason = "no address is known".to_owned();
+            return dials::answer(reply, Err(ConnectError::Failed { target: "the peer".to_owned(), reason }));
+        };
+        let dial = DialOpts::unknown_peer_id().address(address.clone()).build();
+        let connection = dial.connection_id();
+        match self.swarm.dial(dial) {
+            Ok(()) => self.dials.wait_for_connection(connection, address.to_string(), reply),
+            Err(error) => {
+                let reason = dials::describe(&error);
+                dials::answer(reply, Err(ConnectError::Failed { target: address.to_string(), reason }));
+            }
+        }
+    }
+
+    fn publish(&mut self, data: Vec<u8>) {
+        match self.swarm.behaviour_mut().gossip.publish(self.topic.hash(), data) {
+            Ok(_) => {}
+            // Nobody to tell yet: whoever connects will ask. Or said already.
+            Err(gossipsub::PublishError::NoPeersSubscribedToTopic | gossipsub::PublishError::Duplicate) => {}
+            Err(error) => tracing::warn!("an announcement could not be gossiped: {error}"),
+        }
+    }
+
+    fn verdict(&mut self, message: &gossipsub::MessageId, source: &PeerId, verdict: Verdict) {
+        let acceptance = match verdict {
+            Verdict::Accept => gossipsub::MessageAcceptance::Accept,
+            Verdict::Ignore => gossipsub::MessageAcceptance::Ignore,
+            Verdict::Reject => gossipsub::MessageAcceptance::Reject,
+        };
+        self.swarm.behaviour_mut().gossip.report_message_validation_result(message, source, acceptance);
+    }
+
+    fn tell(&mut self, event: NetEvent) {
+        self.outbox.push_back(event);
+    }
+
+    fn gossip_arrived(&mut self, message: gossipsub::MessageId, source: PeerId, data: Vec<u8>) {
+        if self.outbox.len() < EVENTS {
+            self.tell(NetEvent::Gossip { message, source, data });
+        } else {
+            self.counters.dropped_gossip.add(1);
+            self.verdict(&message, &source, Verdict::Ignore);
+        }
+    }
+
+    fn join_round(&mut self) {
+        let round = self.joining.round(self.ready.len());
+        if round.alone {
+            self.reports.report(NodeEvent::Alone);
+        }
+        for Target { peer, addresses, configured } in round.dial {
+            let (reply, done) = oneshot::channel();
+            match peer {
+                Some(peer) => self.dial_peer(peer, addresses, reply),
+                None => self.dial_anyone(&addresses, reply),
+            }
+            if let Some(address) = configured {
+                tokio::spawn(report_failure(address, done, self.reports.clone()));
+            }
+        }
+        self.next_round = Instant::now() + round.again;
+    }
+
+    /// A node has shown up on the local network.
+    fn found_on_lan(&mut self, peer: PeerId, address: Multiaddr) {
+        if self.swarm.is_connected(&peer) {
+            return;
+        }
+        let dial = DialOpts::peer_id(peer)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(vec![address])
+            .build();
+        // A dial that is under way already will do.
+        let _ = self.swarm.dial(dial);
+    }
+
+    /// Tells everyone concerned where this node can be dialled now.
+    fn addresses_changed(&mut self) {
+        let external = self.swarm.external_addresses().cloned();
+        let now = addresses::worth_telling(external.chain(self.swarm.listeners().cloned()));
+        if *self.addresses.borrow() != now {
+            self.addresses.send_replace(now);
+            self.tell(NetEvent::Addresses);
+        }
+        self.dht_mode_changed();
+    }
+
+    fn dht_mode_changed(&mut self) {
+        let peers = self.connections.all();
+        let own = self.addresses.borrow().clone();
+        let serves = addresses::serves_dht(&own, peers.iter().map(|c| &c.address));
+        if self.dht_server.send_if_modified(|was| std::mem::replace(was, serves) != serves) {
+            let mode = if serves { libp2p::kad::Mode::Server } else { libp2p::kad::Mode::Client };
+            self.swarm.behaviour_mut().kad.set_mode(Some(mode));
+        }
+    }
+
+    /// Closes every connection, so that peers notice at once, and waits a little until that has gone out.
+    async fn close(mut self, reply: oneshot::Sender<()>) {
+        let peers: Vec<PeerId> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
+        let end = Instant::now() + CLOSING;
+        while self.swarm.connected_peers().next().is_some() {
+            if timeout_at(end, self.swarm.select_next_some()).await.is_err() {
+                break;
+            }
+        }
+        let _ = reply.send(());
+    }
+}
+
+async fn report_failure(
+    address: Multiaddr,
+    done: oneshot::Receiver<Result<NodeId, ConnectError>>,
+    reports: Events,
+) {
+    if let Ok(Err(error)) = done.await {
+        reports.report(NodeEvent::BootstrapFailed { address, reason: error.to_string() });
+    }
+}

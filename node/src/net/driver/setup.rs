@@ -1,0 +1,144 @@
+//! Building and starting the swarm.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use libp2p::{Multiaddr, Swarm, SwarmBuilder, core::upgrade::Version, gossipsub, identity::Keypair, noise, tcp, tls, yamux};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+use super::{Dht, Dials, Driver};
+use crate::{
+    error::SpawnError,
+    event::NodeEvent,
+    net::{
+        COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started,
+        behaviour::Behaviour,
+        connections::Connections,
+        joining::Joining,
+        listen,
+        streams::INBOUND_QUEUE,
+    },
+};
+
+/// How long a connection that nobody uses stays open.
+const IDLE: Duration = Duration::from_secs(90);
+
+/// Starts the overlay: listens, begins to join, and leaves the swarm to a task of its own.
+pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
+    let me = setup.key.node_id();
+    let protocols = Arc::new(Protocols::new(&setup.network));
+    let connections = Connections::default();
+    let counters = Arc::new(Counters::default());
+    let (inbound, streams) = mpsc::channel(INBOUND_QUEUE);
+
+    let key = Keypair::ed25519_from_bytes(*setup.key.seed()).map_err(failed)?;
+    let behaviour =
+        Behaviour::new(&key, &protocols, setup.config.mdns, connections.clone(), inbound, Arc::clone(&counters))?;
+    let mut swarm = build(key, behaviour)?;
+    let port = listen(&mut swarm, &setup)?;
+
+    let (commands, requests) = mpsc::channel(COMMANDS);
+    let (events, reported) = mpsc::channel(EVENTS);
+    let (addresses, known_addresses) = watch::channel(Vec::new());
+    let (dht_server, is_dht_server) = watch::channel(false);
+    let driver = Driver {
+        swarm,
+        me,
+        network: setup.network,
+        topic: gossipsub::IdentTopic::new(&protocols.announcements),
+        protocols: Arc::clone(&protocols),
+        connections: connections.clone(),
+        counters: Arc::clone(&counters),
+        commands: requests,
+        events,
+        outbox: VecDeque::new(),
+        reports: setup.events,
+        addresses,
+        dht_server,
+        ready: HashSet::new(),
+        dials: Dials::default(),
+        dht: Dht::default(),
+        joining: Joining::new(setup.remembered, setup.bootstrap, setup.config.mdns),
+        next_round: Instant::now(),
+    };
+    let net = Net {
+        me,
+        protocols,
+        connections,
+        counters,
+        commands,
+        addresses: known_addresses,
+        dht_server: is_dht_server,
+    };
+    Ok(Started { net, events: reported, inbound: streams, port, task: tokio::spawn(driver.run()) })
+}
+
+fn failed(error: impl ToString) -> SpawnError {
+    SpawnError::Network { reason: error.to_string() }
+}
+
+fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnError> {
+    let builder = SwarmBuilder::with_existing_identity(key)
+        .with_tokio()
+        .with_tcp(
+            tcp::Config::default().nodelay(true),
+            // TLS with AES is the faster of the two on today's machines; js-libp2p speaks only Noise.
+            (tls::Config::new, noise::Config::new),
+            yamux::Config::default,
+        )
+        .map_err(failed)?
+        .with_quic();
+    let config = |config: libp2p::swarm::Config| {
+        config
+            .with_idle_connection_timeout(IDLE)
+            // A substream costs no extra round trip: its protocol is proposed together with the first data.
+            .with_substream_upgrade_protocol_override(Version::V1Lazy)
+    };
+    // Without a resolver's configuration (a machine that was never online) names cannot be resolved; all else works.
+    if Path::new("/etc/resolv.conf").exists() || cfg!(windows) {
+        let builder = builder.with_dns().map_err(failed)?.with_behaviour(|_| behaviour).map_err(failed)?;
+        Ok(builder.with_swarm_config(config).build())
+    } else {
+        Ok(builder.with_behaviour(|_| behaviour).map_err(failed)?.with_swarm_config(config).build())
+    }
+}
+
+/// Listens on every planned address that can be; an error only if none can. Gives the common port, if there is one.
+fn listen(swarm: &mut Swarm<Behaviour>, setup: &Setup) -> Result<Option<u16>, SpawnError> {
+    let plan = listen::plan(&setup.config.listen, setup.last_port);
+    for (wanted, using) in plan.moved {
+        setup.events.report(NodeEvent::PortTaken { wanted, using });
+    }
+    let mut failures: Vec<(Multiaddr, String)> = Vec::new();
+    let mut listening = 0_usize;
+    for address in plan.addresses {
+        match swarm.listen_on(address.clone()) {
+            Ok(_) => listening += 1,
+            Err(error) => failures.push((address, listen_failure(&error))),
+        }
+    }
+    if listening == 0 {
+        let reason: Vec<String> = failures.iter().map(|(address, reason)| format!("{address}: {reason}")).collect();
+        return Err(SpawnError::Listen { reason: reason.join("; ") });
+    }
+    for (address, reason) in failures {
+        setup.events.report(NodeEvent::ListenFailed { address, reason });
+    }
+    Ok(plan.port)
+}
+
+fn listen_failure(error: &libp2p::TransportError<std::io::Error>) -> String {
+    match error {
+        libp2p::TransportError::MultiaddrNotSupported(_) => {
+            "not an address to listen on; use /ip4/…/udp/…/quic-v1 or /ip4/…/tcp/…".to_owned()
+        }
+        libp2p::TransportError::Other(e) => e.to_string(),
+    }
+}

@@ -1,0 +1,144 @@
+//! Which addresses to listen on.
+//!
+//! Unless told otherwise a node listens with QUIC and TCP, over IPv4 and IPv6, all on one port, and keeps that port
+//! over restarts: port mappings, firewalls and other nodes' memories refer to it. libp2p binds TCP with
+//! `SO_REUSEPORT`, so two nodes of one user would silently share a port; whether it is free is therefore tried first
+//! with plain sockets.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+
+use libp2p::{Multiaddr, multiaddr::Protocol};
+
+use crate::config::DEFAULT_PORT;
+
+/// Ports above the wanted one that are tried before the operating system picks one.
+const NEIGHBOURS: u16 = 16;
+
+/// What to listen on.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) addresses: Vec<Multiaddr>,
+    /// The common port of the default addresses; `None` where the addresses were given.
+    pub(super) port: Option<u16>,
+    /// Ports that were wanted and taken, with the ones used instead.
+    pub(super) moved: Vec<(u16, u16)>,
+}
+
+/// Plans to listen on `wanted`, or on the default addresses if that is empty, with the port used `last` time if there
+/// was one.
+pub(super) fn plan(wanted: &[Multiaddr], last: Option<u16>) -> Plan {
+    if wanted.is_empty() { default_plan(last) } else { given_plan(wanted) }
+}
+
+fn default_plan(last: Option<u16>) -> Plan {
+    let first = last.unwrap_or(DEFAULT_PORT);
+    let ips = wildcard_ips();
+    let sockets = |port| ips.iter().flat_map(move |ip| [Socket::Udp(*ip, port), Socket::Tcp(*ip, port)]);
+    let free = |port: &u16| sockets(*port).all(Socket::is_free);
+    let port = (first..=first.saturating_add(NEIGHBOURS)).find(free).or_else(|| {
+        // Someone else holds the whole neighbourhood: let the system choose, a bounded number of times.
+        (0..NEIGHBOURS).filter_map(|_| any_port()).find(free)
+    });
+    let port = port.unwrap_or(0);
+    let moved = if port == first { Vec::new() } else { vec![(first, port)] };
+    Plan { addresses: sockets(port).map(Socket::multiaddr).collect(), port: Some(port), moved }
+}
+
+fn given_plan(wanted: &[Multiaddr]) -> Plan {
+    let mut moved: Vec<(u16, u16)> = Vec::new();
+    let addresses = wanted
+        .iter()
+        .map(|address| match Socket::of(address) {
+            Some(socket) if socket.port() != 0 && !socket.is_free() => {
+                let taken = socket.port();
+                // Addresses that shared a port go on sharing one.
+                let instead = moved.iter().find(|(from, _)| *from == taken).map(|(_, to)| *to).unwrap_or_else(|| {
+                    let free = |port: &u16| socket.with_port(*port).is_free();
+                    let port = (taken.saturating_add(1)..=taken.saturating_add(NEIGHBOURS)).find(free).unwrap_or(0);
+                    moved.push((taken, port));
+                    port
+                });
+                replace_port(address, instead)
+            }
+            _ => address.clone(),
+        })
+        .collect();
+    Plan { addresses, port: None, moved }
+}
+
+fn wildcard_ips() -> Vec<IpAddr> {
+    let v6 = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let mut ips = vec![IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
+    // A kernel without IPv6 is nothing to complain about.
+    if UdpSocket::bind((v6, 0)).is_ok() {
+        ips.push(v6);
+    }
+    ips
+}
+
+fn any_port() -> Option<u16> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.local_addr().ok().map(|a| a.port())
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Socket {
+    Udp(IpAddr, u16),
+    Tcp(IpAddr, u16),
+}
+
+impl Socket {
+    fn of(address: &Multiaddr) -> Option<Self> {
+        let mut parts = address.iter();
+        let ip = match parts.next()? {
+            Protocol::Ip4(ip) => IpAddr::V4(ip),
+            Protocol::Ip6(ip) => IpAddr::V6(ip),
+            _ => return None,
+        };
+        match parts.next()? {
+            Protocol::Udp(port) => Some(Self::Udp(ip, port)),
+            Protocol::Tcp(port) => Some(Self::Tcp(ip, port)),
+            _ => None,
+        }
+    }
+
+    const fn port(self) -> u16 {
+        match self {
+            Self::Udp(_, port) | Self::Tcp(_, port) => port,
+        }
+    }
+
+    const fn with_port(self, port: u16) -> Self {
+        match self {
+            Self::Udp(ip, _) => Self::Udp(ip, port),
+            Self::Tcp(ip, _) => Self::Tcp(ip, port),
+        }
+    }
+
+    /// Whether nobody holds the port. Only "in use" counts: any other trouble is reported when listening for real.
+    fn is_free(self) -> bool {
+        let tried = match self {
+            Self::Udp(ip, port) => UdpSocket::bind(SocketAddr::new(ip, port)).map(drop),
+            Self::Tcp(ip, port) => TcpListener::bind(SocketAddr::new(ip, port)).map(drop),
+        };
+        !tried.is_err_and(|e| e.kind() == std::io::ErrorKind::AddrInUse)
+    }
+
+    fn multiaddr(self) -> Multiaddr {
+        match self {
+            Self::Udp(ip, port) => Multiaddr::from(ip).with(Protocol::Udp(port)).with(Protocol::QuicV1),
+            Self::Tcp(ip, port) => Multiaddr::from(ip).with(Protocol::Tcp(port)),
+        }
+    }
+}
+
+fn replace_port(address: &Multiaddr, port: u16) -> Multiaddr {
+    address
+        .iter()
+        .map(|part| match part {
+            Protocol::Udp(_) => Protocol::Udp(port),
+            Protocol::Tcp(_) => Protocol::Tcp(port),
+            other => other,
+        })
+        .collect()
+}

@@ -1,0 +1,264 @@
+//! The overlay: one task that owns the libp2p swarm, and the handle through which everything else speaks to it.
+//!
+//! Only control traffic passes through the swarm task: dialling, gossip, Kademlia, identification. Substreams are
+//! opened and driven outside it (see [`streams`]), so a busy data plane does not slow the overlay, nor the reverse.
+
+mod addresses;
+mod behaviour;
+pub(crate) mod connections;
+mod driver;
+mod joining;
+mod listen;
+pub(crate) mod streams;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use atoll_protocol::{
+    identity::{NodeId, SecretKey},
+    names::NetworkName,
+};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, gossipsub};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use self::{
+    connections::{Connection, Connections},
+    streams::Inbound,
+};
+use crate::{config::NetConfig, error::ConnectError, event::Events};
+
+/// Commands that may wait for the swarm task.
+const COMMANDS: usize = 256;
+/// Events that may wait for the directory.
+const EVENTS: usize = 512;
+/// How long a dial may take until the peer has identified itself.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The protocol strings of one network.
+#[derive(Debug, Clone)]
+pub(crate) struct Protocols {
+    /// What identify announces: tells one network's nodes from another's.
+    pub(crate) identify: String,
+    pub(crate) kad: StreamProtocol,
+    pub(crate) rpc: StreamProtocol,
+    pub(crate) bulk: StreamProtocol,
+    pub(crate) describe: StreamProtocol,
+    /// The gossip topic for directory announcements.
+    pub(crate) announcements: String,
+}
+
+/// What identify's protocol version begins with on every Atoll network.
+const IDENTIFY_PREFIX: &str = "/atoll/";
+
+impl Protocols {
+    pub(crate) fn new(network: &NetworkName) -> Self {
+        // A network name holds only a-z, 0-9 and '-', so the string always begins with '/'; the fallback is never used.
+        let protocol = |name: &str| {
+            StreamProtocol::try_from_owned(format!("{IDENTIFY_PREFIX}{network}/{name}/1"))
+                .unwrap_or(StreamProtocol::new("/atoll"))
+        };
+        Self {
+            identify: format!("{IDENTIFY_PREFIX}{network}/1"),
+            kad: protocol("kad"),
+            rpc: protocol("rpc"),
+            bulk: protocol("bulk"),
+            describe: protocol("describe"),
+            announcements: format!("atoll/{network}/services"),
+        }
+    }
+}
+
+/// A count of something that was refused or lost at a bound.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What happened at the node's bounds, and how much it has done.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Incoming substreams refused because too many waited.
+    pub(crate) refused_streams: Counter,
+    /// Gossip messages dropped because the directory was busy.
+    pub(crate) dropped_gossip: Counter,
+    /// Records and messages refused because they were forged, malformed or out of bounds.
+    pub(crate) refused_records: Counter,
+    /// Frames that broke the protocol and cost their stream.
+    pub(crate) broken_frames: Counter,
+    /// Calls served to other nodes.
+    pub(crate) calls_served: Counter,
+    /// Calls made to other nodes.
+    pub(crate) calls_made: Counter,
+}
+
+/// Whether a gossip message is passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Valid news: pass it on.
+    Accept,
+    /// Valid, but old or none of ours: drop it, blame nobody.
+    Ignore,
+    /// Invalid: drop it and count it against the sender.
+    Reject,
+}
+
+/// What the overlay tells the directory.
+#[derive(Debug)]
+pub(crate) enum NetEvent {
+    /// An announcement has arrived. Its verdict is to be given within five seconds.
+    Gossip { message: gossipsub::MessageId, source: PeerId, data: Vec<u8> },
+    /// A peer of this network is connected and identified.
+    Ready { peer: NodeId },
+    /// A peer has begun to listen to announcements.
+    Listens,
+    /// The last connection to a peer is gone; `failed` if it broke rather than was closed.
+    Lost { peer: NodeId, failed: bool },
+    /// The addresses that this node can be dialled at have changed.
+    Addresses,
+}
+
+/// What the swarm task is asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    Dial { peer: Option<NodeId>, addresses: Vec<Multiaddr>, reply: oneshot::Sender<Result<NodeId, ConnectError>> },
+    Publish { data: Vec<u8> },
+    Verdict { message: gossipsub::MessageId, source: PeerId, verdict: Verdict },
+    Provide { key: Vec<u8> },
+    Unprovide { key: Vec<u8> },
+    Providers { key: Vec<u8>, reply: oneshot::Sender<Vec<NodeId>> },
+    Shutdown { reply: oneshot::Sender<()> },
+}
+
+/// What the overlay needs to start.
+pub(crate) struct Setup {
+    pub(crate) key: SecretKey,
+    pub(crate) network: NetworkName,
+    pub(crate) config: NetConfig,
+    pub(crate) bootstrap: Vec<Multiaddr>,
+    pub(crate) remembered: Vec<(NodeId, Vec<Multiaddr>)>,
+    /// The port used last time, if any.
+    pub(crate) last_port: Option<u16>,
+    pub(crate) events: Events,
+}
+
+/// What a started overlay hands out besides its handle.
+pub(crate) struct Started {
+    pub(crate) net: Net,
+    pub(crate) events: mpsc::Receiver<NetEvent>,
+    pub(crate) inbound: mpsc::Receiver<Inbound>,
+    /// The one port that the node listens on, where it chose one.
+    pub(crate) port: Option<u16>,
+    pub(crate) task: JoinHandle<()>,
+}
+
+/// Handle to the overlay; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Net {
+    pub(crate) me: NodeId,
+    pub(crate) protocols: Arc<Protocols>,
+    pub(crate) connections: Connections,
+    pub(crate) counters: Arc<Counters>,
+    commands: mpsc::Sender<Command>,
+    addresses: watch::Receiver<Vec<Multiaddr>>,
+    dht_server: watch::Receiver<bool>,
+}
+
+impl Net {
+    /// Where this node can be dialled, without `/p2p`.
+    pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
+        self.addresses.borrow().clone()
+    }
+
+    /// Whether this node answers Kademlia queries.
+    pub(crate) fn is_dht_server(&self) -> bool {
+        *self.dht_server.borrow()
+    }
+
+    /// Dials and waits until the peer has identified itself as a node of this network. Without `peer`, whoever
+    /// answers at the addresses will do.
+    pub(crate) async fn dial(&self, peer: Option<NodeId>, addresses: Vec<Multiaddr>) -> Result<NodeId, ConnectError> {
+        let (reply, done) = oneshot::channel();
+        self.commands.send(Command::Dial { peer, addresses, reply }).await.map_err(|_| ConnectError::Stopped)?;
+        tokio::time::timeout(DIAL_TIMEOUT, done)
+            .await
+            .map_err(|_| ConnectError::Timeout { after: DIAL_TIMEOUT })?
+            .map_err(|_| ConnectError::Stopped)?
+    }
+
+    /// The best open connection to `peer`, dialling it at `addresses` (and what Kademlia knows) if there is none.
+    pub(crate) async fn connect(&self, peer: NodeId, addresses: Vec<Multiaddr>) -> Result<Arc<Connection>, ConnectError> {
+        if let Some(connection) = self.connections.best(&peer) {
+            return Ok(connection);
+        }
+        self.dial(Some(peer), addresses).await?;
+        self.connections.best(&peer).ok_or(ConnectError::Closed { peer })
+    }
+
+    /// Gossips an announcement. Having nobody to tell is no error: whoever connects later asks.
+    pub(crate) async fn publish(&self, data: Vec<u8>) {
+        self.command(Command::Publish { data }).await;
+    }
+
+    /// Says what is to become of a gossip message.
+    pub(crate) async fn verdict(&self, message: gossipsub::MessageId, source: PeerId, verdict: Verdict) {
+        self.command(Command::Verdict { message, source, verdict }).await;
+    }
+
+    /// Begins to say in the DHT that this node provides `key`.
+    pub(crate) async fn provide(&self, key: Vec<u8>) {
+        self.command(Command::Provide { key }).await;
+    }
+
+    /// Stops saying so.
+    pub(crate) async fn unprovide(&self, key: Vec<u8>) {
+        self.command(Command::Unprovide { key }).await;
+    }
+
+    /// Asks the DHT who provides `key`. Empty at once if there is nobody to ask.
+    pub(crate) async fn providers(&self, key: Vec<u8>) -> Vec<NodeId> {
+        let (reply, found) = oneshot::channel();
+        self.command(Command::Providers { key, reply }).await;
+        found.await.unwrap_or_default()
+    }
+
+    /// Closes all connections and stops.
+    pub(crate) async fn shutdown(&self) {
+        let (reply, done) = oneshot::channel();
+        self.command(Command::Shutdown { reply }).await;
+        let _ = done.await;
+    }
+
+    /// A command to a task that has stopped is void: the node is going down, and its callers with it.
+    async fn command(&self, command: Command) {
+        let _ = self.commands.send(command).await;
+    }
+}
+
+/// The libp2p form of a node's identity.
+pub(crate) fn peer_id(node: &NodeId) -> Option<PeerId> {
+    PeerId::from_bytes(&node.to_peer_id_bytes()).ok()
+}
+
+/// The Atoll form of a libp2p identity; `None` if its key is not Ed25519.
+pub(crate) fn node_id(peer: &PeerId) -> Option<NodeId> {
+    NodeId::from_peer_id_bytes(&peer.to_bytes()).ok()
+}
+
+pub(crate) use addresses::{bare, parse_address, split_peer, with_peer};
+pub(crate) use driver::start;

@@ -1,0 +1,110 @@
+//! Keeps the table of open connections and gives each its handler.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use atoll_protocol::identity::NodeId;
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol,
+    core::{Endpoint, transport::PortUse},
+    swarm::{
+        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
+        ToSwarm,
+    },
+};
+use tokio::sync::mpsc;
+
+use super::{Inbound, OPENS_PER_CONNECTION, handler::Handler};
+use crate::net::{
+    Counters,
+    connections::{Connection, Connections},
+};
+
+/// See the [module docs](super).
+#[derive(Debug)]
+pub(crate) struct Behaviour {
+    protocols: Arc<[StreamProtocol]>,
+    connections: Connections,
+    inbound: mpsc::Sender<Inbound>,
+    counters: Arc<Counters>,
+    /// Connections that this behaviour has accepted and another may still refuse.
+    pending: HashMap<ConnectionId, Connection>,
+}
+
+impl Behaviour {
+    /// Accepts substreams of `protocols` into `inbound` and keeps `connections` up to date.
+    pub(crate) fn new(
+        protocols: Arc<[StreamProtocol]>,
+        connections: Connections,
+        inbound: mpsc::Sender<Inbound>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { protocols, connections, inbound, counters, pending: HashMap::new() }
+    }
+
+    fn handler(&mut self, id: ConnectionId, peer: PeerId, address: &Multiaddr, outbound: bool) -> Handler {
+        // A peer whose key is not Ed25519 can be a libp2p neighbour but not an Atoll node: it gets no substreams.
+        let Ok(peer) = NodeId::from_peer_id_bytes(&peer.to_bytes()) else {
+            return Handler::idle();
+        };
+        let (opens, requests) = mpsc::channel(OPENS_PER_CONNECTION);
+        self.pending.insert(id, Connection::new(id, peer, address.clone(), outbound, opens));
+        Handler::new(peer, Arc::clone(&self.protocols), requests, self.inbound.clone(), Arc::clone(&self.counters))
+    }
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = Handler;
+    type ToSwarm = Infallible;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        _local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(id, peer, remote, false))
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        _role: Endpoint,
+        _port: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(id, peer, address, true))
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm) {
+        match event {
+            FromSwarm::ConnectionEstablished(e) => {
+                if let Some(connection) = self.pending.remove(&e.connection_id) {
+                    self.connections.insert(connection);
+                }
+            }
+            FromSwarm::ConnectionClosed(e) => {
+                if let Ok(peer) = NodeId::from_peer_id_bytes(&e.peer_id.to_bytes()) {
+                    self.connections.remove(&peer, e.connection_id);
+                }
+            }
+            FromSwarm::DialFailure(e) => drop(self.pending.remove(&e.connection_id)),
+            FromSwarm::ListenFailure(e) => drop(self.pending.remove(&e.connection_id)),
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(&mut self, _: PeerId, _: ConnectionId, event: THandlerOutEvent<Self>) {
+        match event {}
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        Poll::Pending
+    }
+}

@@ -1,0 +1,140 @@
+//! Lives in one connection's task: opens substreams when asked, hands over those that the peer opens.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use atoll_protocol::identity::NodeId;
+use libp2p::{
+    Stream, StreamProtocol,
+    core::upgrade::{InboundUpgrade, ReadyUpgrade, UpgradeInfo},
+    swarm::{
+        ConnectionHandler, ConnectionHandlerEvent, StreamUpgradeError, SubstreamProtocol,
+        handler::{ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound},
+    },
+};
+use tokio::sync::mpsc;
+
+use super::{Inbound, OpenError, OpenRequest};
+use crate::net::Counters;
+
+/// Accepts any of the project's protocols and says which one it was.
+#[derive(Debug, Clone)]
+pub(crate) struct Accept(Arc<[StreamProtocol]>);
+
+impl UpgradeInfo for Accept {
+    type Info = StreamProtocol;
+    type InfoIter = std::vec::IntoIter<StreamProtocol>;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        self.0.to_vec().into_iter()
+    }
+}
+
+impl InboundUpgrade<Stream> for Accept {
+    type Output = (Stream, StreamProtocol);
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Output, Self::Error>>;
+
+    fn upgrade_inbound(self, stream: Stream, protocol: Self::Info) -> Self::Future {
+        ready(Ok((stream, protocol)))
+    }
+}
+
+/// What an Atoll peer's connection needs; a connection to anything else has none of it.
+#[derive(Debug)]
+struct Active {
+    peer: NodeId,
+    requests: mpsc::Receiver<OpenRequest>,
+    inbound: mpsc::Sender<Inbound>,
+    counters: Arc<Counters>,
+}
+
+/// See the [module docs](self).
+#[derive(Debug)]
+pub(crate) struct Handler {
+    protocols: Arc<[StreamProtocol]>,
+    active: Option<Active>,
+}
+
+impl Handler {
+    pub(super) fn new(
+        peer: NodeId,
+        protocols: Arc<[StreamProtocol]>,
+        requests: mpsc::Receiver<OpenRequest>,
+        inbound: mpsc::Sender<Inbound>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let active = Some(Active { peer, requests, inbound, counters });
+        Self { protocols, active }
+    }
+
+    pub(super) fn idle() -> Self {
+        Self { protocols: Arc::from([]), active: None }
+    }
+
+    fn accepted(&self, stream: Stream, protocol: StreamProtocol) {
+        let Some(active) = &self.active else { return };
+        let Active { peer, inbound, counters, .. } = active;
+        if let Err(refused) = inbound.try_send(Inbound { peer: *peer, protocol, stream }) {
+            counters.refused_streams.add(1);
+            tracing::warn!(%peer, protocol = %refused.into_inner().protocol, "refused a substream: too many wait");
+        }
+    }
+}
+
+impl ConnectionHandler for Handler {
+    type FromBehaviour = Infallible;
+    type ToBehaviour = Infallible;
+    type InboundProtocol = Accept;
+    type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
+    type InboundOpenInfo = ();
+    type OutboundOpenInfo = OpenRequest;
+
+    fn listen_protocol(&self) -> SubstreamProtocol<Accept> {
+        SubstreamProtocol::new(Accept(Arc::clone(&self.protocols)), ())
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, OpenRequest, Infallible>> {
+        let Some(active) = &mut self.active else { return Poll::Pending };
+        while let Poll::Ready(Some(request)) = active.requests.poll_recv(cx) {
+            // Whoever gave up waiting meanwhile must not cost a substream.
+            if !request.reply.is_closed() {
+                let upgrade = ReadyUpgrade::new(request.protocol.clone());
+                let protocol = SubstreamProtocol::new(upgrade, request);
+                return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
+            }
+        }
+        Poll::Pending
+    }
+
+    fn on_behaviour_event(&mut self, event: Infallible) {
+        match event {}
+    }
+
+    fn on_connection_event(&mut self, event: ConnectionEvent<Accept, ReadyUpgrade<StreamProtocol>, (), OpenRequest>) {
+        // A reply that nobody waits for is no error: the stream is dropped and thereby reset.
+        match event {
+            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol: (stream, name), .. }) => {
+                self.accepted(stream, name);
+            }
+            ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol: stream, info }) => {
+                let _ = info.reply.send(Ok(stream));
+            }
+            ConnectionEvent::DialUpgradeError(DialUpgradeError { info, error }) => {
+                let _ = info.reply.send(Err(match error {
+                    StreamUpgradeError::Timeout => OpenError::Failed("the peer did not answer in time".to_owned()),
+                    StreamUpgradeError::NegotiationFailed => OpenError::Unsupported(info.protocol),
+                    StreamUpgradeError::Io(e) => OpenError::Failed(e.to_string()),
+                }));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The running node.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use atoll_protocol::{
+    identity::NodeId,
+    names::{NameError, ServiceQuery},
+};
+use atoll_registry::services::Instance;
+use libp2p::Multiaddr;
+use parking_lot::Mutex;
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use crate::{
+    Builder, Client, ServiceBuilder, Serving, Watch,
+    config::Config,
+    control,
+    data_dir::DataDir,
+    directory::{self, Clock, Directory},
+    error::{ConnectError, RegisterError, SpawnError},
+    event::{Events, NodeEvent},
+    identity_file,
+    net::{self, Net, streams::Inbound},
+    rpc::{self, Rpc},
+    storage::Storage,
+    system,
+};
+
+/// A node of the network. Cheap to clone; the node stops when the last clone is dropped or
+/// [`shutdown`](Node::shutdown) is called, which is kinder to the others.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) rpc: Arc<Rpc>,
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    events: Events,
+    storage: Storage,
+    data_dir: Option<DataDir>,
+    /// Ends when the node's last clone is dropped.
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// The node's own `system` service.
+    system: Mutex<Option<Serving>>,
+}
+
+impl Node {
+    /// Begins to set up a node.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) async fn spawn(builder: Builder) -> Result<Self, SpawnError> {
+        let Builder { config, role: _, listener, error } = builder;
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+        let clock = Clock::start();
+        let data_dir = config.data_dir.as_deref().map(DataDir::hold).transpose()?;
+        let path = data_dir.as_ref().map(|d| d.path().to_owned());
+        let key = match &path {
+            Some(path) => identity_file::load_or_create(path)?,
+            None => identity_file::fresh(),
+        };
+        let events = Events::new(listener);
+        let storage = open_storage(path.clone()).await?;
+        events.report(NodeEvent::Started { node: key.node_id(), data_dir: path.clone() });
+        let started = net::start(net::Setup {
+            key: key.clone(),
+            network: config.network.clone(),
+            config: config.net.clone(),
+            bootstrap: config.bootstrap.clone(),
+            remembered: storage.remembered(),
+            last_port: storage.port(),
+            events: events.clone(),
+        })
+        .await?;
+        if let Some(port) = started.port {
+            storage.set_port(port);
+        }
+        let directory = directory::start(directory::Setup {
+            key,
+            network: config.network.clone(),
+            net: started.net.clone(),
+            net_events: started.events,
+            storage: storage.clone(),
+            clock,
+            events: events.clone(),
+        });
+        let rpc = Rpc::new(started.net, directory);
+        let streams = tokio::spawn(accept(Arc::clone(&rpc), started.inbound));
+        let node = Self(Arc::new(Inner {
+            rpc,
+            config,
+            clock,
+            events,
+            storage,
+            data_dir,
+            tasks: Mutex::new(vec![started.task, streams]),
+            system: Mutex::new(None),
+        }));
+        *node.0.system.lock() = Some(system::register(&node.0.rpc, clock).await?);
+        if let Some(path) = path {
+            let server = control::serve(&path, Arc::downgrade(&node.0))?;
+            node.0.tasks.lock().push(server);
+        }
+        Ok(node)
+    }
+
+    /// The node's identity.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.0.rpc.net.me
+    }
+
+    /// Where it keeps its state, unless only in memory.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.0.data_dir.as_ref().map(DataDir::path)
+    }
+
+    /// Where it can be dialled, each address with `/p2p/<id>`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Multiaddr> {
+        self.0.addresses()
+    }
+
+    /// Resolves once the node is part of the network: connected, and knowing what its neighbours know.
+    pub async fn joined(&self) {
+        self.directory().joined().await;
+    }
+
+    /// Connects to a node.
+    ///
+    /// # Errors
+    /// [`ConnectError`] if nobody answers there, or a node of another network does.
+    pub async fn connect(&self, address: &Multiaddr) -> Result<NodeId, ConnectError> {
+        self.0.connect(address).await
+    }
+
+    /// Begins to describe a service that this node will offer, such as `("math.calc", "1.0.0")`.
+    ///
+    /// # Errors
+    /// [`RegisterError`] if the name or the version is none.
+    pub fn service(&self, name: &str, version: &str) -> Result<ServiceBuilder, RegisterError> {
+        ServiceBuilder::new(Arc::clone(&self.0.rpc), name, version)
+    }
+
+    /// A client of a service: `name`, or `name@requirement` such as `math.calc@1` or `math.calc@^1.2`.
+    ///
+    /// # Errors
+    /// [`NameError`] for anything else.
+    pub fn client(&self, service: &str) -> Result<Client, NameError> {
+        let query: ServiceQuery = service.parse()?;
+        Ok(Client::new(Arc::clone(&self.0.rpc), query))
+    }
+
+    /// Every service instance that the node knows, its own included, by name, newest version first.
+    #[must_use]
+    pub fn services(&self) -> Vec<Instance> {
+        self.directory().view().instances().collect()
+    }
+
+    /// Watches services come and go; begins with those that are there.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        self.directory().watch()
+    }
+
+    /// Withdraws the node's services, says goodbye to its neighbours, closes all connections and writes what is to be
+    /// remembered. Takes two seconds at most.
+    pub async fn shutdown(&self) {
+        self.0.events.report(NodeEvent::Stopping);
+        self.directory().shutdown().await;
+        drop(self.0.system.lock().take());
+        self.0.rpc.net.shutdown().await;
+        self.0.storage.flush().await;
+        for task in self.0.tasks.lock().drain(..) {
+            task.abort();
+        }
+        if let Some(dir) = self.data_dir() {
+            control::remove(dir);
+        }
+    }
+
+    fn directory(&self) -> &Directory {
+        &self.0.rpc.directory
+    }
+}
+
+impl Inner {
+    pub(crate) fn net(&self) -> &Net {
+        &self.rpc.net
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
+        let me = self.net().me;
+        self.net().addresses().iter().map(|a| net::with_peer(a, &me)).collect()
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.data_dir.as_ref().map(|d| d.path().to_owned()).unwrap_or_default()
+    }
+
+    pub(crate) async fn connect(&self, address: &Multiaddr) -> Result<NodeId, ConnectError> {
+        let (bare, peer) = net::split_peer(address);
+        self.net().dial(peer, vec![bare]).await
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+/// Opening the database reads the disk: not on a thread that others need.
+async fn open_storage(data_dir: Option<PathBuf>) -> Result<Storage, SpawnError> {
+    let opened = tokio::task::spawn_blocking(move || Storage::open(data_dir.as_deref())).await;
+    Ok(opened.map_err(|e| SpawnError::Network { reason: e.to_string() })??)
+}
+
+/// Takes up the substreams that peers open.
+async fn accept(rpc: Arc<Rpc>, mut inbound: mpsc::Receiver<Inbound>) {
+    while let Some(stream) = inbound.recv().await {
+        if stream.protocol == rpc.net.protocols.describe {
+            tokio::spawn(directory::serve_stream(rpc.directory.clone(), stream));
+        } else {
+            tokio::spawn(rpc::serve_stream(Arc::clone(&rpc), stream));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The `system` service that every node offers: is it there, what is it, how is it doing.
+
+use std::sync::Arc;
+
+use atoll_protocol::identity::NodeId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Context, ServiceBuilder, Serving,
+    directory::Clock,
+    error::RegisterError,
+    net::Counters,
+    rpc::Rpc,
+};
+
+/// The service's name.
+pub(crate) const NAME: &str = "system";
+
+/// A request without arguments.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+struct Nothing {}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+struct Pong {
+    /// The node that answers.
+    node: String,
+}
+
+/// What a node says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Info {
+    /// The node's identity.
+    pub(crate) node: String,
+    /// The network that it is on.
+    pub(crate) network: String,
+    /// Program and version.
+    pub(crate) agent: String,
+    /// Time since it was started, in milliseconds.
+    pub(crate) uptime_ms: u64,
+    /// Where it can be dialled.
+    pub(crate) addresses: Vec<String>,
+    /// The peers that it is connected to, with the measured round trip.
+    pub(crate) peers: Vec<PeerInfo>,
+}
+
+/// A connected peer.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct PeerInfo {
+    /// The peer.
+    pub(crate) node: String,
+    /// Measured round trip in milliseconds, once measured.
+    pub(crate) rtt_ms: Option<f64>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+struct Stats {
+    /// Peers connected.
+    peers: usize,
+    /// Nodes known.
+    nodes: usize,
+    /// Service instances known.
+    instances: usize,
+    /// Calls made to other nodes.
+    calls_made: u64,
+    /// Calls served.
+    calls_served: u64,
+    /// Substreams refused because too many waited.
+    refused_streams: u64,
+    /// Announcements dropped because the directory was busy.
+    dropped_gossip: u64,
+    /// Records refused because they were forged, malformed or out of bounds.
+    refused_records: u64,
+    /// Streams closed because their frames broke the protocol.
+    broken_frames: u64,
+}
+
+/// Begins to offer the service.
+pub(crate) async fn register(rpc: &Arc<Rpc>, clock: Clock) -> Result<Serving, RegisterError> {
+    // The service must not keep the node alive, which owns it.
+    let weak = Arc::downgrade(rpc);
+    let of = move || weak.upgrade().ok_or_else(|| crate::Status::unavailable("this node is stopping"));
+    let (for_info, for_stats) = (of.clone(), of);
+    ServiceBuilder::new(Arc::clone(rpc), NAME, env!("CARGO_PKG_VERSION"))?
+        .doc("What every node says of itself.")
+        .method("ping", |context: Context, _: Option<Nothing>| async move { Ok(Pong { node: context.node().to_string() }) })
+        .documented("ping", "Answers with the node's id.")
+        .idempotent("ping")
+        .method("info", move |_: Context, _: Option<Nothing>| {
+            let rpc = for_info();
+            async move { Ok(info(&*rpc?, clock)) }
+        })
+        .documented("info", "Who the node is, where it can be dialled, and whom it is connected to.")
+        .idempotent("info")
+        .method("stats", move |_: Context, _: Option<Nothing>| {
+            let rpc = for_stats();
+            async move { Ok(stats(&*rpc?)) }
+        })
+        .documented("stats", "How much the node has done, and which of its limits were reached.")
+        .idempotent("stats")
+        .register()
+        .await
+}
+
+fn info(rpc: &Rpc, clock: Clock) -> Info {
+    let net = &rpc.net;
+    let peer = |peer: NodeId| PeerInfo {
+        node: peer.to_string(),
+        rtt_ms: net.connections.best(&peer).and_then(|c| c.rtt()).map(crate::control::as_millis),
+    };
+    Info {
+        node: net.me.to_string(),
+        network: rpc.directory.network().as_str().to_owned(),
+        agent: crate::AGENT.to_owned(),
+        uptime_ms: clock.now().0,
+        addresses: net.addresses().iter().map(|a| crate::net::with_peer(a, &net.me).to_string()).collect(),
+        peers: net.connections.peers().into_iter().map(peer).collect(),
+    }
+}
+
+fn stats(rpc: &Rpc) -> Stats {
+    let Counters { refused_streams, dropped_gossip, refused_records, broken_frames, calls_served, calls_made } =
+        &*rpc.net.counters;
+    let view = rpc.directory.view();
+    Stats {
+        peers: rpc.net.connections.len(),
+        nodes: view.nodes().count(),
+        instances: view.len(),
+        calls_made: calls_made.count(),
+        calls_served: calls_served.count(),
+        refused_streams: refused_streams.count(),
+        dropped_gossip: dropped_gossip.count(),
+        refused_records: refused_records.count(),
+        broken_frames: broken_frames.count(),
+    }
+}
