@@ -1,1 +1,21 @@
-//! Placeholder.
+//! What a node knows of its network, and how it chooses.
+//!
+//! Policy only: these are state machines that are told what happened and what time it is, and say what follows. They
+//! never read a clock, never draw a random number, never open a socket and never block; all but [`store`] never
+//! touch a disk. A driver (the node, or a simulator) owns them and feeds them. Nothing in here panics on any input.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`services`] | the directory: who offers what, for how long, and what changed |
+//! | [`peers`] | where peers were last reached, and what kind of address that is |
+//! | [`routes`] | which way a call to a service would go |
+//! | [`select`] | which instance takes a call |
+//! | [`store`] | what survives a restart |
+//! | [`time`] | the time that drivers pass in |
+
+pub mod peers;
+pub mod routes;
+pub mod select;
+pub mod services;
+pub mod store;
+pub mod time;

@@ -1,0 +1,171 @@
+//! Questions to the directory. None of them changes it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use atoll_protocol::{
+    identity::NodeId,
+    names::ServiceQuery,
+    sealed::Verified,
+    service::{Lease, NodeRecord, Seq, ServiceRecord},
+};
+
+use super::{
+    Directory,
+    table::{Entry, Slot},
+};
+use crate::time::Time;
+
+/// A service instance as it is known here. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// The node that runs it.
+    pub node: NodeId,
+    /// What the node says of it.
+    pub record: Verified<ServiceRecord>,
+    /// When this record was learnt.
+    pub learnt: Time,
+    /// When it is dropped unless its node renews it; [`Time::NEVER`] for this node's own.
+    pub expires: Time,
+    /// Whether its node could not be reached lately: choose it only where there is nothing else.
+    pub suspect: bool,
+}
+
+/// A node with a live lease. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct KnownNode {
+    /// Its name.
+    pub node: NodeId,
+    /// What it says of itself, if that has been heard.
+    pub record: Option<Verified<NodeRecord>>,
+    /// When its last lease arrived.
+    pub renewed: Time,
+    /// When it is dropped unless it renews; [`Time::NEVER`] for this node itself.
+    pub expires: Time,
+    /// Whether it could not be reached lately.
+    pub suspect: bool,
+    /// How many of its service records are held.
+    pub services: usize,
+}
+
+/// All that a node has said under its lease, to pass on to another node.
+#[derive(Debug, Clone)]
+pub struct Holding {
+    /// The lease.
+    pub lease: Verified<Lease>,
+    /// What is left of it: never zero, never more than its ttl.
+    pub remaining: Duration,
+    /// The node's own record.
+    pub node: Option<Verified<NodeRecord>>,
+    /// All its service records, in the order of their instances.
+    pub services: Vec<Verified<ServiceRecord>>,
+}
+
+impl Directory {
+    /// Live instances that will do, latest version first and suspect ones last. Counts as use of their nodes.
+    #[must_use]
+    pub fn find(&self, query: &ServiceQuery) -> Vec<Instance> {
+        let Some(slots) = self.table.named(&query.name) else { return Vec::new() };
+        let mut found = Vec::with_capacity(slots.len());
+        let mut suspects = false;
+        for slot in slots.iter().filter(|slot| query.matches(&query.name, &slot.version.0)) {
+            if let Some((entry, instance)) = self.at(slot) {
+                entry.mark_used(self.now);
+                suspects |= instance.suspect;
+                found.push(instance);
+            }
+        }
+        if suspects {
+            found.sort_by_key(|instance| instance.suspect);
+        }
+        found
+    }
+
+    /// Every live instance, ordered by name, then version (latest first), then node.
+    pub fn instances(&self) -> impl Iterator<Item = Instance> {
+        self.table.names().flat_map(|(_, slots)| slots).filter_map(|slot| self.at(slot).map(|(_, instance)| instance))
+    }
+
+    /// Every node with a live lease, this one included, ordered by id.
+    pub fn nodes(&self) -> impl Iterator<Item = KnownNode> {
+        self.table.nodes().map(|(node, entry)| known(*node, entry))
+    }
+
+    /// A node with a live lease.
+    #[must_use]
+    pub fn node(&self, node: &NodeId) -> Option<KnownNode> {
+        self.table.node(node).map(|entry| known(*node, entry))
+    }
+
+    /// The nodes whose whole record set is held, each with the number of the lease that covers it.
+    #[must_use]
+    pub fn known(&self) -> Vec<(NodeId, Seq)> {
+        self.whole().map(|(node, entry)| (*node, entry.lease.value().seq)).collect()
+    }
+
+    /// The nodes whose whole record set is held here under a higher lease than in `known`, or not in `known` at all.
+    #[must_use]
+    pub fn newer_than(&self, known: &[(NodeId, Seq)]) -> Vec<NodeId> {
+        // Of a node that a stranger lists twice the higher number counts.
+        let mut theirs: BTreeMap<NodeId, Seq> = BTreeMap::new();
+        for &(node, seq) in known {
+            let highest = theirs.entry(node).or_insert(seq);
+            *highest = seq.max(*highest);
+        }
+        self.whole()
+            .filter(|(node, entry)| theirs.get(node).is_none_or(|seq| entry.lease.value().seq > *seq))
+            .map(|(node, _)| *node)
+            .collect()
+    }
+
+    /// All that `node` has said, to answer a synchronisation; `None` if its whole record set is not held or its lease has
+    /// ended.
+    #[must_use]
+    pub fn holding(&self, node: &NodeId, now: Time) -> Option<Holding> {
+        let entry = self.table.node(node).filter(|entry| entry.complete())?;
+        // This node's own lease never ends here, but it does for whoever is told of it.
+        let ends = entry.expires.min(entry.renewed + entry.lease.value().ttl());
+        let remaining = ends.since(now);
+        if remaining.is_zero() {
+            return None;
+        }
+        Some(Holding {
+            lease: entry.lease.clone(),
+            remaining,
+            node: entry.record.clone(),
+            services: entry.services.values().map(|held| held.record.clone()).collect(),
+        })
+    }
+
+    /// Service records held, of all nodes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.records()
+    }
+
+    /// Whether no service record is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn whole(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
+        self.table.nodes().filter(|(_, entry)| entry.complete())
+    }
+
+    fn at(&self, slot: &Slot) -> Option<(&Entry, Instance)> {
+        let entry = self.table.node(&slot.node)?;
+        let held = entry.services.get(&slot.instance)?;
+        Some((entry, entry.instance(held)))
+    }
+}
+
+fn known(node: NodeId, entry: &Entry) -> KnownNode {
+    KnownNode {
+        node,
+        record: entry.record.clone(),
+        renewed: entry.renewed,
+        expires: entry.expires,
+        suspect: entry.suspect,
+        services: entry.services.len(),
+    }
+}

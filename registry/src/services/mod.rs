@@ -1,0 +1,236 @@
+//! The directory: who offers what, for how long, and what changed.
+//!
+//! It accepts only what is [`Verified`], and orders a node's statements by their sequence number alone:
+//!
+//! - A **lease** with a higher number than the one held renews the node's records; the same one may bring further
+//!   records, but no time; a lower one may only fill in records that nothing later speaks of.
+//! - A **record** counts if it is newer than what is held for its instance, and newer than every statement that
+//!   ended it: a withdrawal, or a whole record set that does not contain it.
+//! - A **withdrawal** ends what it names and leaves a *floor*, below which nothing returns. So does the end of a node.
+//!
+//! With these rules the order of arrival does not matter: two directories that have heard all of a node's statements
+//! list the same records, whichever way the statements came.
+//!
+//! ```text
+//!          apply ──┐                                    ┌─► find, instances, nodes        (by name, by node)
+//!       withdraw ──┤   ┌─────────┐  floors: what ended  ├─► known, newer_than, holding    (synchronisation)
+//! contact_failed ──┼──►│  table  │  expiries: what ends ┤
+//!   contact_made ──┤   └─────────┘  use: what is wanted └─► take_changes                  (watchers)
+//!         expire ──┘
+//! ```
+//!
+//! Memory is bounded by [`DirectoryLimits`]; at a limit the records of the least recently used node leave, visibly.
+
+use atoll_protocol::{
+    identity::NodeId,
+    limits,
+    sealed::Verified,
+    service::{UnixMillis, Withdrawal, Withdrawn},
+};
+
+use crate::time::Time;
+
+pub use self::{
+    batch::{Applied, Batch, Refused},
+    lookup::{Holding, Instance, KnownNode},
+    watch::{Change, Removal},
+};
+use self::{
+    floors::Floors,
+    plan::Plan,
+    table::{Entry, Table},
+    watch::Changes,
+};
+
+mod batch;
+mod floors;
+mod lookup;
+mod plan;
+mod table;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+/// How much a directory remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirectoryLimits {
+    /// Service records of all nodes together.
+    pub records: usize,
+    /// Service records of one node.
+    pub records_per_node: usize,
+    /// Nodes with a live lease.
+    pub nodes: usize,
+    /// Marks of what has ended: one for each node that is gone and each instance that was withdrawn.
+    pub floors: usize,
+}
+
+impl Default for DirectoryLimits {
+    /// 10 000 records of at most 10 000 nodes, and two marks for each.
+    fn default() -> Self {
+        Self { records: 10_000, records_per_node: limits::RECORDS_PER_NODE, nodes: 10_000, floors: 20_000 }
+    }
+}
+
+/// What this node knows of its network's services.
+#[derive(Debug)]
+pub struct Directory {
+    me: NodeId,
+    limits: DirectoryLimits,
+    table: Table,
+    floors: Floors,
+    changes: Changes,
+    /// The latest time that the driver told of: the time of use of what is looked up in between.
+    now: Time,
+}
+
+impl Directory {
+    /// An empty directory of the node `me`, whose own records never expire, are never suspect and never evicted.
+    #[must_use]
+    pub fn new(me: NodeId, limits: DirectoryLimits) -> Self {
+        Self {
+            me,
+            limits,
+            table: Table::default(),
+            floors: Floors::new(limits.floors, limits.records_per_node),
+            changes: Changes::new(limits.records),
+            now: Time::default(),
+        }
+    }
+
+    /// Takes in what an announcement or a synchronisation says about one node.
+    ///
+    /// `now` is the driver's monotonic time, `wall` its time of day. Statements of this node itself must come from
+    /// its own publisher, first hand (`remaining: None`).
+    ///
+    /// # Errors
+    /// [`Refused`], which names the node and what is wrong; the directory is then unchanged.
+    pub fn apply(&mut self, batch: Batch, now: Time, wall: UnixMillis) -> Result<Applied, Refused> {
+        self.expire(now);
+        batch.check(&self.limits, wall)?;
+        let node = batch.lease.author();
+        let seq = batch.lease.value().seq;
+        let held = self.table.node(&node);
+        if let Some(held) = held
+            && held.lease.value().seq == seq
+            && held.lease.hash() != batch.lease.hash()
+        {
+            return Err(Refused::Equivocation { node, seq });
+        }
+        let renewed = held.is_none_or(|held| seq > held.lease.value().seq);
+        if node == self.me && batch.remaining.is_some() {
+            return if renewed { Err(Refused::Mine { seq }) } else { Ok(Applied::Stale) };
+        }
+        let Some(expires) = self.expiry_of(&batch, now) else { return Ok(Applied::Stale) };
+        let plan = Plan::new(&batch, held, &self.floors);
+        if !renewed && plan.is_empty() {
+            return Ok(Applied::Stale);
+        }
+        self.make_room(&node, plan.count, held.is_none())?;
+        let entry = Entry::new(batch.lease, now, expires);
+        let complete = self.table.update(entry, plan, now, &mut self.changes);
+        Ok(if complete { Applied::Complete } else { Applied::Incomplete })
+    }
+
+    /// Takes in that records are gone. Returns whether this was news.
+    pub fn withdraw(&mut self, withdrawal: &Verified<Withdrawal>, now: Time) -> bool {
+        self.expire(now);
+        let (node, seq) = (withdrawal.author(), withdrawal.value().seq);
+        match &withdrawal.value().what {
+            Withdrawn::Node => {
+                let news = self.floors.withdraw_node(node, seq);
+                self.table.remove_up_to(&node, seq, &mut self.changes);
+                news
+            }
+            Withdrawn::Instances(instances) => {
+                let mut news = false;
+                for &instance in instances {
+                    news |= self.floors.withdraw_instance(node, instance, seq);
+                }
+                self.table.remove_instances(&node, instances, seq, &mut self.changes);
+                news
+            }
+        }
+    }
+
+    /// Takes in that this node failed to reach `node`: its instances become suspect, to be chosen only where there is
+    /// nothing else, until [`Directory::contact_made`] or their end.
+    pub fn contact_failed(&mut self, node: NodeId, now: Time) {
+        self.expire(now);
+        if node != self.me {
+            self.table.set_suspect(&node, true, &mut self.changes);
+        }
+    }
+
+    /// Takes in that this node has reached `node`.
+    pub fn contact_made(&mut self, node: NodeId, now: Time) {
+        self.expire(now);
+        self.table.set_suspect(&node, false, &mut self.changes);
+    }
+
+    /// Drops what has ended by `now`. Costs nothing where nothing has.
+    pub fn expire(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        while let Some((ends, node)) = self.table.first_to_expire()
+            && ends <= now
+        {
+            if let Some(entry) = self.table.remove_node(&node, Removal::Expired, &mut self.changes) {
+                self.floors.end_node(node, entry.lease.value().seq, Time::default());
+            }
+        }
+    }
+
+    /// When the next lease ends: a driver that calls [`Directory::expire`] then misses nothing.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Time> {
+        self.table.first_to_expire().map(|(ends, _)| ends)
+    }
+
+    /// What watchers are to be told since the last call, in order. Applied one after another to the set they held
+    /// before, the changes give the set held now.
+    ///
+    /// Bounded by four times the record limit: beyond it several changes of one instance are told as one.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        self.changes.take()
+    }
+
+    /// When the batch's lease ends here; none if it has ended already, or speaks of a node that is known to be gone.
+    fn expiry_of(&self, batch: &Batch, now: Time) -> Option<Time> {
+        let lease = batch.lease.value();
+        let node = batch.lease.author();
+        let left = batch.remaining.map_or(lease.ttl(), |left| left.min(lease.ttl()));
+        let mut ends = now + left;
+        if let Some(floor) = self.floors.lease(&node)
+            && lease.seq <= floor.seq
+        {
+            if lease.seq < floor.seq {
+                return None;
+            }
+            // Of a node that was only evicted the same lease may return, but ends when it would have ended.
+            ends = ends.min(floor.ends);
+        }
+        if node == self.me {
+            return Some(Time::NEVER);
+        }
+        (ends > now).then_some(ends)
+    }
+
+    /// Evicts the least recently used nodes until `node` may have `count` records.
+    fn make_room(&mut self, node: &NodeId, count: usize, new: bool) -> Result<(), Refused> {
+        let mine = if *node == self.me { 0 } else { self.table.count_of(&self.me) };
+        let limit = self.limits.records_per_node.min(self.limits.records.saturating_sub(mine));
+        if count > limit {
+            return Err(Refused::TooManyRecords { node: *node, count, limit });
+        }
+        let others = self.table.records().saturating_sub(self.table.count_of(node));
+        let mut excess = (others + count).saturating_sub(self.limits.records);
+        let mut crowd = (self.table.len() + usize::from(new)).saturating_sub(self.limits.nodes.max(2));
+        while excess > 0 || crowd > 0 {
+            let Some(victim) = self.table.least_used(node, excess > 0) else { break };
+            let Some(entry) = self.table.remove_node(&victim, Removal::Evicted, &mut self.changes) else { break };
+            self.floors.end_node(victim, entry.lease.value().seq, entry.expires);
+            excess = excess.saturating_sub(entry.services.len());
+            crowd = crowd.saturating_sub(1);
+        }
+        Ok(())
+    }
+}

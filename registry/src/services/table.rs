@@ -1,0 +1,338 @@
+//! The table of nodes and their records, with its three indices: by service name, by end of lease, by last use.
+//!
+//! Invariant: after every call the indices and the record count agree with the nodes.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use atoll_protocol::{
+    identity::NodeId,
+    names::{InstanceId, ServiceName},
+    sealed::{Hash, Verified},
+    service::{Lease, NodeRecord, Seq, ServiceRecord},
+};
+use semver::Version;
+
+use super::{
+    lookup::Instance,
+    plan::Plan,
+    watch::{Change, Changes, Removal},
+};
+use crate::time::Time;
+
+/// What is known of one node.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) lease: Verified<Lease>,
+    /// When the lease arrived.
+    pub(super) renewed: Time,
+    /// When it ends; [`Time::NEVER`] for this node itself.
+    pub(super) expires: Time,
+    pub(super) record: Option<Verified<NodeRecord>>,
+    pub(super) services: BTreeMap<InstanceId, Held>,
+    /// Digest of `record` and `services`.
+    held: Hash,
+    /// The highest lease whose whole record set was held.
+    pub(super) settled: Option<Seq>,
+    pub(super) suspect: bool,
+    /// When the node was last renewed or one of its records found, in milliseconds of [`Time`]. Atomic because
+    /// finding happens under a shared lock.
+    used: AtomicU64,
+    /// The use under which the node stands in the index, which lags behind `used`.
+    ranked: Time,
+}
+
+/// A record held.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) record: Verified<ServiceRecord>,
+    pub(super) learnt: Time,
+}
+
+/// Where a record stands among those of its name: latest version first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot {
+    pub(super) version: Reverse<Version>,
+    pub(super) node: NodeId,
+    pub(super) instance: InstanceId,
+}
+
+/// All nodes and their records.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    nodes: BTreeMap<NodeId, Entry>,
+    names: BTreeMap<ServiceName, BTreeSet<Slot>>,
+    expiries: BTreeSet<(Time, NodeId)>,
+    /// Nodes by last use, as far as it has been noticed; without this node, which is never evicted.
+    ranks: BTreeSet<(Time, NodeId)>,
+    records: usize,
+}
+
+impl Entry {
+    /// A node of which only the lease is known.
+    pub(super) fn new(lease: Verified<Lease>, now: Time, expires: Time) -> Self {
+        Self {
+            lease,
+            renewed: now,
+            expires,
+            record: None,
+            services: BTreeMap::new(),
+            held: Hash::of_set([]),
+            settled: None,
+            suspect: false,
+            used: AtomicU64::new(now.0),
+            ranked: now,
+        }
+    }
+
+    /// Whether what is held is the node's whole record set under its lease.
+    pub(super) fn complete(&self) -> bool {
+        self.held == self.lease.value().digest
+    }
+
+    /// Notes that one of the node's records was wanted.
+    pub(super) fn mark_used(&self, now: Time) {
+        self.used.store(now.0, Ordering::Relaxed);
+    }
+
+    /// A record of this node as it is told.
+    pub(super) fn instance(&self, held: &Held) -> Instance {
+        Instance {
+            node: self.lease.author(),
+            record: held.record.clone(),
+            learnt: held.learnt,
+            expires: self.expires,
+            suspect: self.suspect,
+        }
+    }
+
+    fn mortal(&self) -> bool {
+        self.expires != Time::NEVER
+    }
+
+    fn refresh_digest(&mut self) {
+        let services = self.services.values().map(|held| held.record.hash());
+        self.held = Hash::of_set(services.chain(self.record.as_ref().map(Verified::hash)));
+    }
+}
+
+impl Slot {
+    fn of(record: &Verified<ServiceRecord>) -> Self {
+        let value = record.value();
+        Self { version: Reverse(value.version.clone()), node: record.author(), instance: value.instance }
+    }
+}
+
+impl Table {
+    pub(super) fn node(&self, node: &NodeId) -> Option<&Entry> {
+        self.nodes.get(node)
+    }
+
+    /// Nodes in the order of their ids.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
+        self.nodes.iter()
+    }
+
+    /// Names in alphabetical order, each with its records, latest version first.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&ServiceName, &BTreeSet<Slot>)> {
+        self.names.iter()
+    }
+
+    pub(super) fn named(&self, name: &ServiceName) -> Option<&BTreeSet<Slot>> {
+        self.names.get(name)
+    }
+
+    /// Nodes known.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Service records of all nodes.
+    pub(super) fn records(&self) -> usize {
+        self.records
+    }
+
+    /// Service records of one node.
+    pub(super) fn count_of(&self, node: &NodeId) -> usize {
+        self.nodes.get(node).map_or(0, |entry| entry.services.len())
+    }
+
+    pub(super) fn first_to_expire(&self) -> Option<(Time, NodeId)> {
+        self.expiries.first().copied()
+    }
+
+    /// The least recently used node other than `except` (one with services, if `with_services`).
+    ///
+    /// Use is noted without touching the index, so the index is corrected here: a node that was used since it was
+    /// ranked is ranked anew. Each use noted costs at most one correction.
+    pub(super) fn least_used(&mut self, except: &NodeId, with_services: bool) -> Option<NodeId> {
+        let mut passed = Vec::new();
+        let mut found = None;
+        while let Some((ranked, node)) = self.ranks.pop_first() {
+            let Some(entry) = self.nodes.get_mut(&node) else { continue };
+            let used = Time(entry.used.load(Ordering::Relaxed));
+            if used > ranked {
+                entry.ranked = used;
+                self.ranks.insert((used, node));
+            } else {
+                passed.push((ranked, node));
+                if node != *except && !(with_services && entry.services.is_empty()) {
+                    found = Some(node);
+                    break;
+                }
+            }
+        }
+        self.ranks.extend(passed);
+        found
+    }
+
+    /// Brings in a node's lease, if it is later than the one held, and carries out the plan. Returns whether the
+    /// node's record set is then complete.
+    pub(super) fn update(&mut self, new: Entry, plan: Plan, now: Time, changes: &mut Changes) -> bool {
+        let node = new.lease.author();
+        self.renew(node, new, now);
+        for instance in plan.drop {
+            self.remove_record(&node, instance, Removal::Superseded, changes);
+        }
+        for record in plan.put {
+            self.put_record(&node, record, now, changes);
+        }
+        let Some(entry) = self.nodes.get_mut(&node) else { return false };
+        if let Some(record) = plan.node {
+            entry.record = record;
+        }
+        entry.refresh_digest();
+        entry.settled = entry.settled.max(plan.settle);
+        let complete = entry.complete();
+        if complete {
+            entry.settled = entry.settled.max(Some(entry.lease.value().seq));
+        }
+        complete
+    }
+
+    /// Removes a node with all its records.
+    pub(super) fn remove_node(&mut self, node: &NodeId, why: Removal, changes: &mut Changes) -> Option<Entry> {
+        let entry = self.nodes.remove(node)?;
+        self.expiries.remove(&(entry.expires, *node));
+        self.ranks.remove(&(entry.ranked, *node));
+        for held in entry.services.values() {
+            self.unlist(&held.record);
+            changes.push(Change::Removed(entry.instance(held), why));
+        }
+        Some(entry)
+    }
+
+    /// Carries out a node's withdrawal of all that it had said up to `seq`.
+    pub(super) fn remove_up_to(&mut self, node: &NodeId, seq: Seq, changes: &mut Changes) {
+        let Some(entry) = self.nodes.get_mut(node) else { return };
+        if entry.lease.value().seq <= seq {
+            self.remove_node(node, Removal::Withdrawn, changes);
+            return;
+        }
+        if entry.record.as_ref().is_some_and(|record| record.value().seq <= seq) {
+            entry.record = None;
+        }
+        let instances: Vec<InstanceId> = entry.services.keys().copied().collect();
+        self.remove_instances(node, &instances, seq, changes);
+    }
+
+    /// Carries out a node's withdrawal of what it had said of `instances` up to `seq`.
+    pub(super) fn remove_instances(
+        &mut self,
+        node: &NodeId,
+        instances: &[InstanceId],
+        seq: Seq,
+        changes: &mut Changes,
+    ) {
+        for &instance in instances {
+            let held = self.nodes.get(node).and_then(|entry| entry.services.get(&instance));
+            if held.is_some_and(|held| held.record.value().seq <= seq) {
+                self.remove_record(node, instance, Removal::Withdrawn, changes);
+            }
+        }
+        if let Some(entry) = self.nodes.get_mut(node) {
+            entry.refresh_digest();
+            if entry.complete() {
+                entry.settled = entry.settled.max(Some(entry.lease.value().seq));
+            }
+        }
+    }
+
+    /// Sets or clears suspicion of a node.
+    pub(super) fn set_suspect(&mut self, node: &NodeId, suspect: bool, changes: &mut Changes) {
+        let Some(entry) = self.nodes.get_mut(node) else { return };
+        if entry.suspect == suspect {
+            return;
+        }
+        entry.suspect = suspect;
+        for held in entry.services.values() {
+            let instance = entry.instance(held);
+            changes.push(if suspect { Change::Suspect(instance) } else { Change::Recovered(instance) });
+        }
+    }
+
+    fn renew(&mut self, node: NodeId, new: Entry, now: Time) {
+        if let Some(entry) = self.nodes.get_mut(&node) {
+            if new.lease.value().seq <= entry.lease.value().seq {
+                return;
+            }
+            self.expiries.remove(&(entry.expires, node));
+            entry.mark_used(now);
+            (entry.lease, entry.renewed, entry.expires) = (new.lease, new.renewed, new.expires);
+            if entry.mortal() {
+                self.expiries.insert((entry.expires, node));
+            }
+        } else {
+            if new.mortal() {
+                self.expiries.insert((new.expires, node));
+                self.ranks.insert((new.ranked, node));
+            }
+            self.nodes.insert(node, new);
+        }
+    }
+
+    fn put_record(&mut self, node: &NodeId, record: Verified<ServiceRecord>, now: Time, changes: &mut Changes) {
+        let Some(entry) = self.nodes.get_mut(node) else { return };
+        let held = Held { record: record.clone(), learnt: now };
+        let instance = entry.instance(&held);
+        match entry.services.insert(record.value().instance, held) {
+            Some(old) => {
+                self.unlist(&old.record);
+                changes.push(Change::Changed(instance));
+            }
+            None => changes.push(Change::Added(instance)),
+        }
+        self.records += 1;
+        let slot = Slot::of(&record);
+        match self.names.get_mut(&record.value().name) {
+            Some(slots) => {
+                slots.insert(slot);
+            }
+            None => {
+                self.names.insert(record.value().name.clone(), BTreeSet::from([slot]));
+            }
+        }
+    }
+
+    fn remove_record(&mut self, node: &NodeId, instance: InstanceId, why: Removal, changes: &mut Changes) {
+        let Some(entry) = self.nodes.get_mut(node) else { return };
+        let Some(held) = entry.services.remove(&instance) else { return };
+        changes.push(Change::Removed(entry.instance(&held), why));
+        self.unlist(&held.record);
+    }
+
+    /// Takes a record that is no longer held out of the index by name and the count.
+    fn unlist(&mut self, record: &Verified<ServiceRecord>) {
+        self.records = self.records.saturating_sub(1);
+        let name = &record.value().name;
+        if let Some(slots) = self.names.get_mut(name) {
+            slots.remove(&Slot::of(record));
+            if slots.is_empty() {
+                self.names.remove(name);
+            }
+        }
+    }
+}
