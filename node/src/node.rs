@@ -24,7 +24,7 @@ use crate::{
     error::{ConnectError, RegisterError, SpawnError},
     event::{Events, NodeEvent},
     identity_file,
-    net::{self, Net, streams::Inbound},
+    net::{self, Net, streams::{Gate, Inbound}},
     rpc::{self, Rpc},
     storage::Storage,
     system,
@@ -82,7 +82,7 @@ impl Node {
         if let Some(port) = started.port {
             storage.set_port(port);
         }
-        let directory = directory::start(directory::Setup {
+        let (directory, actor) = directory::start(directory::Setup {
             key,
             network: config.network.clone(),
             net: started.net.clone(),
@@ -100,7 +100,7 @@ impl Node {
             events,
             storage,
             data_dir,
-            tasks: Mutex::new(vec![started.task, streams]),
+            tasks: Mutex::new(vec![started.task, actor, streams]),
             system: Mutex::new(None),
         }));
         *node.0.system.lock() = Some(system::register(&node.0.rpc, clock).await?);
@@ -234,11 +234,20 @@ async fn open_storage(data_dir: Option<PathBuf>) -> Result<Storage, SpawnError> 
 
 /// Takes up the substreams that peers open.
 async fn accept(rpc: Arc<Rpc>, mut inbound: mpsc::Receiver<Inbound>) {
+    let gate = Arc::new(Gate::default());
     while let Some(stream) = inbound.recv().await {
-        if stream.protocol == rpc.net.protocols.describe {
-            tokio::spawn(directory::serve_stream(rpc.directory.clone(), stream));
-        } else {
-            tokio::spawn(rpc::serve_stream(Arc::clone(&rpc), stream));
-        }
+        let Some(open) = gate.enter(stream.peer) else {
+            rpc.net.counters.refused_streams.add(1);
+            continue;
+        };
+        let rpc = Arc::clone(&rpc);
+        tokio::spawn(async move {
+            if stream.protocol == rpc.net.protocols.describe {
+                directory::serve_stream(rpc.directory.clone(), stream).await;
+            } else {
+                rpc::serve_stream(rpc, stream).await;
+            }
+            drop(open);
+        });
     }
 }

@@ -25,7 +25,10 @@ use atoll_protocol::{
 use atoll_registry::services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode};
 use libp2p::Multiaddr;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
-use tokio::sync::{Notify, broadcast, mpsc, oneshot, watch as latest};
+use tokio::{
+    sync::{Notify, broadcast, mpsc, oneshot, watch as latest},
+    task::JoinHandle,
+};
 
 pub use watch::Watch;
 
@@ -90,7 +93,7 @@ pub(crate) struct Setup {
 }
 
 /// Starts the actor.
-pub(crate) fn start(setup: Setup) -> Directory {
+pub(crate) fn start(setup: Setup) -> (Directory, JoinHandle<()>) {
     let view = Arc::new(RwLock::new(View::new(setup.net.me, DirectoryLimits::default())));
     let (commands, requests) = mpsc::channel(COMMANDS);
     let (changes, _) = broadcast::channel(CHANGES);
@@ -107,8 +110,8 @@ pub(crate) fn start(setup: Setup) -> Directory {
     };
     let inputs = actor::Inputs { commands: requests, net: setup.net_events };
     let outputs = actor::Outputs { joining, events: setup.events, storage: setup.storage };
-    tokio::spawn(actor::run(directory.clone(), setup.key, inputs, outputs));
-    directory
+    let actor = tokio::spawn(actor::run(directory.clone(), setup.key, inputs, outputs));
+    (directory, actor)
 }
 
 impl Directory {

@@ -4,10 +4,11 @@
 //! task, not to the swarm.
 
 use std::{
+    cmp::Ordering,
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -81,7 +82,7 @@ impl Connection {
 
     /// Measured round trip.
     pub(crate) fn rtt(&self) -> Option<Duration> {
-        match self.rtt_micros.load(Ordering::Relaxed) {
+        match self.rtt_micros.load(Relaxed) {
             0 => None,
             micros => Some(Duration::from_micros(micros.into())),
         }
@@ -90,11 +91,11 @@ impl Connection {
     /// Takes in a measurement, smoothed as TCP does it (RFC 6298: an eighth of the new sample).
     pub(super) fn measured(&self, sample: Duration) {
         let sample = u32::try_from(sample.as_micros()).unwrap_or(u32::MAX).max(1);
-        let smoothed = match self.rtt_micros.load(Ordering::Relaxed) {
+        let smoothed = match self.rtt_micros.load(Relaxed) {
             0 => sample,
             old => old - old / 8 + sample / 8,
         };
-        self.rtt_micros.store(smoothed.max(1), Ordering::Relaxed);
+        self.rtt_micros.store(smoothed.max(1), Relaxed);
     }
 
     /// `quic` or `tcp`.
@@ -109,6 +110,16 @@ impl Connection {
         }
         let before_circuit = self.address.iter().take_while(|p| !matches!(p, Protocol::P2pCircuit));
         before_circuit.filter_map(|p| if let Protocol::P2p(id) = p { super::node_id(&id) } else { None }).last()
+    }
+
+    /// Whether `other` is so much better that it is worth moving to: direct instead of relayed, or a round trip
+    /// shorter by more than a quarter and a millisecond. Less is noise, and would make lanes wander.
+    pub(crate) fn is_outdone_by(&self, other: &Self) -> bool {
+        match (self.path.cmp(&other.path), self.rtt(), other.rtt()) {
+            (Ordering::Greater, ..) => true,
+            (Ordering::Equal, Some(mine), Some(theirs)) => mine > theirs + theirs / 4 + Duration::from_millis(1),
+            _ => false,
+        }
     }
 
     /// Smaller is better: direct before relayed, then the lower round trip, then the older connection.

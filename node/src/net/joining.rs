@@ -65,12 +65,12 @@ impl Joining {
         Self { remembered, configured, looks_at_lan, rounds: 0, said_alone: false }
     }
 
-    /// The next round, to be called at the start and whenever `again` has passed. `connected` neighbours stop the
-    /// dialling, and reset the pause for when they are lost.
+    /// The next round, to be called at the start, whenever `again` has passed, and when the last neighbour is lost.
+    /// Being `connected` stops the dialling, and resets the pause for when it ends.
     pub(super) fn round(&mut self, connected: usize) -> Round {
         if connected > 0 {
             self.rounds = 1;
-            return Round { again: FIRST_PAUSE, ..Round::default() };
+            return Round { again: LONGEST_PAUSE, ..Round::default() };
         }
         let round = self.rounds;
         self.rounds = round.saturating_add(1);

@@ -75,11 +75,11 @@ struct Peer {
 }
 
 impl Peer {
-    /// The lane, if it is alive and on the best connection there is.
+    /// The lane, if it is alive and no much better connection has appeared.
     fn usable(&self, net: &Net, node: &NodeId) -> Option<Arc<Lane>> {
         let lane = self.lane.read().clone().filter(|lane| !lane.is_closed())?;
         let best = net.connections.best(node)?;
-        (best.id == lane.connection.id).then_some(lane)
+        (best.id == lane.connection.id || !lane.connection.is_outdone_by(&best)).then_some(lane)
     }
 }
 

@@ -144,6 +144,9 @@ impl Driver {
             let failed = matches!(cause, Some(ConnectionError::IO(e)) if !closed_in_order(e));
             self.reports.report(NodeEvent::PeerDisconnected { peer: node });
             self.tell(NetEvent::Lost { peer: node, failed });
+            if self.ready.is_empty() {
+                self.next_round = tokio::time::Instant::now();
+            }
         }
         self.dht_mode_changed();
     }

@@ -8,16 +8,22 @@
 mod behaviour;
 mod handler;
 
-pub(crate) use behaviour::Behaviour;
-use libp2p::StreamProtocol;
-use tokio::sync::oneshot;
+use std::{collections::HashMap, sync::Arc};
 
 use atoll_protocol::identity::NodeId;
+use libp2p::StreamProtocol;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+pub(crate) use behaviour::Behaviour;
 
 /// Requests to open substreams that may wait at one connection.
 const OPENS_PER_CONNECTION: usize = 64;
 /// Incoming substreams that may wait to be taken up, over all connections.
 pub(crate) const INBOUND_QUEUE: usize = 256;
+
+/// Substreams that one peer may have open to this node: its lanes, its large bodies, its synchronisations.
+const OPEN_PER_PEER: usize = 128;
 
 /// "Open a substream of this protocol on your connection."
 #[derive(Debug)]
@@ -32,6 +38,42 @@ pub(crate) struct Inbound {
     pub(crate) peer: NodeId,
     pub(crate) protocol: StreamProtocol,
     pub(crate) stream: libp2p::Stream,
+}
+
+/// Counts the substreams that each peer has open, and says when it has enough.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(Mutex<HashMap<NodeId, usize>>);
+
+impl Gate {
+    /// Lets one more in, for as long as the guard lives; `None` if the peer has its share.
+    pub(crate) fn enter(self: &Arc<Self>, peer: NodeId) -> Option<Open> {
+        let mut open = self.0.lock();
+        let count = open.entry(peer).or_default();
+        if *count >= OPEN_PER_PEER {
+            return None;
+        }
+        *count += 1;
+        Some(Open { gate: Arc::clone(self), peer })
+    }
+}
+
+/// A substream that is open.
+#[derive(Debug)]
+pub(crate) struct Open {
+    gate: Arc<Gate>,
+    peer: NodeId,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut open = self.gate.0.lock();
+        if let Some(count) = open.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.peer);
+            }
+        }
+    }
 }
 
 /// Why a substream could not be opened. Nothing has been sent in any of these cases.
