@@ -1,0 +1,20 @@
+# Short names for what people do with Atoll. The work is in scripts/, one file for each.
+
+export PEER PREFIX
+
+.PHONY: run test install bench-join help
+
+run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
+	@exec scripts/run.sh
+
+test:  ## Install what the build needs, then run every test
+	@exec scripts/test.sh
+
+install:  ## Put the program on the PATH, under PREFIX (/usr/local)
+	@exec scripts/install.sh
+
+bench-join:  ## Measure how fast nodes join, and services appear and go
+	@exec scripts/bench-join.sh
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile

@@ -1,0 +1,10 @@
+#!/bin/bash
+# Installs what is missing, then runs every test.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+scripts/setup.sh
+# The whole-network tests start the programs themselves.
+build_programs --profile dev
+cargo test --workspace
