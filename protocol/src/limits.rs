@@ -13,13 +13,13 @@ pub const METHOD_NAME: usize = 64;
 /// Longest version or version requirement, in bytes.
 pub const VERSION: usize = 64;
 
-/// Largest signed service record, encoded, in bytes.
+/// Largest body of a signed service record, in bytes.
 pub const SERVICE_RECORD: usize = 64 * 1024;
-/// Largest signed node record, encoded, in bytes.
+/// Largest body of a signed node record, in bytes.
 pub const NODE_RECORD: usize = 4 * 1024;
-/// Largest signed lease, encoded, in bytes.
+/// Largest body of a signed lease, in bytes.
 pub const LEASE: usize = 512;
-/// Largest signed withdrawal, encoded, in bytes.
+/// Largest body of a signed withdrawal, in bytes.
 pub const WITHDRAWAL: usize = 16 * 1024;
 /// Instances that one withdrawal may name.
 pub const WITHDRAWN_INSTANCES: usize = 1024;
@@ -29,8 +29,16 @@ pub const RECORDS_PER_NODE: usize = 4096;
 pub const ADDRESSES_PER_NODE: usize = 8;
 /// Longest address in a node record, in bytes of text.
 pub const ADDRESS: usize = 256;
+/// Longest program name and version in a node record, in bytes.
+pub const AGENT: usize = 64;
 /// Endpoints of one service.
 pub const ENDPOINTS: usize = 128;
+/// Topics that one service may list.
+pub const TOPICS: usize = 128;
+/// Longest topic name, in bytes.
+pub const TOPIC_NAME: usize = 128;
+/// Ways to reach one service.
+pub const PROTOCOLS: usize = 8;
 /// Entries of a metadata map, in records and in calls.
 pub const METADATA_ENTRIES: usize = 32;
 /// Longest documentation text of a service or an endpoint, in bytes.
@@ -48,7 +56,7 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
 pub const ANNOUNCEMENT: usize = 32 * 1024;
 /// Largest message of a directory synchronisation, in bytes.
 pub const SYNC_MESSAGE: usize = 1024 * 1024;
-/// Nodes that a synchronisation request may list as known.
+/// Nodes that a synchronisation request may list, as known or as asked for.
 pub const SYNC_KNOWN: usize = 16 * 1024;
 
 /// Largest head of an RPC frame, in bytes (its length field is 16 bits wide).

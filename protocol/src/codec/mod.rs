@@ -1,15 +1,21 @@
 //! The one place that knows the binary encoding: `bincode` 2.0.1, standard configuration (little endian, variable
 //! length integers, length-prefixed sequences).
 //!
-//! Golden vectors (`tests.rs`) pin the bytes of every wire type, so a byte-compatible successor can take bincode's
-//! place without the network noticing.
+//! Golden vectors (the crate's `golden` tests) pin the bytes of every wire type, so a byte-compatible successor can
+//! take bincode's place without the network noticing.
 //!
-//! Decoding never allocates more than a small multiple of the input's length, whatever lengths the input claims, and
-//! refuses input that is longer than the caller's limit, cut short, or followed by anything else.
+//! Decoding allocates for what the input holds, never for what it claims to hold, and refuses input that is longer
+//! than the caller's limit, cut short, or followed by anything else.
 
+use std::marker::PhantomData;
+
+use bincode::error::DecodeError as Cause;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+
+pub(crate) mod bytes;
+mod frugal;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +35,16 @@ pub enum DecodeError {
     /// The input is not an encoding of the expected type.
     #[error("malformed: {0}")]
     Malformed(String),
+    /// The value has more of something than its kind may have.
+    #[error("{count} {what}, at most {limit} are allowed")]
+    TooMany {
+        /// What there is too much of, in the plural.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
     /// A well-formed value is followed by more bytes.
     #[error("{0} bytes follow the end of the value")]
     Trailing(usize),
@@ -57,23 +73,28 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], limit: usize) -> Result<T
     if bytes.len() > limit {
         return Err(DecodeError::TooLong { len: bytes.len(), limit });
     }
-    let (value, used) = bounded(bytes).map_err(|e| DecodeError::Malformed(e.to_string()))?;
+    // Counts decoded sizes, so that a one-byte integer may claim eight. It is a second fence: what `frugal` reads is
+    // in the input already.
+    let config = bincode::config::standard().with_limit::<{ 8 * limits::SYNC_MESSAGE }>();
+    let seed = frugal::Frugal::new(PhantomData, bytes.len());
+    let (value, used) = bincode::serde::seed_decode_from_slice(seed, bytes, config).map_err(|e| malformed(&e))?;
     match bytes.len().saturating_sub(used) {
         0 => Ok(value),
         rest => Err(DecodeError::Trailing(rest)),
     }
 }
 
-/// Runs bincode with an allocation budget that fits the input. bincode takes its budget as a const generic and counts
-/// decoded sizes, so a one-byte integer may claim eight: each rung allows eight times the longest input it serves.
-fn bounded<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), bincode::error::DecodeError> {
-    const SMALL: usize = 4 * 1024;
-    const MEDIUM: usize = 64 * 1024;
-    const LARGE: usize = limits::SYNC_MESSAGE;
-    let standard = bincode::config::standard();
-    match bytes.len() {
-        0..=SMALL => bincode::serde::borrow_decode_from_slice(bytes, standard.with_limit::<{ 8 * SMALL }>()),
-        ..=MEDIUM => bincode::serde::borrow_decode_from_slice(bytes, standard.with_limit::<{ 8 * MEDIUM }>()),
-        _ => bincode::serde::borrow_decode_from_slice(bytes, standard.with_limit::<{ 8 * LARGE }>()),
-    }
+/// bincode's error in words; its own text is the `Debug` form.
+fn malformed(cause: &Cause) -> DecodeError {
+    DecodeError::Malformed(match cause {
+        Cause::UnexpectedEnd { additional } => format!("cut short, at least {additional} more bytes are needed"),
+        Cause::LimitExceeded => "a text or byte string claims more bytes than any message has".to_owned(),
+        Cause::InvalidBooleanValue(byte) => format!("{byte} is neither 0 (false) nor 1 (true)"),
+        Cause::Utf8 { inner } => format!("a text is not UTF-8: {inner}"),
+        Cause::UnexpectedVariant { type_name, found, .. } => format!("{found} is no variant of {type_name}"),
+        Cause::InvalidIntegerType { expected, found } => format!("a {found:?} where a {expected:?} belongs"),
+        Cause::Other(text) => (*text).to_owned(),
+        Cause::OtherString(text) => text.clone(),
+        other => other.to_string(),
+    })
 }

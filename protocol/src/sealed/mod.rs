@@ -65,7 +65,7 @@ pub enum SealError {
         /// What is wrong with the bytes.
         reason: DecodeError,
     },
-    /// The record is readable and signed, and breaks a rule.
+    /// The record breaks a rule of its type.
     #[error("the {domain} of {author} breaks a rule: {rule}")]
     Invalid {
         /// The type's domain tag.
@@ -82,22 +82,35 @@ pub enum SealError {
 #[serde(bound = "")]
 pub struct Signed<T> {
     author: NodeId,
+    #[serde(with = "codec::bytes")]
     body: Vec<u8>,
-    signature: Signature,
+    #[serde(with = "codec::bytes")]
+    signature: [u8; Signature::BYTE_SIZE],
     #[serde(skip)]
     of: PhantomData<fn() -> T>,
 }
 
 impl<T: Sealable> Signed<T> {
-    /// Signs `value` for `network`.
+    /// Signs `value` for `network`, if receivers would take it: the same rules hold as in [`Signed::open`].
     ///
     /// # Errors
-    /// [`EncodeError`] where the value has no encoding.
-    pub fn seal(key: &SecretKey, network: &NetworkName, value: T) -> Result<Verified<T>, EncodeError> {
-        let body = codec::encode(&value)?;
-        let signature = key.sign(&message::<T>(network, &body));
-        let signed = Self { author: key.node_id(), body, signature, of: PhantomData };
+    /// [`SealError::Invalid`] where the value breaks a rule of its type, is too long or has no encoding.
+    pub fn seal(key: &SecretKey, network: &NetworkName, value: T) -> Result<Verified<T>, SealError> {
+        let (domain, author) = (T::DOMAIN, key.node_id());
+        let invalid = |rule| SealError::Invalid { domain, author, rule };
+        value.check(&author).map_err(invalid)?;
+        let signed = Self::sign(key, network, &value).map_err(|e| invalid(e.to_string()))?;
+        if signed.body.len() > T::LIMIT {
+            return Err(invalid(DecodeError::TooLong { len: signed.body.len(), limit: T::LIMIT }.to_string()));
+        }
         Ok(Verified::new(value, signed))
+    }
+
+    /// Signs whatever it is given.
+    fn sign(key: &SecretKey, network: &NetworkName, value: &T) -> Result<Self, EncodeError> {
+        let body = codec::encode(value)?;
+        let signature = key.sign(&message::<T>(network, &body)).to_bytes();
+        Ok(Self { author: key.node_id(), body, signature, of: PhantomData })
     }
 
     /// Checks length, signature, encoding and rules, in this order, and gives the value as proved.
@@ -110,7 +123,7 @@ impl<T: Sealable> Signed<T> {
         if self.body.len() > T::LIMIT {
             return Err(unreadable(DecodeError::TooLong { len: self.body.len(), limit: T::LIMIT }));
         }
-        if !author.verifies(&message::<T>(network, &self.body), &self.signature) {
+        if !author.verifies(&message::<T>(network, &self.body), &Signature::from_bytes(&self.signature)) {
             return Err(SealError::Forged { domain, author, network: network.clone() });
         }
         let value: T = codec::decode(&self.body, T::LIMIT).map_err(unreadable)?;

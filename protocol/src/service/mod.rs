@@ -125,18 +125,20 @@ impl Sealable for ServiceRecord {
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
         at_most("endpoints", self.endpoints.len(), limits::ENDPOINTS)?;
-        at_most("topics", self.topics.len(), limits::ENDPOINTS)?;
+        at_most("topics", self.topics.len(), limits::TOPICS)?;
+        at_most("protocols", self.protocols.len(), limits::PROTOCOLS)?;
         at_most("metadata entries", self.metadata.len(), limits::METADATA_ENTRIES)?;
         at_most("bytes of version", self.version.to_string().len(), limits::VERSION)?;
         at_most("bytes of documentation", self.doc.len(), limits::DOC)?;
         let mut seen = std::collections::HashSet::new();
         for endpoint in &self.endpoints {
-            at_most("bytes of documentation", endpoint.doc.len(), limits::DOC)?;
+            at_most("bytes of documentation", endpoint.doc.len(), limits::DOC)
+                .map_err(|rule| format!("endpoint {}: {rule}", endpoint.name))?;
             if !seen.insert(&endpoint.name) {
-                return Err(format!("endpoint {} is listed twice", endpoint.name));
+                return Err(format!("endpoint {} is listed twice; name each once", endpoint.name));
             }
         }
-        Ok(())
+        self.topics.iter().try_for_each(|t| at_most("bytes of topic", t.len(), limits::TOPIC_NAME))
     }
 }
 
@@ -161,7 +163,7 @@ impl Sealable for NodeRecord {
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
         at_most("addresses", self.addresses.len(), limits::ADDRESSES_PER_NODE)?;
-        at_most("bytes of agent", self.agent.len(), limits::METHOD_NAME)?;
+        at_most("bytes of agent", self.agent.len(), limits::AGENT)?;
         self.addresses.iter().try_for_each(|a| at_most("bytes of address", a.len(), limits::ADDRESS))
     }
 }
@@ -198,7 +200,12 @@ impl Sealable for Lease {
         if (min..=max).contains(&ttl) {
             Ok(())
         } else {
-            Err(format!("a lease of {} s is outside {} to {} s", ttl.as_secs(), min.as_secs(), max.as_secs()))
+            Err(format!(
+                "a lease of {} s is outside what is allowed, {} to {} s",
+                ttl.as_secs(),
+                min.as_secs(),
+                max.as_secs()
+            ))
         }
     }
 }
