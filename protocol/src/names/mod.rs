@@ -15,7 +15,7 @@ mod tests;
 
 /// Why a text is not a name of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{value:?} is not a {what}: {rule}")]
+#[error("{value:?} is not {what}: {rule}")]
 pub struct NameError {
     what: &'static str,
     value: String,
@@ -93,21 +93,22 @@ fn is_label(label: &str) -> bool {
 
 name!(
     /// The name of a network (`main` by default). Part of every protocol string, so two networks never mix.
-    NetworkName, "network name", "use 1 to 32 characters of a-z, 0-9 and inner hyphens, such as main",
+    NetworkName, "a network name", "use 1 to 32 characters of a-z, 0-9 and inner hyphens, such as main",
     |text| text.len() <= limits::NETWORK_NAME && is_label(text)
 );
 
 name!(
     /// The name of a service: labels joined by dots, such as `math.calc`.
-    ServiceName, "service name",
+    ServiceName, "a service name",
     "use labels of a-z, 0-9 and inner hyphens joined by dots, 128 bytes at most, such as math.calc",
     |text| text.len() <= limits::SERVICE_NAME && text.split('.').all(is_label)
 );
 
 name!(
-    /// The name of a method, such as `add`.
-    MethodName, "method name", "use 1 to 64 characters of a-z, A-Z, 0-9, '_', '-' and '.', such as add",
-    |text| (1..=limits::METHOD_NAME).contains(&text.len())
+    /// The name of a method, such as `add`. It may stand in a URL's path, so it can be neither `.` nor `..`.
+    MethodName, "a method name",
+    "use 1 to 64 characters of a-z, A-Z, 0-9, '_', '-' and '.', the first no dot, such as add",
+    |text| (1..=limits::METHOD_NAME).contains(&text.len()) && !text.starts_with('.')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 );
 
@@ -139,8 +140,9 @@ impl FromStr for InstanceId {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let fail = || NameError::new("instance id", text, "use 16 hexadecimal digits");
-        if text.len() != 16 {
+        let fail = || NameError::new("an instance id", text, "use 16 hexadecimal digits");
+        // The standard library's parser would take a sign as well.
+        if text.len() != 16 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(fail());
         }
         u64::from_str_radix(text, 16).map(Self).map_err(|_| fail())
@@ -168,11 +170,28 @@ impl<'de> Deserialize<'de> for InstanceId {
 /// # Errors
 /// [`NameError`] for anything else, or more than 64 bytes.
 pub fn parse_version(text: &str) -> Result<Version, NameError> {
-    let fail = || NameError::new("version", text, "use MAJOR.MINOR.PATCH of at most 64 bytes, such as 1.0.0");
+    let fail = || NameError::new("a version", text, "use MAJOR.MINOR.PATCH of at most 64 bytes, such as 1.0.0");
     if text.len() > limits::VERSION {
         return Err(fail());
     }
     Version::parse(text).map_err(|_| fail())
+}
+
+/// Parses which versions of a service will do, such as `1`, `^1.2` or `=1.2.3`.
+///
+/// # Errors
+/// [`NameError`] for anything else, or more than 64 bytes.
+pub fn parse_requirement(text: &str) -> Result<VersionReq, NameError> {
+    let fail = || {
+        let rule = "use a version or range of at most 64 bytes in its full form, such as 1, ^1.2 or =1.2.3";
+        NameError::new("a version requirement", text, rule)
+    };
+    if text.len() > limits::VERSION {
+        return Err(fail());
+    }
+    let requirement = VersionReq::parse(text).map_err(|_| fail())?;
+    // Shown, `1,2` is `^1, ^2`: what is shown must be within the limit as well, or it could not be read again.
+    if requirement.to_string().len() > limits::VERSION { Err(fail()) } else { Ok(requirement) }
 }
 
 /// What a caller asks for: a service, and optionally the versions that will do.
@@ -208,18 +227,17 @@ impl FromStr for ServiceQuery {
         let Some((name, version)) = text.split_once('@') else {
             return text.parse().map(Self::any);
         };
-        let name = name.parse()?;
-        let fail = || NameError::new("version requirement", version, "use a version or range, such as 1, ^1.2 or =1.2.3");
-        if version.len() > limits::VERSION {
-            return Err(fail());
-        }
-        Ok(Self { name, version: VersionReq::parse(version).map_err(|_| fail())? })
+        Ok(Self { name: name.parse()?, version: parse_requirement(version)? })
     }
 }
 
 impl fmt::Display for ServiceQuery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.version == VersionReq::STAR { write!(f, "{}", self.name) } else { write!(f, "{}@{}", self.name, self.version) }
+        if self.version == VersionReq::STAR {
+            write!(f, "{}", self.name)
+        } else {
+            write!(f, "{}@{}", self.name, self.version)
+        }
     }
 }
 
