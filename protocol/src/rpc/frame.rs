@@ -142,14 +142,15 @@ pub fn decode(buffer: &mut BytesMut, max_body: usize) -> Result<Decoded, FrameEr
     })
 }
 
-/// Appends a frame to `out`. Returns `false`, leaving `out` as it was, if head or body are longer than their length
-/// fields or limits allow; callers check first and answer `resource_exhausted`.
+/// Appends a frame to `out`. Returns `false`, leaving `out` as it was, if head or body are longer than
+/// [`RPC_HEAD`](limits::RPC_HEAD) and [`RPC_BODY`](limits::RPC_BODY) allow; callers check first and answer
+/// `resource_exhausted`. What else a lane allows (inline bodies) is theirs to check.
 #[must_use]
 pub fn encode(out: &mut BytesMut, kind: FrameKind, call: u64, head: &[u8], body: &[u8]) -> bool {
     let (Ok(head_len), Ok(body_len)) = (u16::try_from(head.len()), u32::try_from(body.len())) else {
         return false;
     };
-    if head.len() > limits::RPC_HEAD {
+    if head.len() > limits::RPC_HEAD || body.len() > limits::RPC_BODY {
         return false;
     }
     out.reserve(HEADER + head.len() + body.len());

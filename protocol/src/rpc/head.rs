@@ -66,10 +66,16 @@ impl<'a> RequestHead<'a> {
     /// [`DecodeError`] if the bytes are no request head, or hold too much metadata.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let head: Self = codec::decode(bytes, limits::RPC_HEAD)?;
-        if head.metadata.len() > limits::METADATA_ENTRIES {
-            return Err(DecodeError::TooLong { len: head.metadata.len(), limit: limits::METADATA_ENTRIES });
-        }
+        bounded(&head.metadata)?;
         Ok(head)
+    }
+}
+
+fn bounded(metadata: &Metadata) -> Result<(), DecodeError> {
+    let (what, limit) = ("metadata entries", limits::METADATA_ENTRIES);
+    match metadata.len() {
+        count if count > limit => Err(DecodeError::TooMany { what, count, limit }),
+        _ => Ok(()),
     }
 }
 
@@ -126,9 +132,14 @@ impl ResponseHead {
     /// Reads a response's head.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are no response head.
+    /// [`DecodeError`] if the bytes are no response head, or hold too much metadata.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        if bytes.is_empty() { Ok(Self::ok(ContentType::Json)) } else { codec::decode(bytes, limits::RPC_HEAD) }
+        if bytes.is_empty() {
+            return Ok(Self::ok(ContentType::Json));
+        }
+        let head: Self = codec::decode(bytes, limits::RPC_HEAD)?;
+        bounded(&head.metadata)?;
+        Ok(head)
     }
 
     /// The failure that this head reports with `detail` as its body, or `None` for an answer.
@@ -136,7 +147,9 @@ impl ResponseHead {
     pub fn failure(&self, detail: &[u8]) -> Option<Status> {
         match Code::from_number(self.code) {
             Code::Ok => None,
-            code => Some(Status::new(code, self.message.clone()).retryable(self.retryable).with_detail(detail.to_vec())),
+            code => {
+                Some(Status::new(code, self.message.clone()).retryable(self.retryable).with_detail(detail.to_vec()))
+            }
         }
     }
 }

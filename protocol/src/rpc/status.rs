@@ -113,7 +113,7 @@ macro_rules! constructors {
 
 impl Status {
     /// A failure with this code. `unavailable` and `resource_exhausted` start out retryable, all others not.
-    /// The message is cut at 2 KiB.
+    /// The message is cut at 2 KiB. `ok` is no failure: it becomes `unknown`, or a caller would take it for an answer.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let mut message = message.into();
@@ -121,6 +121,7 @@ impl Status {
             let end = (0..=limits::STATUS_MESSAGE).rev().find(|i| message.is_char_boundary(*i)).unwrap_or(0);
             message.truncate(end);
         }
+        let code = if code == Code::Ok { Code::Unknown } else { code };
         let retryable = matches!(code, Code::Unavailable | Code::ResourceExhausted);
         Self { code, message, detail: Vec::new(), retryable }
     }
