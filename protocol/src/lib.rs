@@ -23,3 +23,8 @@ pub mod names;
 pub mod rpc;
 pub mod sealed;
 pub mod service;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod strategies;

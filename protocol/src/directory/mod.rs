@@ -17,10 +17,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    codec::{self, DecodeError},
     identity::NodeId,
+    limits,
     sealed::Signed,
     service::{Lease, NodeRecord, Seq, ServiceRecord, Withdrawal},
 };
+
+#[cfg(test)]
+mod tests;
 
 /// What is gossiped about the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +49,16 @@ pub enum Announcement {
     },
 }
 
+impl Announcement {
+    /// Reads an announcement. What it holds is still to be opened.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are no announcement, or more than a gossip message may have.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        codec::decode(bytes, limits::ANNOUNCEMENT)
+    }
+}
+
 /// What one node asks of another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SyncRequest {
@@ -64,6 +79,23 @@ pub enum SyncRequest {
     },
 }
 
+impl SyncRequest {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are no request, or it lists more than [`SYNC_KNOWN`](limits::SYNC_KNOWN) nodes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let request = codec::decode(bytes, limits::SYNC_MESSAGE)?;
+        let (what, limit) = ("nodes in a synchronisation request", limits::SYNC_KNOWN);
+        let count = match &request {
+            Self::Newer { known } => known.len(),
+            Self::Describe { nodes } => nodes.len(),
+            Self::Goodbye { .. } => 0,
+        };
+        if count > limit { Err(DecodeError::TooMany { what, count, limit }) } else { Ok(request) }
+    }
+}
+
 /// One piece of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SyncReply {
@@ -78,4 +110,14 @@ pub struct SyncReply {
     pub services: Vec<Signed<ServiceRecord>>,
     /// Whether this is the last piece about this node.
     pub last: bool,
+}
+
+impl SyncReply {
+    /// Reads a piece of an answer. What it holds is still to be opened.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are no such piece, or longer than a message may be.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        codec::decode(bytes, limits::SYNC_MESSAGE)
+    }
 }

@@ -1,1 +1,5 @@
-//! Tests.
+//! Frames, heads and status codes.
+
+mod frames;
+mod heads;
+mod statuses;

@@ -1,0 +1,92 @@
+//! Announcements and synchronisation messages come back as they were, within their limits.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    codec::encode,
+    golden::{self, network, sealed},
+    strategies,
+};
+
+const NOBODY: NodeId = NodeId::from_public_key([9; 32]);
+
+fn newer(count: usize) -> Vec<u8> {
+    encode(&SyncRequest::Newer { known: vec![(NOBODY, Seq(u64::MAX)); count] }).unwrap()
+}
+
+fn describe(count: usize) -> Vec<u8> {
+    encode(&SyncRequest::Describe { nodes: vec![NOBODY; count] }).unwrap()
+}
+
+#[test]
+fn a_request_lists_so_many_nodes() {
+    assert!(newer(limits::SYNC_KNOWN).len() <= limits::SYNC_MESSAGE, "the longest list fits into a message");
+    assert!(SyncRequest::decode(&newer(limits::SYNC_KNOWN)).is_ok());
+    assert!(SyncRequest::decode(&describe(limits::SYNC_KNOWN)).is_ok());
+    let wanted = "16385 nodes in a synchronisation request, at most 16384 are allowed";
+    for bytes in [newer(limits::SYNC_KNOWN + 1), describe(limits::SYNC_KNOWN + 1)] {
+        assert_eq!(SyncRequest::decode(&bytes).unwrap_err().to_string(), wanted);
+    }
+}
+
+#[test]
+fn messages_above_their_limit_are_refused() {
+    let error = Announcement::decode(&vec![0; limits::ANNOUNCEMENT + 1]).unwrap_err();
+    assert_eq!(error.to_string(), "32769 bytes exceed the limit of 32768");
+    let error = SyncReply::decode(&vec![0; limits::SYNC_MESSAGE + 1]).unwrap_err();
+    assert_eq!(error.to_string(), "1048577 bytes exceed the limit of 1048576");
+    let error = SyncRequest::decode(&vec![0; limits::SYNC_MESSAGE + 1]).unwrap_err();
+    assert_eq!(error.to_string(), "1048577 bytes exceed the limit of 1048576");
+}
+
+#[test]
+fn unknown_kinds_are_refused_in_words() {
+    assert_eq!(
+        SyncRequest::decode(&[3, 0]).unwrap_err().to_string(),
+        "malformed: invalid value: integer `3`, expected variant index 0 <= i < 3"
+    );
+    assert!(Announcement::decode(&[2, 0]).unwrap_err().to_string().contains("integer `2`"));
+}
+
+#[test]
+fn a_full_record_fits_into_a_reply() {
+    let mut service = golden::service_record();
+    service.extensions.insert(1000, vec![7; limits::SERVICE_RECORD - 400]);
+    let reply = SyncReply { services: vec![sealed(service); 10], ..golden::sync_reply() };
+    assert_eq!(SyncReply::decode(&encode(&reply).unwrap()), Ok(reply));
+}
+
+#[test]
+fn what_was_announced_opens() {
+    for (name, announcement) in golden::announcements() {
+        match Announcement::decode(&encode(&announcement).unwrap()).unwrap() {
+            Announcement::Lease { lease, node, services } => {
+                lease.open(&network()).expect(name);
+                node.map(|it| it.open(&network()).expect(name));
+                services.into_iter().for_each(|it| drop(it.open(&network()).expect(name)));
+            }
+            Announcement::Withdrawal { withdrawal, lease } => {
+                withdrawal.open(&network()).expect(name);
+                lease.map(|it| it.open(&network()).expect(name));
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn announcements_come_back(value in strategies::announcement()) {
+        prop_assert_eq!(Announcement::decode(&encode(&value).unwrap()), Ok(value));
+    }
+
+    #[test]
+    fn requests_come_back(value in strategies::sync_request()) {
+        prop_assert_eq!(SyncRequest::decode(&encode(&value).unwrap()), Ok(value));
+    }
+
+    #[test]
+    fn replies_come_back(value in strategies::sync_reply()) {
+        prop_assert_eq!(SyncReply::decode(&encode(&value).unwrap()), Ok(value));
+    }
+}

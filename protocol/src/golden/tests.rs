@@ -1,0 +1,161 @@
+//! Encoding gives the vector; the vector decodes to the value.
+
+use std::{collections::BTreeMap, fmt::Debug};
+
+use bytes::BytesMut;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::*;
+use crate::{
+    codec,
+    limits::SYNC_MESSAGE,
+    rpc::{Code, Frame, FrameKind, ResponseHead, Status, frame},
+};
+
+/// The vectors by name. A name stands alone on its line; the lines of its hex are indented; `#` begins a comment.
+fn vectors() -> BTreeMap<&'static str, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut name = "";
+    for line in include_str!("vectors.txt").lines() {
+        let text = line.split('#').next().unwrap().trim_end();
+        if text.starts_with(' ') {
+            let digits: String = text.split_whitespace().collect();
+            let vector: &mut Vec<u8> = all.get_mut(name).expect("a vector begins with its name");
+            vector.extend(
+                digits.as_bytes().chunks(2).map(|b| u8::from_str_radix(str::from_utf8(b).unwrap(), 16).unwrap()),
+            );
+        } else if !text.is_empty() {
+            name = text;
+            assert!(all.insert(name, Vec::new()).is_none(), "{name} is there twice");
+        }
+    }
+    all
+}
+
+/// Compares with the vectors, and gives all differences at once, in the form of the file.
+struct Book {
+    vectors: BTreeMap<&'static str, Vec<u8>>,
+    differences: String,
+}
+
+impl Book {
+    fn open() -> Self {
+        Self { vectors: vectors(), differences: String::new() }
+    }
+
+    fn bytes(&mut self, name: &str, got: &[u8]) {
+        let wanted = self.vectors.remove(name);
+        if wanted.as_deref() != Some(got) {
+            let hex: Vec<String> = got.iter().map(|b| format!("{b:02x}")).collect();
+            let lines: Vec<String> = hex.chunks(48).map(|line| format!("    {}", line.concat())).collect();
+            self.differences.push_str(&format!("{name}\n{}\n", lines.join("\n")));
+        }
+    }
+
+    fn value<T: Serialize + DeserializeOwned + PartialEq + Debug>(&mut self, name: &str, value: &T) {
+        if let Some(bytes) = self.vectors.get(name) {
+            assert_eq!(codec::decode::<T>(bytes, SYNC_MESSAGE).as_ref(), Ok(value), "decoding {name}");
+        }
+        self.bytes(name, &codec::encode(value).unwrap());
+    }
+
+    fn close(self) {
+        assert!(self.differences.is_empty(), "not as in vectors.txt, but:\n{}", self.differences);
+        let unused: Vec<_> = self.vectors.keys().collect();
+        assert!(unused.is_empty(), "vectors without a value: {unused:?}");
+    }
+}
+
+fn signed<T: Sealable + PartialEq + Debug>(book: &mut Book, name: &str, value: T) {
+    book.value(&format!("{name}: body"), &value);
+    let sealed = sealed(value);
+    book.value(name, &sealed);
+    sealed.open(&network()).expect(name);
+}
+
+fn frames(book: &mut Book) {
+    let head = codec::encode(&request_head_least()).unwrap();
+    for (name, kind, head, body) in [
+        ("frame: request", FrameKind::Request, head.as_slice(), b"{}".as_slice()),
+        ("frame: response", FrameKind::Response, &[], b"42"),
+        ("frame: cancel", FrameKind::Cancel, &[], &[]),
+        ("frame: parked", FrameKind::Parked, &[], &9u64.to_le_bytes()),
+        ("frame: fetch", FrameKind::Fetch, &[], &[]),
+    ] {
+        let (call, mut out) = (0x0807_0605_0403_0201, BytesMut::new());
+        assert!(frame::encode(&mut out, kind, call, head, body));
+        book.bytes(name, &out);
+        let (head, body) = (head.to_vec().into(), body.to_vec().into());
+        let frame = frame::Decoded::Frame(Frame { kind, call, head, body });
+        assert_eq!(frame::decode(&mut out, SYNC_MESSAGE), Ok(frame), "decoding {name}");
+    }
+}
+
+fn heads(book: &mut Book) {
+    for (name, head) in [("request head", request_head()), ("request head: least", request_head_least())] {
+        let bytes = codec::encode(&head).unwrap();
+        assert_eq!(RequestHead::decode(&bytes), Ok(head), "decoding {name}");
+        book.bytes(name, &bytes);
+    }
+    let mut answer = ResponseHead::ok(ContentType::Raw);
+    answer.metadata.insert("etag".into(), "7".into());
+    for (name, head) in [
+        ("response head: ok", ResponseHead::ok(ContentType::Json)),
+        ("response head: raw", answer),
+        ("response head: failed", ResponseHead::failed(&Status::unavailable("gone"))),
+    ] {
+        let bytes = head.encode().unwrap();
+        assert_eq!(ResponseHead::decode(&bytes), Ok(head), "decoding {name}");
+        book.bytes(name, &bytes);
+    }
+}
+
+#[test]
+fn every_wire_type_has_the_bytes_it_always_had() {
+    let mut book = Book::open();
+    book.bytes("node id: peer id", &key().node_id().to_peer_id_bytes());
+    book.value("node id", &key().node_id());
+    book.value("instance id", &InstanceId(0x0123_4567_89ab_cdef));
+    signed(&mut book, "service record", service_record());
+    signed(&mut book, "node record", node_record());
+    signed(&mut book, "lease", lease());
+    signed(&mut book, "withdrawal of instances", withdrawal(withdrawn_instances()));
+    signed(&mut book, "withdrawal of the node", withdrawal(Withdrawn::Node));
+    for (name, announcement) in announcements() {
+        book.value(name, &announcement);
+    }
+    for (name, request) in sync_requests() {
+        book.value(name, &request);
+    }
+    book.value("sync reply", &sync_reply());
+    heads(&mut book);
+    frames(&mut book);
+    book.close();
+}
+
+#[test]
+fn ids_have_the_texts_they_always_had() {
+    let node = "12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV";
+    assert_eq!((key().node_id().to_string().as_str(), node.parse()), (node, Ok(key().node_id())));
+    let instance = "0123456789abcdef";
+    assert_eq!(InstanceId(0x0123_4567_89ab_cdef).to_string(), instance);
+    assert_eq!(instance.parse(), Ok(InstanceId(0x0123_4567_89ab_cdef)));
+}
+
+#[test]
+fn status_codes_have_grpcs_numbers_and_names() {
+    let names = "ok cancelled unknown invalid_argument deadline_exceeded not_found already_exists permission_denied \
+                 resource_exhausted failed_precondition aborted out_of_range unimplemented internal unavailable \
+                 data_loss unauthenticated";
+    let expected: Vec<_> = names.split_whitespace().enumerate().collect();
+    let found: Vec<_> = Code::ALL.iter().map(|code| (*code as usize, code.name())).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn domain_tags_never_change() {
+    assert_eq!(
+        [ServiceRecord::DOMAIN, NodeRecord::DOMAIN, Lease::DOMAIN, Withdrawal::DOMAIN],
+        ["atoll service record 1", "atoll node record 1", "atoll lease 1", "atoll withdrawal 1"],
+    );
+}

@@ -1,0 +1,176 @@
+//! Any value of a wire type, for property tests.
+
+use proptest::{collection, option, prelude::*};
+use semver::Version;
+
+use crate::{
+    directory::{Announcement, SyncReply, SyncRequest},
+    golden::sealed,
+    identity::NodeId,
+    names::{InstanceId, MethodName, ServiceName},
+    rpc::{ContentType, RequestHead},
+    sealed::{Hash, Signed},
+    service::{
+        Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, UnixMillis,
+        Withdrawal, Withdrawn,
+    },
+};
+
+const LABEL: &str = "[a-z0-9]([a-z0-9-]{0,6}[a-z0-9])?";
+
+pub(crate) fn service_name() -> impl Strategy<Value = ServiceName> {
+    collection::vec(LABEL, 1..5).prop_map(|labels| labels.join(".").parse().unwrap())
+}
+
+pub(crate) fn method_name() -> impl Strategy<Value = MethodName> {
+    "[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,63}".prop_map(|name| name.parse().unwrap())
+}
+
+pub(crate) fn version() -> impl Strategy<Value = Version> {
+    "[0-9]{1,9}(\\.[0-9]{1,9}){2}(-[a-z][a-z0-9.]{0,5}[a-z])?(\\+[a-z0-9]{1,6})?"
+        .prop_filter_map("leading zeros and empty parts are no version", |text| Version::parse(&text).ok())
+}
+
+pub(crate) fn extensions() -> impl Strategy<Value = Extensions> {
+    collection::btree_map(any::<u16>(), collection::vec(any::<u8>(), 0..6), 0..3)
+}
+
+pub(crate) fn node_id() -> impl Strategy<Value = NodeId> {
+    any::<[u8; 32]>().prop_map(NodeId::from_public_key)
+}
+
+fn statement() -> impl Strategy<Value = (UnixMillis, Seq)> {
+    any::<(u64, u64)>().prop_map(|(issued, seq)| (UnixMillis(issued), Seq(seq)))
+}
+
+fn schema() -> impl Strategy<Value = Schema> {
+    prop_oneof![
+        Just(Schema::Raw),
+        ".{0,40}".prop_map(Schema::Json),
+        any::<[u8; 32]>().prop_map(|hash| Schema::Reference(Hash(hash))),
+    ]
+}
+
+fn endpoint() -> impl Strategy<Value = Endpoint> {
+    let kind = prop_oneof![
+        Just(EndpointKind::Unary),
+        Just(EndpointKind::ServerStream),
+        Just(EndpointKind::ClientStream),
+        Just(EndpointKind::Bidirectional),
+    ];
+    (method_name(), kind, schema(), schema(), any::<bool>(), option::of(any::<u32>()), ".{0,20}").prop_map(
+        |(name, kind, request, response, idempotent, deadline_hint_ms, doc)| Endpoint {
+            name,
+            kind,
+            request,
+            response,
+            idempotent,
+            deadline_hint_ms,
+            doc,
+        },
+    )
+}
+
+/// A record that keeps the rules: endpoints have different names.
+pub(crate) fn service_record() -> impl Strategy<Value = ServiceRecord> {
+    let endpoints = collection::vec(endpoint(), 0..4).prop_map(|mut list| {
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+        list.dedup_by(|a, b| a.name == b.name);
+        list
+    });
+    let protocols = collection::vec(prop_oneof![Just(Protocol::Rpc), Just(Protocol::Http), Just(Protocol::Tcp)], 0..4);
+    let words = (collection::vec(".{0,12}", 0..3), ".{0,40}", collection::btree_map(".{0,8}", ".{0,8}", 0..4));
+    ((service_name(), version(), any::<u64>(), endpoints), words, (protocols, statement(), extensions())).prop_map(
+        |((name, version, instance, endpoints), (topics, doc, metadata), (protocols, (issued, seq), extensions))| {
+            let instance = InstanceId(instance);
+            ServiceRecord {
+                name,
+                version,
+                instance,
+                endpoints,
+                topics,
+                doc,
+                metadata,
+                protocols,
+                issued,
+                seq,
+                extensions,
+            }
+        },
+    )
+}
+
+pub(crate) fn node_record() -> impl Strategy<Value = NodeRecord> {
+    (collection::vec(".{0,20}", 0..8), ".{0,16}", statement(), extensions()).prop_map(
+        |(addresses, agent, (issued, seq), extensions)| NodeRecord { addresses, agent, issued, seq, extensions },
+    )
+}
+
+pub(crate) fn lease() -> impl Strategy<Value = Lease> {
+    (statement(), any::<[u8; 32]>(), 10..=3600_u32, extensions()).prop_map(
+        |((issued, seq), digest, ttl_secs, extensions)| Lease {
+            seq,
+            digest: Hash(digest),
+            ttl_secs,
+            issued,
+            extensions,
+        },
+    )
+}
+
+pub(crate) fn withdrawal() -> impl Strategy<Value = Withdrawal> {
+    let what = prop_oneof![
+        Just(Withdrawn::Node),
+        collection::vec(any::<u64>().prop_map(InstanceId), 0..9).prop_map(Withdrawn::Instances),
+    ];
+    (what, statement()).prop_map(|(what, (issued, seq))| Withdrawal { what, issued, seq })
+}
+
+fn services() -> impl Strategy<Value = Vec<Signed<ServiceRecord>>> {
+    collection::vec(service_record().prop_map(sealed), 0..3)
+}
+
+pub(crate) fn announcement() -> impl Strategy<Value = Announcement> {
+    let lease = || lease().prop_map(sealed);
+    prop_oneof![
+        (lease(), option::of(node_record().prop_map(sealed)), services())
+            .prop_map(|(lease, node, services)| Announcement::Lease { lease, node, services }),
+        (withdrawal().prop_map(sealed), option::of(lease()))
+            .prop_map(|(withdrawal, lease)| Announcement::Withdrawal { withdrawal, lease }),
+    ]
+}
+
+pub(crate) fn sync_request() -> impl Strategy<Value = SyncRequest> {
+    prop_oneof![
+        collection::vec((node_id(), any::<u64>().prop_map(Seq)), 0..5).prop_map(|known| SyncRequest::Newer { known }),
+        collection::vec(node_id(), 0..5).prop_map(|nodes| SyncRequest::Describe { nodes }),
+        withdrawal().prop_map(|gone| SyncRequest::Goodbye { withdrawal: sealed(gone) }),
+    ]
+}
+
+pub(crate) fn sync_reply() -> impl Strategy<Value = SyncReply> {
+    let rest = (any::<u32>(), option::of(node_record().prop_map(sealed)), services(), any::<bool>());
+    (lease().prop_map(sealed), rest).prop_map(|(lease, (remaining_ms, node, services, last))| SyncReply {
+        lease,
+        remaining_ms,
+        node,
+        services,
+        last,
+    })
+}
+
+pub(crate) fn request_head() -> impl Strategy<Value = RequestHead<'static>> {
+    let content = prop_oneof![Just(ContentType::Json), Just(ContentType::Raw)];
+    let names = (".{0,20}", ".{0,8}", ".{0,12}");
+    (names, any::<u32>(), content, collection::btree_map(".{0,8}", ".{0,8}", 0..4), extensions()).prop_map(
+        |((service, version, method), deadline_ms, content, metadata, extensions)| RequestHead {
+            service: service.into(),
+            version: version.into(),
+            method: method.into(),
+            deadline_ms,
+            content,
+            metadata,
+            extensions,
+        },
+    )
+}
