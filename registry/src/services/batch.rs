@@ -114,10 +114,18 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// Whether an honest sender would not have sent this.
+    /// Whether an honest sender would not have sent this. Not so where the author is at fault and the sender may only
+    /// have passed it on, or where another receiver, with another clock or more room, would have taken it.
     #[must_use]
     pub fn blames_sender(&self) -> bool {
-        !matches!(self, Self::Mine { .. } | Self::TooManyRecords { .. })
+        match self {
+            Self::Foreign { .. } | Self::BeyondLease { .. } | Self::Duplicate { .. } | Self::Inconsistent { .. } => {
+                true
+            }
+            Self::TooManyRecords { .. } | Self::FutureDated { .. } | Self::Equivocation { .. } | Self::Mine { .. } => {
+                false
+            }
+        }
     }
 }
 

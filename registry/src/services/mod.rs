@@ -110,15 +110,15 @@ impl Directory {
         let node = batch.lease.author();
         let seq = batch.lease.value().seq;
         let held = self.table.node(&node);
+        let renewed = held.is_none_or(|held| seq > held.lease.value().seq);
+        if node == self.me && batch.remaining.is_some() {
+            return if renewed { Err(Refused::Mine { seq }) } else { Ok(Applied::Stale) };
+        }
         if let Some(held) = held
             && held.lease.value().seq == seq
             && held.lease.hash() != batch.lease.hash()
         {
             return Err(Refused::Equivocation { node, seq });
-        }
-        let renewed = held.is_none_or(|held| seq > held.lease.value().seq);
-        if node == self.me && batch.remaining.is_some() {
-            return if renewed { Err(Refused::Mine { seq }) } else { Ok(Applied::Stale) };
         }
         let Some(expires) = self.expiry_of(&batch, now) else { return Ok(Applied::Stale) };
         let plan = Plan::new(&batch, held, &self.floors);

@@ -41,9 +41,12 @@ pub(super) struct Entry {
     /// When the node was last renewed or one of its records found, in milliseconds of [`Time`]. Atomic because
     /// finding happens under a shared lock.
     used: AtomicU64,
-    /// The use under which the node stands in the index, which lags behind `used`.
-    ranked: Time,
+    /// Where the node stands in the index by use, which lags behind `used`.
+    rank: Rank,
 }
+
+/// Order of eviction: nodes without services first, then by last use as far as it has been noticed.
+type Rank = (bool, Time);
 
 /// A record held.
 #[derive(Debug, Clone)]
@@ -66,8 +69,8 @@ pub(super) struct Table {
     nodes: BTreeMap<NodeId, Entry>,
     names: BTreeMap<ServiceName, BTreeSet<Slot>>,
     expiries: BTreeSet<(Time, NodeId)>,
-    /// Nodes by last use, as far as it has been noticed; without this node, which is never evicted.
-    ranks: BTreeSet<(Time, NodeId)>,
+    /// Nodes in order of eviction; without this node, which is never evicted.
+    ranks: BTreeSet<(Rank, NodeId)>,
     records: usize,
 }
 
@@ -84,7 +87,7 @@ impl Entry {
             settled: None,
             suspect: false,
             used: AtomicU64::new(now.0),
-            ranked: now,
+            rank: (false, now),
         }
     }
 
@@ -107,6 +110,15 @@ impl Entry {
             expires: self.expires,
             suspect: self.suspect,
         }
+    }
+
+    /// A complete record set settles all that was said up to its lease.
+    fn settle_if_complete(&mut self) -> bool {
+        let complete = self.complete();
+        if complete {
+            self.settled = self.settled.max(Some(self.lease.value().seq));
+        }
+        complete
     }
 
     fn mortal(&self) -> bool {
@@ -164,35 +176,27 @@ impl Table {
         self.expiries.first().copied()
     }
 
-    /// The least recently used node other than `except` (one with services, if `with_services`).
+    /// The node to evict next, other than `except`; one with services, if `with_services`.
     ///
     /// Use is noted without touching the index, so the index is corrected here: a node that was used since it was
     /// ranked is ranked anew. Each use noted costs at most one correction.
     pub(super) fn least_used(&mut self, except: &NodeId, with_services: bool) -> Option<NodeId> {
-        let mut passed = Vec::new();
-        let mut found = None;
-        while let Some((ranked, node)) = self.ranks.pop_first() {
-            let Some(entry) = self.nodes.get_mut(&node) else { continue };
-            let used = Time(entry.used.load(Ordering::Relaxed));
-            if used > ranked {
-                entry.ranked = used;
-                self.ranks.insert((used, node));
-            } else {
-                passed.push((ranked, node));
-                if node != *except && !(with_services && entry.services.is_empty()) {
-                    found = Some(node);
-                    break;
-                }
+        // Ids are compared as bytes, so the one of all zeros is the lowest.
+        let first = ((with_services, Time::default()), NodeId::from_public_key([0; 32]));
+        loop {
+            let (rank, node) = *self.ranks.range(first..).find(|(_, node)| node != except)?;
+            self.rerank(&node);
+            if self.nodes.get(&node).is_none_or(|entry| entry.rank == rank) {
+                return Some(node);
             }
         }
-        self.ranks.extend(passed);
-        found
     }
 
     /// Brings in a node's lease, if it is later than the one held, and carries out the plan. Returns whether the
     /// node's record set is then complete.
     pub(super) fn update(&mut self, new: Entry, plan: Plan, now: Time, changes: &mut Changes) -> bool {
         let node = new.lease.author();
+        let changed = plan.node.is_some() || !plan.put.is_empty() || !plan.drop.is_empty();
         self.renew(node, new, now);
         for instance in plan.drop {
             self.remove_record(&node, instance, Removal::Superseded, changes);
@@ -204,12 +208,12 @@ impl Table {
         if let Some(record) = plan.node {
             entry.record = record;
         }
-        entry.refresh_digest();
-        entry.settled = entry.settled.max(plan.settle);
-        let complete = entry.complete();
-        if complete {
-            entry.settled = entry.settled.max(Some(entry.lease.value().seq));
+        if changed {
+            entry.refresh_digest();
         }
+        entry.settled = entry.settled.max(plan.settle);
+        let complete = entry.settle_if_complete();
+        self.rerank(&node);
         complete
     }
 
@@ -217,7 +221,7 @@ impl Table {
     pub(super) fn remove_node(&mut self, node: &NodeId, why: Removal, changes: &mut Changes) -> Option<Entry> {
         let entry = self.nodes.remove(node)?;
         self.expiries.remove(&(entry.expires, *node));
-        self.ranks.remove(&(entry.ranked, *node));
+        self.ranks.remove(&(entry.rank, *node));
         for held in entry.services.values() {
             self.unlist(&held.record);
             changes.push(Change::Removed(entry.instance(held), why));
@@ -255,10 +259,9 @@ impl Table {
         }
         if let Some(entry) = self.nodes.get_mut(node) {
             entry.refresh_digest();
-            if entry.complete() {
-                entry.settled = entry.settled.max(Some(entry.lease.value().seq));
-            }
+            entry.settle_if_complete();
         }
+        self.rerank(node);
     }
 
     /// Sets or clears suspicion of a node.
@@ -288,9 +291,20 @@ impl Table {
         } else {
             if new.mortal() {
                 self.expiries.insert((new.expires, node));
-                self.ranks.insert((new.ranked, node));
+                self.ranks.insert((new.rank, node));
             }
             self.nodes.insert(node, new);
+        }
+    }
+
+    /// Puts a node where it now belongs in the order of eviction.
+    fn rerank(&mut self, node: &NodeId) {
+        let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal()) else { return };
+        let rank = (!entry.services.is_empty(), Time(entry.used.load(Ordering::Relaxed)));
+        if rank != entry.rank {
+            self.ranks.remove(&(entry.rank, *node));
+            self.ranks.insert((rank, *node));
+            entry.rank = rank;
         }
     }
 

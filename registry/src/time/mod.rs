@@ -2,6 +2,9 @@
 
 use std::{ops::Add, time::Duration};
 
+#[cfg(test)]
+mod tests;
+
 /// Monotonic time in milliseconds since an arbitrary start, passed in by the driver.
 ///
 /// It has no relation to the time of day and none to another node's `Time`. Sums saturate, so that no lifetime,
