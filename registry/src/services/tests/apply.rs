@@ -138,6 +138,33 @@ fn an_older_lease_changes_nothing_that_is_settled() {
 }
 
 #[test]
+fn a_record_that_a_whole_set_left_out_does_not_return() {
+    let (mut directory, mut a) = (directory(), Author::new(1));
+    let old = a.offer(1, "a", "1.0.0");
+    let early = part(a.lease(), [old.clone()]);
+    a.services.clear();
+    a.offer(2, "b", "1.0.0");
+    let middle = a.whole();
+    let new = a.offer(3, "c", "1.0.0");
+    let late = part(a.lease(), [new]);
+    // Not with its own lease, although the set is not complete when the middle one arrives late,
+    a.offer(4, "d", "1.0.0");
+    let last = a.renewal();
+    for (batch, expected) in [
+        (late, Applied::Incomplete),
+        (last, Applied::Incomplete),
+        (middle, Applied::Incomplete),
+        (early, Applied::Stale),
+    ] {
+        assert_eq!(apply(&mut directory, batch, at(0)), expected);
+    }
+    assert_eq!(listed(&directory), [2, 3]);
+    // and not under a genuine later one.
+    assert_eq!(apply(&mut directory, part(a.lease(), [old]), at(0)), Applied::Incomplete);
+    assert_eq!(listed(&directory), [2, 3]);
+}
+
+#[test]
 fn a_late_older_batch_fills_in_what_nothing_later_speaks_of() {
     let (mut directory, mut a) = (directory(), Author::new(1));
     let first = a.offer(1, "a", "1.0.0");
