@@ -1,0 +1,63 @@
+//! The examples, run against each other.
+
+use anyhow::{Result, ensure};
+use atoll_tests::{NodeOptions, PATIENCE, Process, Program, process::Line};
+
+fn example(name: &'static str, arguments: &[&str]) -> Result<Process> {
+    Process::spawn(name, &Program::Example(name).path()?, arguments)
+}
+
+/// The rest of a line that begins like this.
+fn after(beginning: &str) -> impl Fn(&Line) -> Option<String> {
+    move |line| line.text.strip_prefix(beginning).map(str::to_owned)
+}
+
+/// A line with all of these words.
+fn with(words: [&'static str; 2]) -> impl Fn(&Line) -> Option<()> {
+    move |line| words.iter().all(|word| line.text.contains(word)).then_some(())
+}
+
+#[tokio::test]
+async fn one_serves_two_calls_three_watches() -> Result<()> {
+    let mut serve = example("01_serve", &[])?;
+    let address = serve.line("address", after("listening on ")).await?;
+
+    let mut watch = example("03_watch_services", &[&address])?;
+    watch.line("math.calc", with(["added", "math.calc"])).await?;
+    watch.line("text.tools", with(["added", "text.tools"])).await?;
+
+    let mut call = example("02_call", &[&address])?;
+    let sum = call.line("sum", after("2 + 3 = ")).await?;
+    ensure!(sum == "5", "{sum}");
+    ensure!(call.exit(PATIENCE).await?.success(), "{}", call.report());
+
+    serve.interrupt().await?;
+    ensure!(serve.exit(PATIENCE).await?.success(), "{}", serve.report());
+    watch.line("its end", with(["removed", "math.calc"])).await?;
+    watch.interrupt().await?;
+    ensure!(watch.exit(PATIENCE).await?.success(), "{}", watch.report());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_example_serves_the_command_line() -> Result<()> {
+    let bootstrap = NodeOptions::bootstrap("bootstrap").start().await?;
+    let directory = tempfile::tempdir()?;
+    let data_dir = directory.path().display().to_string();
+    let serve = example("01_serve", &[&bootstrap.address.to_string(), "--data-dir", &data_dir])?;
+    serve.line("address", after("listening on ")).await?;
+    let node = NodeOptions::node("node").peer(&bootstrap.address).start().await?;
+    node.joined().await?;
+    let calls = [
+        (["math.calc", "divide", r#"{"dividend": 1, "divisor": 4}"#], r#"{"quotient":0.25}"#),
+        (["text.tools", "reverse", r#"{"text": "atoll"}"#], r#"{"text":"llota"}"#),
+        (["text.tools", "count", r#"{"text": " a ring  of islands "}"#], r#"{"words":4}"#),
+    ];
+    for ([service, method, body], expected) in calls {
+        let answer = node.run(&["call", service, method, body]).await?.succeeded()?;
+        ensure!(answer.stdout.trim_end() == expected, "{answer}");
+    }
+    let zero = ["call", "math.calc", "divide", r#"{"dividend": 1, "divisor": 0}"#];
+    node.run(&zero).await?.failed(1, &["invalid_argument: ", "divisor"])?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! The network as its users see it: real processes on loopback, through the command line and the library.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`join`] | the first node, the events of joining, addresses, two networks side by side |
+//! | [`discover`] | every listing command, on seven nodes |
+//! | [`call`] | calls across nodes, and how they fail |
+//! | [`connect`] | `network connect`, and who is refused |
+//! | [`crash`] | `kill -9`: gone everywhere when the lease ends |
+//! | [`stop`] | a clean end: withdrawn everywhere, exit code 0 |
+//! | [`restart`] | the same identity, the remembered peers |
+//! | [`refuse`] | what is damaged, taken or unreadable |
+//! | [`local`] | commands that need no network |
+//! | [`examples`] | the examples, run against each other |
+
+mod call;
+mod connect;
+mod crash;
+mod discover;
+mod examples;
+mod join;
+mod local;
+mod refuse;
+mod restart;
+mod services;
+mod stop;
