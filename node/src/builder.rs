@@ -7,23 +7,11 @@ use libp2p::Multiaddr;
 
 use crate::{Node, NodeEvent, config::Config, error::SpawnError};
 
-/// What a node is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Role {
-    /// Somebody's node.
-    #[default]
-    Member,
-    /// A public node that others join through.
-    Seed,
-}
-
 /// Sets a node up; see [`Node::builder`].
 #[must_use = "a node exists once it is spawned"]
 #[derive(Default)]
 pub struct Builder {
     pub(crate) config: Config,
-    pub(crate) role: Role,
     pub(crate) listener: Option<Box<dyn Fn(NodeEvent) + Send + Sync>>,
     /// The first name that was wrong, reported by `spawn`, so that building reads in one line.
     pub(crate) error: Option<NameError>,
@@ -69,12 +57,6 @@ impl Builder {
         self
     }
 
-    /// What the node is for.
-    pub fn role(mut self, role: Role) -> Self {
-        self.role = role;
-        self
-    }
-
     /// Is told what happens, in order, in a task of its own: it may block, but then misses what does not fit a queue
     /// of 1 024 events.
     pub fn on_event(mut self, listener: impl Fn(NodeEvent) + Send + Sync + 'static) -> Self {
@@ -93,6 +75,6 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("config", &self.config).field("role", &self.role).finish_non_exhaustive()
+        f.debug_struct("Builder").field("config", &self.config).finish_non_exhaustive()
     }
 }

@@ -66,7 +66,9 @@ pub enum SpawnError {
 #[non_exhaustive]
 pub enum ConnectError {
     /// The address is none.
-    #[error("{address:?} is not an address: {reason}; an address looks like /ip4/192.0.2.7/udp/4077/quic-v1/p2p/12D3Koo…")]
+    #[error(
+        "{address:?} is not an address: {reason}; an address looks like /ip4/192.0.2.7/udp/4077/quic-v1/p2p/12D3Koo…"
+    )]
     Address {
         /// What was given.
         address: String,

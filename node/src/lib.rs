@@ -49,7 +49,7 @@ pub use atoll_protocol::{
     rpc::{Code, Status},
 };
 pub use atoll_registry::services::{Change, Instance, Removal};
-pub use builder::{Builder, Role};
+pub use builder::Builder;
 pub use directory::Watch;
 pub use event::NodeEvent;
 pub use libp2p::Multiaddr;

@@ -24,7 +24,10 @@ use crate::{
     error::{ConnectError, RegisterError, SpawnError},
     event::{Events, NodeEvent},
     identity_file,
-    net::{self, Net, streams::{Gate, Inbound}},
+    net::{
+        self, Net,
+        streams::{Gate, Inbound},
+    },
     rpc::{self, Rpc},
     storage::Storage,
     system,
@@ -55,7 +58,7 @@ impl Node {
     }
 
     pub(crate) async fn spawn(builder: Builder) -> Result<Self, SpawnError> {
-        let Builder { config, role: _, listener, error } = builder;
+        let Builder { config, listener, error } = builder;
         if let Some(error) = error {
             return Err(error.into());
         }

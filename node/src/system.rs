@@ -6,13 +6,7 @@ use atoll_protocol::identity::NodeId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Context, ServiceBuilder, Serving,
-    directory::Clock,
-    error::RegisterError,
-    net::Counters,
-    rpc::Rpc,
-};
+use crate::{Context, ServiceBuilder, Serving, directory::Clock, error::RegisterError, net::Counters, rpc::Rpc};
 
 /// The service's name.
 pub(crate) const NAME: &str = "system";
@@ -83,7 +77,10 @@ pub(crate) async fn register(rpc: &Arc<Rpc>, clock: Clock) -> Result<Serving, Re
     let (for_info, for_stats) = (of.clone(), of);
     ServiceBuilder::new(Arc::clone(rpc), NAME, env!("CARGO_PKG_VERSION"))?
         .doc("What every node says of itself.")
-        .method("ping", |context: Context, _: Option<Nothing>| async move { Ok(Pong { node: context.node().to_string() }) })
+        .method(
+            "ping",
+            |context: Context, _: Option<Nothing>| async move { Ok(Pong { node: context.node().to_string() }) },
+        )
         .documented("ping", "Answers with the node's id.")
         .idempotent("ping")
         .method("info", move |_: Context, _: Option<Nothing>| {

@@ -1,5 +1,5 @@
 //! Nodes in one process, over real sockets on loopback.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::time::Duration;
 

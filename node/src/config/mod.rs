@@ -23,7 +23,7 @@ pub struct Config {
     pub network: NetworkName,
     /// Where identity and state are kept; `None` keeps them in memory, for as long as the process lives.
     pub data_dir: Option<PathBuf>,
-    /// Nodes to join through: multiaddrs ending in `/p2p/<id>`, or `/dnsaddr/<name>`.
+    /// Nodes to join through: multiaddrs, best ending in `/p2p/<id>`, which is then proved; or `/dnsaddr/<name>`.
     pub bootstrap: Vec<Multiaddr>,
     /// How to be reached.
     pub net: NetConfig,
@@ -48,7 +48,7 @@ impl Default for Config {
             data_dir: None,
             bootstrap: Vec::new(),
             net: NetConfig::default(),
-            log: "warn,atoll_node=info".to_owned(),
+            log: "warn,atoll_node=info,libp2p_kad=error".to_owned(),
         }
     }
 }

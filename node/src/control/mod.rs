@@ -32,7 +32,9 @@ pub(crate) fn serve(data_dir: &Path, node: Weak<Inner>) -> Result<JoinHandle<()>
     let failed = |reason: String| SpawnError::Control { path: path.clone(), reason };
     let len = path.as_os_str().len();
     if len > LONGEST_PATH {
-        return Err(failed(format!("its path has {len} bytes, at most {LONGEST_PATH} are possible; use a --data-dir with a shorter path")));
+        return Err(failed(format!(
+            "its path has {len} bytes, at most {LONGEST_PATH} are possible; use a --data-dir with a shorter path"
+        )));
     }
     remove(data_dir);
     let listener = UnixListener::bind(&path).map_err(|e| failed(e.to_string()))?;

@@ -258,4 +258,3 @@ pub(super) fn body_as_json(body: &Body) -> Result<Value, Status> {
 fn as_u64(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
-

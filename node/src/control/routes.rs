@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use atoll_protocol::{names::ServiceQuery, rpc::{Code, Status}};
+use atoll_protocol::{
+    names::ServiceQuery,
+    rpc::{Code, Status},
+};
 use axum::{
     Json, Router,
     extract::{Path, State},
@@ -61,8 +64,9 @@ fn report_of<T: Serialize>(state: &Weak<Inner>, report: impl Fn(&Inner) -> T) ->
 async fn service(state: Shared, Path(name): Path<String>) -> Response {
     let found = async {
         let node = node(&state)?;
-        let query: ServiceQuery =
-            name.parse().map_err(|e: atoll_protocol::names::NameError| Failure(StatusCode::BAD_REQUEST, e.to_string()))?;
+        let query: ServiceQuery = name
+            .parse()
+            .map_err(|e: atoll_protocol::names::NameError| Failure(StatusCode::BAD_REQUEST, e.to_string()))?;
         let mut instances = node.rpc.directory.find(&query);
         if instances.is_empty() {
             instances = node.rpc.directory.resolve(&query).await;
@@ -84,8 +88,7 @@ async fn graph(state: Shared) -> Response {
 async fn connect(state: Shared, Json(request): Json<ConnectRequest>) -> Answer<ConnectReply> {
     let node = node(&state)?;
     let started = Instant::now();
-    let address =
-        net::parse_address(&request.address).map_err(|e| Failure(StatusCode::BAD_REQUEST, e.to_string()))?;
+    let address = net::parse_address(&request.address).map_err(|e| Failure(StatusCode::BAD_REQUEST, e.to_string()))?;
     let peer = node.connect(&address).await.map_err(|e| Failure(StatusCode::BAD_GATEWAY, e.to_string()))?;
     let address = node.net().connections.best(&peer).map_or(address, |c| c.address.clone());
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

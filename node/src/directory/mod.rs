@@ -50,15 +50,32 @@ const CHANGES: usize = 1024;
 /// What the actor is asked to do.
 #[derive(Debug)]
 enum Command {
-    Register { record: Box<ServiceRecord>, reply: oneshot::Sender<Result<(), RegisterError>> },
+    Register {
+        record: Box<ServiceRecord>,
+        reply: oneshot::Sender<Result<(), RegisterError>>,
+    },
     /// A synchronisation has brought these, verified; answered once they are in the view.
-    Learned { batches: Vec<Batch>, reply: oneshot::Sender<()> },
+    Learned {
+        batches: Vec<Batch>,
+        reply: oneshot::Sender<()>,
+    },
     /// A synchronisation has ended; `asked` are the nodes that it was to describe.
-    Synced { peer: NodeId, asked: Vec<NodeId>, ok: bool },
+    Synced {
+        peer: NodeId,
+        asked: Vec<NodeId>,
+        ok: bool,
+    },
     /// A neighbour is leaving; answered once that has been taken in.
-    Goodbye { withdrawal: Verified<Withdrawal>, reply: oneshot::Sender<()> },
-    ContactFailed { node: NodeId },
-    Shutdown { reply: oneshot::Sender<()> },
+    Goodbye {
+        withdrawal: Verified<Withdrawal>,
+        reply: oneshot::Sender<()>,
+    },
+    ContactFailed {
+        node: NodeId,
+    },
+    Shutdown {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// Services dropped by their owners since the actor last looked; bounded by the number of services registered.

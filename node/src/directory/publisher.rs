@@ -65,7 +65,10 @@ impl Publisher {
     /// Adds a service. Fails with the rule that the record breaks.
     pub(super) fn add(&mut self, mut record: ServiceRecord, wall: UnixMillis) -> Result<(), String> {
         if self.services.len() >= atoll_protocol::limits::RECORDS_PER_NODE {
-            return Err(format!("this node offers {} services already, which is the most allowed", self.services.len()));
+            return Err(format!(
+                "this node offers {} services already, which is the most allowed",
+                self.services.len()
+            ));
         }
         (record.issued, record.seq) = (wall, self.next(wall));
         let instance = record.instance;

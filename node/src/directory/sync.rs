@@ -52,7 +52,10 @@ pub(super) enum SyncError {
     Encode(#[from] codec::EncodeError),
     #[error("the exchange took longer than {} s", PATIENCE.as_secs())]
     Timeout,
-    #[error("the exchange brought more than {EXCHANGE} bytes, or more than {} records of one node", limits::RECORDS_PER_NODE)]
+    #[error(
+        "the exchange brought more than {EXCHANGE} bytes, or more than {} records of one node",
+        limits::RECORDS_PER_NODE
+    )]
     TooMuch,
     #[error(transparent)]
     Record(#[from] SealError),
@@ -80,7 +83,9 @@ impl Directory {
             let pieces = partial.entry(node).or_default();
             let last = reply.last;
             pieces.add(reply)?;
-            if last && let Some(batch) = partial.remove(&node).and_then(|p| p.verify(&self.network, &self.net).transpose()) {
+            if last
+                && let Some(batch) = partial.remove(&node).and_then(|p| p.verify(&self.network, &self.net).transpose())
+            {
                 whole.push(batch?);
             }
             if whole.len() >= BATCHES {

@@ -70,7 +70,8 @@ impl Watch {
     fn catch_up(&mut self) {
         let now: HashMap<InstanceId, Instance> =
             self.directory.view().instances().map(|i| (i.record.value().instance, i)).collect();
-        let gone: Vec<Instance> = self.seen.values().filter(|i| !now.contains_key(&i.record.value().instance)).cloned().collect();
+        let gone: Vec<Instance> =
+            self.seen.values().filter(|i| !now.contains_key(&i.record.value().instance)).cloned().collect();
         for instance in gone {
             self.take(Change::Removed(instance, Removal::Expired));
         }

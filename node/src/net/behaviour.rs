@@ -6,9 +6,7 @@ use std::{sync::Arc, time::Duration};
 use libp2p::{
     StreamProtocol, connection_limits, gossipsub, identify,
     identity::Keypair,
-    kad,
-    mdns,
-    ping,
+    kad, mdns, ping,
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
 };
 use sha2::{Digest, Sha256};
@@ -119,8 +117,6 @@ fn gossip(protocols: &Protocols) -> Result<gossipsub::Behaviour, SpawnError> {
         .map_err(|e| failed(e.to_string()))?;
     let mut gossip = gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Anonymous, config)
         .map_err(|e| failed(e.to_owned()))?;
-    gossip
-        .subscribe(&gossipsub::IdentTopic::new(&protocols.announcements))
-        .map_err(|e| failed(e.to_string()))?;
+    gossip.subscribe(&gossipsub::IdentTopic::new(&protocols.announcements)).map_err(|e| failed(e.to_string()))?;
     Ok(gossip)
 }

@@ -202,7 +202,11 @@ impl Net {
     }
 
     /// The best open connection to `peer`, dialling it at `addresses` (and what Kademlia knows) if there is none.
-    pub(crate) async fn connect(&self, peer: NodeId, addresses: Vec<Multiaddr>) -> Result<Arc<Connection>, ConnectError> {
+    pub(crate) async fn connect(
+        &self,
+        peer: NodeId,
+        addresses: Vec<Multiaddr>,
+    ) -> Result<Arc<Connection>, ConnectError> {
         if let Some(connection) = self.connections.best(&peer) {
             return Ok(connection);
         }

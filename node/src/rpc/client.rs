@@ -40,12 +40,7 @@ impl Client {
         Self { rpc, query, within: None, metadata: Metadata::new() }
     }
 
-    pub(super) fn inheriting(
-        rpc: Arc<Rpc>,
-        query: ServiceQuery,
-        within: Option<Instant>,
-        metadata: Metadata,
-    ) -> Self {
+    pub(super) fn inheriting(rpc: Arc<Rpc>, query: ServiceQuery, within: Option<Instant>, metadata: Metadata) -> Self {
         Self { rpc, query, within, metadata }
     }
 
@@ -174,7 +169,10 @@ impl RawCall {
         let allowed = deadline.saturating_duration_since(Instant::now());
         if metadata.len() > limits::METADATA_ENTRIES {
             let limit = limits::METADATA_ENTRIES;
-            return Err(Status::invalid_argument(format!("{} metadata entries, at most {limit} are allowed", metadata.len())));
+            return Err(Status::invalid_argument(format!(
+                "{} metadata entries, at most {limit} are allowed",
+                metadata.len()
+            )));
         }
         let version = if query.version == semver::VersionReq::STAR { String::new() } else { query.version.to_string() };
         let call = Outbound { service: query.name.to_string(), version, method, metadata, body, deadline };
@@ -204,7 +202,12 @@ impl fmt::Debug for RawCall {
 
 impl Rpc {
     /// Makes a call: finds the instances, chooses one, and goes on to another where the first was never reached.
-    async fn call(self: &Arc<Self>, query: &ServiceQuery, peer: Option<NodeId>, call: &Outbound) -> Result<Body, Status> {
+    async fn call(
+        self: &Arc<Self>,
+        query: &ServiceQuery,
+        peer: Option<NodeId>,
+        call: &Outbound,
+    ) -> Result<Body, Status> {
         let mut candidates = match peer {
             // A named node is asked whether or not it is listed here: it knows best what it has.
             Some(node) => vec![self.candidate(node, atoll_protocol::names::InstanceId(0), false)],
@@ -220,7 +223,8 @@ impl Rpc {
                 Err(Failure { status, sent: true }) => return Err(status),
                 Err(Failure { status, sent: false }) => {
                     self.directory.contact_failed(chosen.node);
-                    failure = Some(Status::unavailable(format!("{} cannot be reached: {}", chosen.node, status.message())));
+                    failure =
+                        Some(Status::unavailable(format!("{} cannot be reached: {}", chosen.node, status.message())));
                 }
             }
         }
@@ -275,12 +279,15 @@ impl Rpc {
         let head = codec::encode(&head).map_err(|e| refused(Status::internal(e.to_string())))?;
         if head.len() > limits::RPC_HEAD {
             let (len, limit) = (head.len(), limits::RPC_HEAD);
-            return Err(refused(Status::invalid_argument(format!("names and metadata take {len} bytes, at most {limit} fit"))));
+            return Err(refused(Status::invalid_argument(format!(
+                "names and metadata take {len} bytes, at most {limit} fit"
+            ))));
         }
         let len = call.body.bytes.len();
         if len > limits::RPC_BODY {
             let limit = limits::RPC_BODY;
-            let status = Status::resource_exhausted(format!("the request has {len} bytes, at most {limit} can be sent"));
+            let status =
+                Status::resource_exhausted(format!("the request has {len} bytes, at most {limit} can be sent"));
             return Err(refused(status.retryable(false)));
         }
         self.net.counters.calls_made.add(1);

@@ -65,6 +65,9 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("caller", &self.caller).field("metadata", &self.metadata).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("caller", &self.caller)
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
     }
 }

@@ -60,7 +60,8 @@ impl Services {
     fn find(&self, head: &RequestHead<'_>) -> Result<Handler, Status> {
         let all = self.0.read();
         let (name, method) = (head.service.as_ref(), head.method.as_ref());
-        let versions = all.get(name).ok_or_else(|| Status::not_found(format!("this node has no service {name:.128}")))?;
+        let versions =
+            all.get(name).ok_or_else(|| Status::not_found(format!("this node has no service {name:.128}")))?;
         let service = if head.version.is_empty() {
             versions.first()
         } else {
@@ -94,8 +95,7 @@ impl Rpc {
         let allowed = (head.deadline_ms > 0).then(|| Duration::from_millis(head.deadline_ms.into()));
         let deadline = allowed.map(|d| Instant::now() + d);
         let name = format!("{}/{}", head.service, head.method);
-        let context =
-            Context { rpc: Arc::clone(self), caller, deadline, metadata: head.metadata.clone(), cancel };
+        let context = Context { rpc: Arc::clone(self), caller, deadline, metadata: head.metadata.clone(), cancel };
         Ok(async move {
             // The call to the handler is inside: it too may panic, before it ever gives a future.
             let work = AssertUnwindSafe(async move { handler(context, body).await }).catch_unwind();

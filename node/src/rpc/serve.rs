@@ -79,7 +79,8 @@ async fn answer(
     let result = rpc.prepare(peer, &head, body, CancellationToken::new())?.await?;
     if result.bytes.len() > limits::RPC_BODY {
         let (len, limit) = (result.bytes.len(), limits::RPC_BODY);
-        return Err(Status::resource_exhausted(format!("the answer has {len} bytes, at most {limit} can be sent")).retryable(false));
+        return Err(Status::resource_exhausted(format!("the answer has {len} bytes, at most {limit} can be sent"))
+            .retryable(false));
     }
     Ok(result)
 }

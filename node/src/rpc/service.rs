@@ -12,7 +12,10 @@ use futures::FutureExt;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Body, Context, Rpc, dispatch::{Handler, LocalService}};
+use super::{
+    Body, Context, Rpc,
+    dispatch::{Handler, LocalService},
+};
 use crate::error::RegisterError;
 
 /// A service in the making; see [`Node::service`](crate::Node::service).

@@ -1,1 +1,74 @@
-fn main() {}
+//! `node`: runs a node, and asks a running one.
+//!
+//! Everything but `node --peer` is a thin client of the control socket in the node's data directory; one file per
+//! command. Nothing in here decides anything: it parses, asks and prints.
+
+mod call;
+mod client;
+mod commands;
+mod completions;
+mod config;
+mod describe;
+mod failure;
+mod identity;
+mod network;
+mod service;
+mod session;
+mod table;
+mod tree;
+mod units;
+
+use std::process::ExitCode;
+
+use atoll_node::cli::{self, Role, text::complain};
+
+use crate::{
+    commands::{Cli, Command},
+    failure::Failure,
+    session::{Out, Session},
+};
+
+fn main() -> ExitCode {
+    let cli = match commands::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let out = Out::new(cli.run.global.output);
+    cli::execute(async {
+        match dispatch(cli).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                if let (Some(object), true) = (failure.object(), out.is_json()) {
+                    // Whether or not it can be printed, the exit code and stderr say the same.
+                    let _ = out.json(&object);
+                }
+                if let Some(words) = failure.words() {
+                    complain(&words);
+                }
+                ExitCode::from(failure.exit_code())
+            }
+        }
+    })
+}
+
+async fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let Some(command) = cli.command else {
+        return if cli.run.config.peer.is_some() {
+            Ok(cli::run(cli.run, Role::Member).await?)
+        } else {
+            Session::new(&cli.run.global)?.out.text(&commands::first_steps())
+        };
+    };
+    if let Command::Completions { shell } = command {
+        return completions::print(shell);
+    }
+    let session = Session::new(&cli.run.global)?;
+    match command {
+        Command::Network { query } => network::run(query, &session).await,
+        Command::Service { query } => service::run(query, &session).await,
+        Command::Call(args) => call::run(*args, &session).await,
+        Command::Identity { .. } => identity::show(&session).await,
+        Command::Config { action } => config::run(action, &cli.run.global, &session).await,
+        Command::Completions { .. } => Ok(()),
+    }
+}

@@ -161,11 +161,7 @@ impl Actor {
         }
     }
 
-    pub(super) async fn gossip_withdrawal(
-        &self,
-        withdrawal: &Verified<Withdrawal>,
-        lease: Option<&Verified<Lease>>,
-    ) {
+    pub(super) async fn gossip_withdrawal(&self, withdrawal: &Verified<Withdrawal>, lease: Option<&Verified<Lease>>) {
         let lease = lease.map(|l| l.signed().clone());
         self.publish(&Announcement::Withdrawal { withdrawal: withdrawal.signed().clone(), lease }).await;
     }

@@ -55,7 +55,13 @@ impl Actor {
                 self.neighbours.describe(node, source);
                 Verdict::Accept
             }
-            Ok(Applied::Stale) => if withdrawn { Verdict::Accept } else { Verdict::Ignore },
+            Ok(Applied::Stale) => {
+                if withdrawn {
+                    Verdict::Accept
+                } else {
+                    Verdict::Ignore
+                }
+            }
             Err(refused) if refused.blames_sender() => Verdict::Reject,
             Err(_) => Verdict::Ignore,
         }

@@ -19,11 +19,7 @@ use tokio::{
 
 use self::{announce::Announcer, neighbours::Neighbours};
 use super::{Command, Directory, publisher::Publisher};
-use crate::{
-    event::Events,
-    net::NetEvent,
-    storage::Storage,
-};
+use crate::{event::Events, net::NetEvent, storage::Storage};
 
 /// Neighbours told personally that this node leaves; the others hear it by gossip.
 const GOODBYES: usize = 8;
@@ -54,13 +50,8 @@ pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs
     let last = Seq(outputs.storage.last_seq());
     let publisher = Publisher::new(key, directory.network.clone(), last);
     let now = Instant::now();
-    let mut actor = Actor {
-        directory,
-        publisher,
-        announcer: Announcer::new(now),
-        neighbours: Neighbours::new(now),
-        outputs,
-    };
+    let mut actor =
+        Actor { directory, publisher, announcer: Announcer::new(now), neighbours: Neighbours::new(now), outputs };
     let dropped = Arc::clone(&actor.directory.dropped);
     loop {
         let expiry = actor.next_expiry();

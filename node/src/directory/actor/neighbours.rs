@@ -113,7 +113,8 @@ impl Actor {
         }
         let connections = &self.directory.net.connections;
         // Whoever mentioned the node has what it mentioned, and is connected; the provider itself knows best.
-        let from = if connections.contains(&node) { node } else { source.filter(|s| connections.contains(s)).unwrap_or(node) };
+        let from =
+            if connections.contains(&node) { node } else { source.filter(|s| connections.contains(s)).unwrap_or(node) };
         self.neighbours.describing.insert(node);
         self.ask(from, SyncRequest::Describe { nodes: vec![node] }, vec![node]);
     }

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use atoll_protocol::identity::NodeId;
-use libp2p::{PeerId, swarm::{ConnectionId, DialError}};
+use libp2p::{
+    PeerId,
+    swarm::{ConnectionId, DialError},
+};
 use tokio::sync::oneshot;
 
 use crate::error::ConnectError;

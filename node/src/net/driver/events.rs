@@ -1,8 +1,9 @@
 //! What the swarm reports, and what follows from it.
 
 use libp2p::{
-    PeerId, gossipsub, identify, kad, mdns, ping,
+    PeerId, gossipsub, identify, kad, mdns,
     multiaddr::Protocol,
+    ping,
     swarm::{ConnectionError, ConnectionId, SwarmEvent},
 };
 
@@ -108,7 +109,11 @@ impl Driver {
         self.dials.identified(&peer, &result);
     }
 
-    fn check_membership(&self, peer: &PeerId, info: &identify::Info) -> Result<atoll_protocol::identity::NodeId, ConnectError> {
+    fn check_membership(
+        &self,
+        peer: &PeerId,
+        info: &identify::Info,
+    ) -> Result<atoll_protocol::identity::NodeId, ConnectError> {
         let not_atoll =
             || ConnectError::NotAtoll { peer: peer.to_string(), agent: info.agent_version.chars().take(80).collect() };
         let node = node_id(peer).ok_or_else(not_atoll)?;

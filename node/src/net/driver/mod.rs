@@ -244,11 +244,7 @@ impl Driver {
     }
 }
 
-async fn report_failure(
-    address: Multiaddr,
-    done: oneshot::Receiver<Result<NodeId, ConnectError>>,
-    reports: Events,
-) {
+async fn report_failure(address: Multiaddr, done: oneshot::Receiver<Result<NodeId, ConnectError>>, reports: Events) {
     if let Ok(Err(error)) = done.await {
         reports.report(NodeEvent::BootstrapFailed { address, reason: error.to_string() });
     }

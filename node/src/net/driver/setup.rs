@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use libp2p::{Multiaddr, Swarm, SwarmBuilder, core::upgrade::Version, gossipsub, identity::Keypair, noise, tcp, tls, yamux};
+use libp2p::{
+    Multiaddr, Swarm, SwarmBuilder, core::upgrade::Version, gossipsub, identity::Keypair, noise, tcp, tls, yamux,
+};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -18,12 +20,8 @@ use crate::{
     error::SpawnError,
     event::NodeEvent,
     net::{
-        COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started,
-        behaviour::Behaviour,
-        connections::Connections,
-        joining::Joining,
-        listen,
-        streams::INBOUND_QUEUE,
+        COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started, behaviour::Behaviour, connections::Connections,
+        joining::Joining, listen, streams::INBOUND_QUEUE,
     },
 };
 
@@ -68,15 +66,8 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         joining: Joining::new(setup.remembered, setup.bootstrap, setup.config.mdns),
         next_round: Instant::now(),
     };
-    let net = Net {
-        me,
-        protocols,
-        connections,
-        counters,
-        commands,
-        addresses: known_addresses,
-        dht_server: is_dht_server,
-    };
+    let net =
+        Net { me, protocols, connections, counters, commands, addresses: known_addresses, dht_server: is_dht_server };
     Ok(Started { net, events: reported, inbound: streams, port, task: tokio::spawn(driver.run()) })
 }
 

@@ -1,6 +1,9 @@
 //! The answering end of a lane.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -37,7 +40,9 @@ struct Shared {
     permits: Arc<Semaphore>,
 }
 
-/// Answers the calls on a lane until its peer closes it, it breaks, or the peer breaks the protocol.
+/// Answers the calls on a lane until its peer closes it, it breaks, or the peer breaks the protocol. Whatever is still
+/// running then has nobody who waits for it, and is dropped: a caller closes its lane only when it waits for nothing, and
+/// over TCP a connection that died looks just like that.
 pub(in crate::rpc) async fn serve(rpc: Arc<Rpc>, peer: NodeId, stream: libp2p::Stream) {
     let (read, write) = stream.split();
     let (queue, queued) = mpsc::channel(QUEUE);
@@ -57,11 +62,8 @@ pub(in crate::rpc) async fn serve(rpc: Arc<Rpc>, peer: NodeId, stream: libp2p::S
         shared.rpc.net.counters.broken_frames.add(1);
         writer.abort();
     }
-    if result.is_err() {
-        // The peer is gone, so nobody waits for these. A lane that was closed in order still wants its answers.
-        for (_, cancel) in shared.running.lock().drain() {
-            cancel.cancel();
-        }
+    for (_, cancel) in shared.running.lock().drain() {
+        cancel.cancel();
     }
 }
 
@@ -100,9 +102,11 @@ fn start(shared: &Arc<Shared>, call: u64, head: &[u8], body: Bytes) -> Result<()
     let cancel = CancellationToken::new();
     let body = Body { content: head.content, bytes: body };
     let handler = shared.rpc.prepare(shared.peer, &head, body, cancel.clone())?;
-    if shared.running.lock().insert(call, cancel.clone()).is_some() {
-        return Err(Status::invalid_argument(format!("call id {call} is in use already")));
-    }
+    match shared.running.lock().entry(call) {
+        Entry::Vacant(free) => free.insert(cancel.clone()),
+        // The call that has the id keeps it, or it could no longer be cancelled.
+        Entry::Occupied(_) => return Err(Status::invalid_argument(format!("call id {call} is in use already"))),
+    };
     tokio::spawn(run(Arc::clone(shared), call, handler, cancel, permit));
     Ok(())
 }
@@ -120,8 +124,9 @@ async fn run(
         () = cancel.cancelled() => return drop(permit),
     };
     shared.running.lock().remove(&call);
-    drop(permit);
     shared.answer(call, result).await;
+    // Not before: a peer that asks and never reads would have any number of answers wait here.
+    drop(permit);
 }
 
 impl Shared {
@@ -131,7 +136,8 @@ impl Shared {
         if body.len() > limits::RPC_INLINE_BODY {
             match self.rpc.parked.park(self.peer, head, body) {
                 Ok(ticket) => {
-                    (kind, head, body) = (FrameKind::Parked, Bytes::new(), Bytes::copy_from_slice(&ticket.to_le_bytes()));
+                    (kind, head, body) =
+                        (FrameKind::Parked, Bytes::new(), Bytes::copy_from_slice(&ticket.to_le_bytes()));
                 }
                 Err(status) => (head, body) = encode(Err(status)),
             }
@@ -141,8 +147,19 @@ impl Shared {
     }
 }
 
-/// An outcome as head and body.
+/// An outcome as head and body. One that is too large to be sent becomes `resource_exhausted`.
 pub(in crate::rpc) fn encode(result: Result<Body, Status>) -> (Bytes, Bytes) {
+    let len = match &result {
+        Ok(body) => body.bytes.len(),
+        Err(status) => status.detail().len(),
+    };
+    let result = if len > limits::RPC_BODY {
+        let limit = limits::RPC_BODY;
+        let status = Status::resource_exhausted(format!("the answer has {len} bytes, at most {limit} can be sent"));
+        Err(status.retryable(false))
+    } else {
+        result
+    };
     let (head, body) = match result {
         Ok(body) => (ResponseHead::ok(body.content), body.bytes),
         Err(status) => (ResponseHead::failed(&status), Bytes::copy_from_slice(status.detail())),

@@ -1,0 +1,143 @@
+use atoll_node::cli::Output;
+
+use super::*;
+use crate::network::NetworkQuery;
+
+fn read(line: &str) -> Result<Cli, clap::Error> {
+    parse(std::iter::once("node").chain(line.split_whitespace()).map(OsString::from))
+}
+
+fn refusal(line: &str) -> String {
+    let error = read(line).expect_err(line);
+    assert_eq!(error.exit_code(), 2, "{line}");
+    error.to_string()
+}
+
+#[test]
+fn the_definition_is_sound() {
+    command().debug_assert();
+}
+
+#[test]
+fn nothing_at_all_is_no_mistake() {
+    let cli = read("").unwrap();
+    assert!(cli.command.is_none() && cli.run.config.peer.is_none());
+    assert!(first_steps().contains("--peer ") && first_steps().contains("network services"));
+}
+
+#[test]
+fn options_for_every_command_stand_before_or_behind_it() {
+    for line in [
+        "--data-dir /d --network home --output json network nodes",
+        "network --data-dir /d nodes --network home --output json",
+        "network nodes --output json --data-dir /d --network home",
+    ] {
+        let cli = read(line).unwrap();
+        assert_eq!(cli.run.global.data_dir, Some("/d".into()), "{line}");
+        assert_eq!(cli.run.global.network, Some("home".parse().unwrap()), "{line}");
+        assert_eq!(cli.run.global.output, Output::Json, "{line}");
+        assert!(matches!(cli.command, Some(Command::Network { query: NetworkQuery::Nodes })), "{line}");
+    }
+}
+
+#[test]
+fn every_command_is_there() {
+    for line in [
+        "network nodes",
+        "network services",
+        "network routes",
+        "network graph",
+        "network connections",
+        "network status",
+        "network connect /ip4/192.0.2.7/tcp/4077",
+        "service list",
+        "service describe math.calc",
+        "call math.calc add",
+        "identity show",
+        "config show",
+        "config show --peer --no-mdns --listen /ip4/127.0.0.1/tcp/1 --log info",
+        "completions bash",
+        "completions zsh",
+        "completions fish",
+    ] {
+        assert!(read(line).unwrap_or_else(|e| panic!("{line}: {e}")).command.is_some(), "{line}");
+    }
+}
+
+#[test]
+fn a_call_reads_its_arguments() {
+    let peer = atoll_protocol::identity::NodeId::from_public_key([7; 32]);
+    let cli = read(&format!("call math.calc@^1.2 add {{\"a\":1}} --deadline 500ms --peer {peer}")).unwrap();
+    let Some(Command::Call(args)) = cli.command else { panic!("not a call") };
+    assert_eq!(args.service.to_string(), "math.calc@^1.2");
+    assert_eq!(args.method.as_str(), "add");
+    assert_eq!(args.request.as_deref(), Some("{\"a\":1}"));
+    assert_eq!(args.deadline, Some(std::time::Duration::from_millis(500)));
+    assert_eq!(args.peer, Some(peer));
+    for (request, expected) in [("-", "-"), ("-5", "-5"), ("[1]", "[1]")] {
+        let cli = read(&format!("call a b {request}")).unwrap();
+        let Some(Command::Call(args)) = cli.command else { panic!("not a call") };
+        assert_eq!(args.request.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn bad_values_are_refused_with_the_value_and_an_example() {
+    let cases = [
+        ("call Math add", "'Math'", "math.calc"),
+        ("call math.calc@one add", "'math.calc@one'", "^1.2"),
+        ("call math.calc a/b", "'a/b'", "such as add"),
+        ("call math.calc add {} --deadline 2", "'2'", "500ms"),
+        ("call math.calc add {} --deadline 0s", "'0s'", "2s"),
+        ("call math.calc add {} --deadline soon", "'soon'", "500ms"),
+        ("call math.calc add {} --peer 12D3", "'12D3'", "12D3Koo…"),
+        ("network connect there", "'there'", "/ip4/"),
+        ("service describe math.calc@1", "'math.calc@1'", "math.calc"),
+        ("completions tcsh", "'tcsh'", "bash"),
+    ];
+    for (line, value, example) in cases {
+        let said = refusal(line);
+        assert!(said.contains(value) && said.contains(example), "{line}: {said}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    assert!(refusal("call math.calc").contains("METHOD"));
+    assert!(refusal("call").contains("SERVICE"));
+    assert!(refusal("service describe").contains("NAME"));
+    assert!(refusal("network connect").contains("ADDR"));
+    assert!(refusal("network").contains("Usage"));
+    assert!(refusal("netwrok nodes").contains("network"), "a slip is put right");
+}
+
+#[test]
+fn options_of_a_run_do_not_go_with_a_command() {
+    assert!(refusal("--no-mdns network nodes").contains("--no-mdns"));
+    assert!(refusal("--listen /ip4/127.0.0.1/tcp/1 network nodes").contains("--listen"));
+    assert!(refusal("--log info config show").contains("config show --log"));
+    assert!(refusal("--no-mdns").contains("--peer"));
+    assert!(refusal("--output json").contains("--peer"));
+}
+
+#[test]
+fn every_command_says_what_it_is_for() {
+    fn check(command: &clap::Command) {
+        for sub in command.get_subcommands() {
+            let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(!about.is_empty(), "{}", sub.get_name());
+            for argument in sub.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", sub.get_name(), argument.get_id());
+            }
+            check(sub);
+        }
+    }
+    check(&command());
+}
+
+#[test]
+fn examples_name_the_program_as_it_is_called() {
+    let help = "Examples:\n  node --peer\n      run a node of it\n  echo 1 | node call a b -\nnode ids stay";
+    let expected = "Examples:\n  atoll --peer\n      run a node of it\n  echo 1 | atoll call a b -\nnode ids stay";
+    assert_eq!(rename_examples(help, "atoll"), expected);
+}

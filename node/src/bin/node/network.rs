@@ -1,0 +1,198 @@
+//! `node network`: the network as the node knows it.
+
+use std::time::Duration;
+
+use atoll_node::{
+    cli::address::dial_address,
+    control::api::{
+        ConnectReply, ConnectRequest, ConnectionRow, GraphNode, NodeRow, RouteRow, ServiceRow, StatusReport,
+    },
+};
+use atoll_protocol::identity::NodeId;
+use clap::Subcommand;
+use libp2p::Multiaddr;
+
+use crate::{
+    failure::Failure,
+    session::Session,
+    table::Table,
+    tree,
+    units::{age, count, rtt},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// How long the node may try to connect: every transport's own time limit is shorter.
+const CONNECTING: Duration = Duration::from_secs(60);
+
+/// Ids that a cell shows before it counts the rest.
+const SHOWN: usize = 3;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NetworkQuery {
+    /// List the nodes that this node knows, itself first
+    Nodes,
+    /// List the services that are offered, with version and instances
+    #[command(after_help = "Example:\n  node network services --output json")]
+    Services,
+    /// List the ways to each service, and what they cost
+    #[command(after_help = ROUTES)]
+    Routes,
+    /// Draw who is connected to whom, as seen from this node
+    Graph,
+    /// List this node's own connections
+    #[command(after_help = CONNECTIONS)]
+    Connections,
+    /// Show how this node is doing
+    Status,
+    /// Connect to a node by its address
+    #[command(after_help = CONNECT)]
+    Connect {
+        /// Where it is, with or without /p2p/ID at the end
+        #[arg(value_name = "ADDR", value_parser = dial_address)]
+        address: Multiaddr,
+    },
+}
+
+const ROUTES: &str = "\
+ADDRESS is the node that provides the service, GATEWAY the next node on the way to it, ROUTER the node whose route it
+is. METRIC is the measured round trip in microseconds, and LINK local, direct, relayed or none.";
+
+const CONNECTIONS: &str = "\
+PATH is direct or relayed, TRANSPORT quic or tcp, RTT_MS the measured round trip.";
+
+const CONNECT: &str = "\
+Example:
+  node network connect /ip4/192.0.2.7/udp/4077/quic-v1";
+
+pub(crate) async fn run(query: NetworkQuery, session: &Session) -> Result<(), Failure> {
+    let (client, out) = (&session.client, &session.out);
+    match query {
+        NetworkQuery::Nodes => out.list(&client.get::<Vec<NodeRow>>("/v1/nodes").await?, "no nodes known yet", nodes),
+        NetworkQuery::Services => list_services(session).await,
+        NetworkQuery::Routes => {
+            out.list(&client.get::<Vec<RouteRow>>("/v1/routes").await?, "no routes known yet", routes)
+        }
+        NetworkQuery::Graph => out.value(&client.get::<GraphNode>("/v1/graph").await?, tree::draw),
+        NetworkQuery::Connections => {
+            let rows = client.get::<Vec<ConnectionRow>>("/v1/connections").await?;
+            out.list(&rows, "not connected to anyone", connections)
+        }
+        NetworkQuery::Status => out.value(&client.get::<StatusReport>("/v1/status").await?, status),
+        NetworkQuery::Connect { address } => {
+            let request = ConnectRequest { address: address.to_string() };
+            let reply: ConnectReply = client.post("/v1/connect", &request, Some(CONNECTING)).await?;
+            out.value(&reply, |r| format!("connected to {} at {} in {} ms", r.peer, r.address, r.millis))
+        }
+    }
+}
+
+/// Prints the services; `node service list` is the same.
+pub(crate) async fn list_services(session: &Session) -> Result<(), Failure> {
+    let rows = session.client.get::<Vec<ServiceRow>>("/v1/services").await?;
+    session.out.list(&rows, "no services known yet", services)
+}
+
+fn nodes(rows: &[NodeRow]) -> Table {
+    let mut table = Table::new(["NODE", "STATE", "PATH", "RTT_MS", "AGE", "AGENT", "ADDRESS", "SERVICES"]);
+    let (mine, others): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.me);
+    for row in mine.into_iter().chain(others) {
+        let state = match (row.me, row.suspect) {
+            (true, _) => "self",
+            (false, true) => "suspect",
+            (false, false) => "ok",
+        };
+        table.row([
+            row.node.short(),
+            state.to_owned(),
+            row.path.clone().unwrap_or_default(),
+            rtt(row.rtt_ms),
+            age(row.age_ms),
+            row.agent.clone(),
+            row.addresses.first().map(|a| without_peer(a).to_owned()).unwrap_or_default(),
+            some(row.services.iter().map(ToString::to_string)),
+        ]);
+    }
+    table
+}
+
+fn services(rows: &[ServiceRow]) -> Table {
+    let mut table = Table::new(["NAME", "VERSION", "INSTANCES", "NODES", "AGE"]);
+    for row in rows {
+        table.row([
+            row.name.to_string(),
+            row.version.clone(),
+            row.instances.to_string(),
+            some(row.nodes.iter().map(NodeId::short)),
+            age(row.age_ms),
+        ]);
+    }
+    table
+}
+
+fn routes(rows: &[RouteRow]) -> Table {
+    let mut table = Table::new(["SERVICE", "ADDRESS", "GATEWAY", "ROUTER", "NETWORK", "METRIC", "LINK"]);
+    for row in rows {
+        table.row([
+            row.service.clone(),
+            row.address.short(),
+            row.gateway.short(),
+            row.router.short(),
+            row.network.to_string(),
+            row.metric.map(|metric| metric.to_string()).unwrap_or_default(),
+            row.link.clone(),
+        ]);
+    }
+    table
+}
+
+fn connections(rows: &[ConnectionRow]) -> Table {
+    let mut table = Table::new(["PEER", "ADDRESS", "PATH", "TRANSPORT", "RTT_MS"]);
+    for row in rows {
+        table.row([
+            row.peer.short(),
+            without_peer(&row.address).to_owned(),
+            row.path.clone(),
+            row.transport.clone(),
+            rtt(row.rtt_ms),
+        ]);
+    }
+    table
+}
+
+fn status(report: &StatusReport) -> String {
+    let mut table = Table::default();
+    let joined = if report.joined { "joined" } else { "not joined yet" };
+    let peers = count(report.peers, "peer", "peers");
+    let known =
+        [count(report.nodes, "node", "nodes"), count(report.instances, "service instance", "service instances")];
+    let facts = [
+        ("node", report.node.to_string()),
+        ("network", format!("{}, {joined}, connected to {peers}", report.network)),
+        ("knows", known.join(", ")),
+        ("agent", report.agent.clone()),
+        ("process", format!("{}, up {}", report.pid, age(report.uptime_ms))),
+        ("data", report.data_dir.display().to_string()),
+        ("dht", report.dht.clone()),
+    ];
+    for (name, value) in facts {
+        table.row([name.to_owned(), value]);
+    }
+    for (index, address) in report.addresses.iter().enumerate() {
+        table.blank_row([if index == 0 { "addresses" } else { "" }.to_owned(), address.clone()]);
+    }
+    table.render(None)
+}
+
+/// The first few, and how many more there are.
+fn some(mut items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(SHOWN);
+    let shown: Vec<String> = items.by_ref().take(SHOWN).collect();
+    if more == 0 { shown.join(",") } else { format!("{},+{more}", shown.join(",")) }
+}
+
+/// The address without the id at its end, which stands in a column of its own.
+fn without_peer(address: &str) -> &str {
+    address.rsplit_once("/p2p/").map_or(address, |(before, id)| if id.contains('/') { address } else { before })
+}
