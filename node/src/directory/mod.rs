@@ -93,7 +93,8 @@ pub(crate) struct Directory {
     network: NetworkName,
     clock: Clock,
     commands: mpsc::Sender<Command>,
-    changes: broadcast::Sender<Change>,
+    /// Weak, since it is the end of the actor that ends the watches.
+    changes: broadcast::WeakSender<Change>,
     dropped: Arc<Dropped>,
     joined: latest::Receiver<bool>,
 }
@@ -113,7 +114,7 @@ pub(crate) struct Setup {
 pub(crate) fn start(setup: Setup) -> (Directory, JoinHandle<()>) {
     let view = Arc::new(RwLock::new(View::new(setup.net.me, DirectoryLimits::default())));
     let (commands, requests) = mpsc::channel(COMMANDS);
-    let (changes, _) = broadcast::channel(CHANGES);
+    let changes = broadcast::Sender::new(CHANGES);
     let (joining, joined) = latest::channel(false);
     let directory = Directory {
         view,
@@ -121,12 +122,12 @@ pub(crate) fn start(setup: Setup) -> (Directory, JoinHandle<()>) {
         network: setup.network,
         clock: setup.clock,
         commands,
-        changes,
+        changes: changes.downgrade(),
         dropped: Arc::default(),
         joined,
     };
     let inputs = actor::Inputs { commands: requests, net: setup.net_events };
-    let outputs = actor::Outputs { joining, events: setup.events, storage: setup.storage };
+    let outputs = actor::Outputs { joining, changes, events: setup.events, storage: setup.storage };
     let actor = tokio::spawn(actor::run(directory.clone(), setup.key, inputs, outputs));
     (directory, actor)
 }
@@ -175,8 +176,10 @@ impl Directory {
 
     /// Changes from now on, beginning with what is there.
     pub(crate) fn watch(&self) -> Watch {
-        // Subscribed before the view is read: a change in between is seen twice, never missed.
-        Watch::new(self.changes.subscribe(), self.clone())
+        // Subscribed before the view is read: a change in between is seen twice, never missed. Of a node that has
+        // stopped there is no sender any more.
+        let changes = self.changes.upgrade().unwrap_or_else(|| broadcast::Sender::new(1)).subscribe();
+        Watch::new(changes, Arc::clone(&self.view))
     }
 
     /// Resolves once the node is part of the network.

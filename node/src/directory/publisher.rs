@@ -126,6 +126,13 @@ impl Publisher {
         self.untold = self.services.keys().copied().collect();
     }
 
+    /// Goes on above `seq`. Returns whether that is a jump: an earlier life of this node has used higher numbers.
+    pub(super) fn outnumber(&mut self, seq: Seq) -> bool {
+        let jumps = seq > self.seq;
+        self.seq = self.seq.max(seq);
+        jumps
+    }
+
     /// The last statement's number.
     pub(super) fn seq(&self) -> Seq {
         self.seq

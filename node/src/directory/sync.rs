@@ -17,7 +17,7 @@ use atoll_protocol::{
 use atoll_registry::services::{Batch, Holding};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::Stream;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout, timeout_at},
@@ -74,7 +74,7 @@ impl Directory {
         let mut partial: HashMap<NodeId, Pieces> = HashMap::new();
         let mut whole = Vec::new();
         let mut received = 0_usize;
-        while let Some((reply, len)) = receive::<SyncReply>(&mut stream, limits::SYNC_MESSAGE).await? {
+        while let Some((reply, len)) = receive(&mut stream, SyncReply::decode).await? {
             received = received.saturating_add(len);
             if received > EXCHANGE {
                 return Err(SyncError::TooMuch);
@@ -108,7 +108,7 @@ impl Directory {
     pub(super) async fn say_goodbye(&self, peer: NodeId, request: &SyncRequest) {
         let told = timeout(GOODBYE, async {
             let mut stream = ask(&self.net, peer, Vec::new(), request).await?;
-            receive::<SyncReply>(&mut stream, limits::SYNC_MESSAGE).await
+            receive(&mut stream, SyncReply::decode).await
         });
         if !matches!(told.await, Ok(Ok(None))) {
             tracing::debug!(%peer, "a neighbour was not told that this node leaves");
@@ -178,12 +178,12 @@ pub(crate) async fn serve_stream(directory: Directory, inbound: Inbound) {
 }
 
 async fn answer(directory: &Directory, mut stream: Stream) -> Result<(), SyncError> {
-    let Some((request, _)) = receive::<SyncRequest>(&mut stream, limits::SYNC_MESSAGE).await? else {
+    let Some((request, _)) = receive(&mut stream, SyncRequest::decode).await? else {
         return Ok(());
     };
     let nodes = match request {
-        SyncRequest::Newer { known } => directory.view().newer_than(known.get(..limits::SYNC_KNOWN).unwrap_or(&known)),
-        SyncRequest::Describe { nodes } => nodes.into_iter().take(limits::SYNC_KNOWN).collect(),
+        SyncRequest::Newer { known } => directory.view().newer_than(&known),
+        SyncRequest::Describe { nodes } => nodes,
         SyncRequest::Goodbye { withdrawal } => {
             let withdrawal = withdrawal.open(&directory.network)?;
             let (reply, taken_in) = oneshot::channel();
@@ -245,9 +245,9 @@ async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T)
 }
 
 /// Reads one length-prefixed message and its length; `None` at the end of the stream.
-async fn receive<T: DeserializeOwned>(
+async fn receive<T>(
     stream: &mut (impl AsyncRead + Unpin),
-    limit: usize,
+    decode: impl Fn(&[u8]) -> Result<T, codec::DecodeError>,
 ) -> Result<Option<(T, usize)>, SyncError> {
     let mut len = [0; 4];
     match stream.read_exact(&mut len).await {
@@ -256,12 +256,12 @@ async fn receive<T: DeserializeOwned>(
         Err(e) => return Err(e.into()),
     }
     let len = u32::from_le_bytes(len) as usize;
-    if len > limit {
-        return Err(codec::DecodeError::TooLong { len, limit }.into());
+    if len > limits::SYNC_MESSAGE {
+        return Err(codec::DecodeError::TooLong { len, limit: limits::SYNC_MESSAGE }.into());
     }
     let mut body = vec![0; len];
     stream.read_exact(&mut body).await?;
-    Ok(Some((codec::decode(&body, limit)?, len)))
+    Ok(Some((decode(&body)?, len)))
 }
 
 /// Asks several peers at once to describe themselves, until `enough` says so or the time is up.

@@ -1,13 +1,17 @@
 //! Watching services come and go.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use atoll_protocol::names::InstanceId;
-use atoll_registry::services::{Change, Instance, Removal};
-use std::collections::VecDeque;
+use atoll_registry::services::{Change, Directory as View, Instance, Removal};
+use parking_lot::RwLock;
 use tokio::sync::broadcast;
 
-use super::Directory;
+#[cfg(test)]
+mod tests;
 
 /// Changes of the services that a node knows, as they happen; begins with an `Added` for each that is there.
 ///
@@ -16,14 +20,14 @@ use super::Directory;
 #[derive(Debug)]
 pub struct Watch {
     changes: broadcast::Receiver<Change>,
-    directory: Directory,
+    view: Arc<RwLock<View>>,
     seen: HashMap<InstanceId, Instance>,
     ready: VecDeque<Change>,
 }
 
 impl Watch {
-    pub(super) fn new(changes: broadcast::Receiver<Change>, directory: Directory) -> Self {
-        let mut watch = Self { changes, directory, seen: HashMap::new(), ready: VecDeque::new() };
+    pub(super) fn new(changes: broadcast::Receiver<Change>, view: Arc<RwLock<View>>) -> Self {
+        let mut watch = Self { changes, view, seen: HashMap::new(), ready: VecDeque::new() };
         watch.catch_up();
         watch
     }
@@ -69,7 +73,7 @@ impl Watch {
 
     fn catch_up(&mut self) {
         let now: HashMap<InstanceId, Instance> =
-            self.directory.view().instances().map(|i| (i.record.value().instance, i)).collect();
+            self.view.read().instances().map(|i| (i.record.value().instance, i)).collect();
         let gone: Vec<Instance> =
             self.seen.values().filter(|i| !now.contains_key(&i.record.value().instance)).cloned().collect();
         for instance in gone {

@@ -110,6 +110,7 @@ impl Directory {
         let node = batch.lease.author();
         let seq = batch.lease.value().seq;
         let held = self.table.node(&node);
+        let first_hand = batch.remaining.is_none();
         let renewed = held.is_none_or(|held| seq > held.lease.value().seq);
         if node == self.me && batch.remaining.is_some() {
             return if renewed { Err(Refused::Mine { seq }) } else { Ok(Applied::Stale) };
@@ -128,6 +129,10 @@ impl Directory {
         self.make_room(&node, plan.count, held.is_none())?;
         let entry = Entry::new(batch.lease, now, expires);
         let complete = self.table.update(entry, plan, now, &mut self.changes);
+        if renewed && first_hand {
+            // It has just spoken. If it still cannot be reached, the next failed call says so again.
+            self.table.set_suspect(&node, false, &mut self.changes);
+        }
         Ok(if complete { Applied::Complete } else { Applied::Incomplete })
     }
 
@@ -153,7 +158,7 @@ impl Directory {
     }
 
     /// Takes in that this node failed to reach `node`: its instances become suspect, to be chosen only where there is
-    /// nothing else, until [`Directory::contact_made`] or their end.
+    /// nothing else, until [`Directory::contact_made`], a new lease heard first hand, or their end.
     pub fn contact_failed(&mut self, node: NodeId, now: Time) {
         self.expire(now);
         if node != self.me {

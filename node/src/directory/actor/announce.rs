@@ -1,5 +1,7 @@
 //! Saying what this node offers: at once when it changes, and again before the lease ends.
 
+use std::collections::BTreeSet;
+
 use atoll_protocol::{
     codec,
     directory::Announcement,
@@ -8,7 +10,10 @@ use atoll_protocol::{
     sealed::{Signed, Verified},
     service::{Lease, NodeRecord, ServiceRecord, Withdrawal},
 };
-use tokio::time::{Duration, Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Duration, Instant},
+};
 
 use super::Actor;
 use crate::{
@@ -44,7 +49,7 @@ impl Announcer {
         self.due
     }
 
-    fn soon(&mut self) {
+    pub(super) fn soon(&mut self) {
         self.due = self.due.min(Instant::now() + COALESCE);
     }
 
@@ -56,23 +61,32 @@ impl Announcer {
 }
 
 impl Actor {
-    pub(super) fn register(&mut self, record: ServiceRecord) -> Result<(), RegisterError> {
+    pub(super) async fn register(&mut self, record: ServiceRecord, reply: oneshot::Sender<Result<(), RegisterError>>) {
         let service = format!("{}@{}", record.name, record.version);
-        let instance = record.instance;
-        self.publisher
-            .add(record, self.directory.clock.wall())
-            .map_err(|rule| RegisterError::Rule { service, rule })?;
-        self.changed();
-        if let Some(record) = self.publisher.service(instance) {
-            let keys = keys::provided(&self.directory.network, &record.name, &record.version);
-            let net = self.directory.net.clone();
-            tokio::spawn(async move {
-                for key in keys {
-                    net.provide(key).await;
-                }
-            });
+        let keys = keys::provided(&self.directory.network, &record.name, &record.version);
+        let added = self.publisher.add(record, self.directory.clock.wall());
+        if added.is_ok() {
+            self.changed();
         }
-        Ok(())
+        let added = added.map_err(|rule| RegisterError::Rule { service, rule });
+        let offered = added.is_ok();
+        let _ = reply.send(added);
+        if offered {
+            // Here, and not in a task of its own, so that a withdrawal cannot overtake it.
+            for key in keys {
+                self.directory.net.provide(key).await;
+            }
+        }
+    }
+
+    /// Tells the DHT again: what was told before there was a neighbour has reached nobody.
+    pub(super) async fn provide_again(&self) {
+        let network = &self.directory.network;
+        let keys: BTreeSet<Vec<u8>> =
+            self.publisher.services().flat_map(|r| keys::provided(network, &r.name, &r.version)).collect();
+        for key in keys {
+            self.directory.net.provide(key).await;
+        }
     }
 
     pub(super) fn addresses_changed(&mut self) {
@@ -119,13 +133,19 @@ impl Actor {
 
     pub(super) async fn withdraw_dropped(&mut self) {
         let dropped: Vec<InstanceId> = self.directory.dropped.instances.lock().drain().collect();
+        for some in dropped.chunks(limits::WITHDRAWN_INSTANCES) {
+            self.withdraw(some).await;
+        }
+    }
+
+    async fn withdraw(&mut self, dropped: &[InstanceId]) {
         let keys: Vec<_> = dropped
             .iter()
             .filter_map(|i| self.publisher.service(*i))
             .map(|r| (r.name.clone(), r.version.clone()))
             .collect();
         let wall = self.directory.clock.wall();
-        let withdrawal = match self.publisher.remove(dropped, wall) {
+        let withdrawal = match self.publisher.remove(dropped.iter().copied(), wall) {
             None => return,
             Some(Ok(withdrawal)) => withdrawal,
             Some(Err(error)) => return tracing::error!("a service cannot be withdrawn: {error}"),

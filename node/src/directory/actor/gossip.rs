@@ -4,10 +4,9 @@ use atoll_protocol::{
     codec,
     directory::Announcement,
     identity::NodeId,
-    limits,
     names::NetworkName,
     sealed::{SealError, Verified},
-    service::Withdrawal,
+    service::{Seq, Withdrawal},
 };
 use atoll_registry::services::{Applied, Batch, Refused};
 use libp2p::PeerId;
@@ -25,7 +24,7 @@ struct Opened {
 impl Actor {
     /// Takes in a gossiped announcement and says whether it is to be passed on.
     pub(super) fn gossip(&mut self, source: &PeerId, data: &[u8]) -> Verdict {
-        let opened = match codec::decode::<Announcement>(data, limits::ANNOUNCEMENT) {
+        let opened = match Announcement::decode(data) {
             Ok(announcement) => open(announcement, &self.directory.network).map_err(|e| e.to_string()),
             Err(error) => Err(error.to_string()),
         };
@@ -46,7 +45,8 @@ impl Actor {
         };
         let node = batch.lease.author();
         if node == self.directory.net.me {
-            // An echo of this node's own words, or of those of its former life.
+            // An echo of this node's own words, or of those of an earlier life that it does not remember.
+            self.go_on_above(batch.lease.value().seq);
             return Verdict::Ignore;
         }
         match self.apply(batch) {
@@ -75,16 +75,32 @@ impl Actor {
         }
     }
 
-    fn apply(&self, batch: Batch) -> Result<Applied, Refused> {
+    fn apply(&mut self, batch: Batch) -> Result<Applied, Refused> {
         let clock = self.directory.clock;
         let applied = self.directory.view.write().apply(batch, clock.now(), clock.wall());
         applied.inspect_err(|refused| {
+            if let Refused::Mine { seq } = refused {
+                self.go_on_above(*seq);
+            }
             self.directory.net.counters.refused_records.add(1);
             tracing::debug!("refused records: {refused}");
         })
     }
 
+    /// Others know this node under a number that it has not used in this life: it speaks up above that, or nobody would
+    /// believe it.
+    fn go_on_above(&mut self, seq: Seq) {
+        if self.publisher.outnumber(seq) {
+            self.announcer.soon();
+        }
+    }
+
+    /// Takes in a withdrawal, and says whether it was news. This node's own words do not come back to it from others:
+    /// what it withdraws it has taken in already, and what an earlier life of it withdrew no longer counts.
     fn withdrawn(&self, withdrawal: &Verified<Withdrawal>) -> bool {
+        if withdrawal.author() == self.directory.net.me {
+            return false;
+        }
         self.directory.view.write().withdraw(withdrawal, self.directory.clock.now())
     }
 

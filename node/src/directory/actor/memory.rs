@@ -4,11 +4,14 @@ use super::Actor;
 
 impl Actor {
     /// Notes where the connected peers can be dialled: first where this node has dialled them itself, then what they
-    /// say of themselves.
+    /// say of themselves. A peer of which the directory knows nothing may be no node at all.
     pub(super) fn remember_neighbours(&mut self) {
         let wall = self.directory.clock.wall();
         for connection in self.directory.net.connections.all() {
             let mut addresses = Vec::new();
+            if self.directory.node(&connection.peer).is_none() {
+                continue;
+            }
             if connection.outbound {
                 addresses.push(crate::net::bare(&connection.address).to_string());
             }

@@ -11,8 +11,9 @@ mod neighbours;
 use std::sync::Arc;
 
 use atoll_protocol::{directory::SyncRequest, identity::SecretKey, service::Seq};
+use atoll_registry::services::Change;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinSet,
     time::{Duration, Instant, sleep_until},
 };
@@ -33,6 +34,7 @@ pub(super) struct Inputs {
 /// Whom the actor tells, besides the network.
 pub(super) struct Outputs {
     pub(super) joining: watch::Sender<bool>,
+    pub(super) changes: broadcast::Sender<Change>,
     pub(super) events: Events,
     pub(super) storage: Storage,
 }
@@ -59,7 +61,7 @@ pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs
             biased;
             command = inputs.commands.recv() => match command {
                 Some(Command::Shutdown { reply }) => return actor.shutdown(reply).await,
-                Some(command) => actor.command(command),
+                Some(command) => actor.command(command).await,
                 None => return,
             },
             () = dropped.news.notified() => actor.withdraw_dropped().await,
@@ -73,16 +75,16 @@ pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs
 }
 
 impl Actor {
-    fn command(&mut self, command: Command) {
+    async fn command(&mut self, command: Command) {
         match command {
-            Command::Register { record, reply } => drop(reply.send(self.register(*record))),
+            Command::Register { record, reply } => self.register(*record, reply).await,
             Command::Learned { batches, reply } => {
                 for batch in batches {
                     self.learn(batch);
                 }
                 let _ = reply.send(());
             }
-            Command::Synced { peer, asked, ok } => self.synced(peer, &asked, ok),
+            Command::Synced { peer, asked, ok } => self.synced(peer, &asked, ok).await,
             Command::Goodbye { withdrawal, reply } => self.goodbye(withdrawal, reply),
             Command::ContactFailed { node } => {
                 self.directory.view.write().contact_failed(node, self.directory.clock.now());
@@ -118,7 +120,7 @@ impl Actor {
         let changes = self.directory.view.write().take_changes();
         for change in changes {
             // Nobody watching is no error.
-            let _ = self.directory.changes.send(change);
+            let _ = self.outputs.changes.send(change);
         }
     }
 

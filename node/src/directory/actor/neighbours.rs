@@ -130,7 +130,7 @@ impl Actor {
         });
     }
 
-    pub(super) fn synced(&mut self, peer: NodeId, asked: &[NodeId], ok: bool) {
+    pub(super) async fn synced(&mut self, peer: NodeId, asked: &[NodeId], ok: bool) {
         for node in asked {
             self.neighbours.describing.remove(node);
         }
@@ -145,6 +145,7 @@ impl Actor {
             let millis = self.directory.clock.now().0;
             self.outputs.events.report(NodeEvent::Joined { peers, millis });
             self.remember_neighbours();
+            self.provide_again().await;
         } else if !ok && !joined {
             self.neighbours.next_round = self.neighbours.next_round.min(Instant::now() + RETRY);
         }

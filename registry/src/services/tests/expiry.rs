@@ -88,11 +88,15 @@ fn suspicion_follows_contact() {
     assert!(directory.node(&first).unwrap().suspect);
     let number = order[1].record.value().instance.0;
     assert_eq!(told(&mut directory), [format!("suspect {number}")]);
-    // What it says meanwhile comes through others, and does not show that it can be reached.
+    // What others remember of it does not show that it is alive; what it says itself does.
     let suspect = if first == a.id() { &mut a } else { &mut b };
     let more = suspect.offer(3, "x", "1.0.0");
-    apply(&mut directory, part(suspect.lease(), [more]), at(2));
+    apply(&mut directory, relayed(part(suspect.lease(), [more]), Duration::from_secs(60)), at(2));
     assert!(directory.take_changes().iter().all(|change| change.instance().suspect));
+    apply(&mut directory, part(suspect.lease(), []), at(2));
+    assert!(directory.instances().all(|instance| !instance.suspect));
+    directory.contact_failed(first, at(2));
+    assert_eq!(told(&mut directory).len(), 4);
     directory.contact_made(first, at(3));
     directory.contact_made(first, at(3));
     assert_eq!(told(&mut directory).len(), 2);
