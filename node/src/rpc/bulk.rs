@@ -8,7 +8,7 @@ use atoll_protocol::{
     },
 };
 use bytes::Bytes;
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::AsyncReadExt;
 
 use super::{
     frames::{Outgoing, Reader, write_one},
@@ -34,9 +34,9 @@ async fn exchange(net: &Net, connection: &Connection, frame: Outgoing) -> Result
         status: Status::unavailable(format!("the substream broke: {e}")).retryable(false),
         sent: true,
     };
+    // This side stays open until the answer is there: closing it, as dropping the call does, says that nobody waits.
     let (read, mut write) = stream.split();
     write_one(&mut write, frame).await.map_err(|e| lost(&e))?;
-    write.close().await.map_err(|e| lost(&e))?;
     match Reader::new(read, limits::RPC_BODY).next().await.map_err(|e| lost(&e))? {
         Some(Decoded::Frame(Frame { kind: FrameKind::Response, head, body, .. })) => Ok(Answer::Here { head, body }),
         _ => Err(lost(&"the peer did not answer with a response")),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Body, Rpc,
-    frames::{Outgoing, Reader, write_one},
+    frames::{Outgoing, ReadError, Reader, write_one},
     lane,
 };
 use crate::net::streams::Inbound;
@@ -30,7 +30,7 @@ pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
     if protocol == rpc.net.protocols.rpc {
         return lane::serve(rpc, peer, stream).await;
     }
-    // Refusing beats queueing: the peer learns it at once from the closed substream and may call another instance.
+    // Refusing beats queueing: the peer learns it at once from the closed substream.
     let Ok(permit) = Arc::clone(&rpc.bulk).try_acquire_owned() else {
         return rpc.net.counters.refused_streams.add(1);
     };
@@ -42,9 +42,16 @@ pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
 
 async fn serve_bulk(rpc: &Arc<Rpc>, peer: atoll_protocol::identity::NodeId, stream: libp2p::Stream) {
     let (read, mut write) = stream.split();
-    let result = match Reader::new(read, limits::RPC_BODY).next().await {
+    let mut reader = Reader::new(read, limits::RPC_BODY);
+    let result = match reader.next().await {
         Ok(Some(Decoded::Frame(Frame { kind: FrameKind::Request, head, body, .. }))) => {
-            lane::encode(answer(rpc, peer, &head, body).await)
+            let cancel = CancellationToken::new();
+            let _cancelled = cancel.clone().drop_guard();
+            tokio::select! {
+                result = answer(rpc, peer, &head, body, cancel) => lane::encode(result),
+                // A caller keeps its side open for as long as it waits.
+                () = reader.ended() => return,
+            }
         }
         Ok(Some(Decoded::Frame(Frame { kind: FrameKind::Fetch, call, .. }))) => {
             rpc.parked.take(peer, call).unwrap_or_else(|| {
@@ -56,7 +63,9 @@ async fn serve_bulk(rpc: &Arc<Rpc>, peer: atoll_protocol::identity::NodeId, stre
         }
         Ok(Some(Decoded::Incomplete { .. }) | None) => return,
         Err(error) => {
-            rpc.net.counters.broken_frames.add(1);
+            if matches!(error, ReadError::Frame(_)) {
+                rpc.net.counters.broken_frames.add(1);
+            }
             return tracing::debug!(%peer, "a large call broke: {error}");
         }
     };
@@ -72,15 +81,10 @@ async fn answer(
     peer: atoll_protocol::identity::NodeId,
     head: &[u8],
     body: bytes::Bytes,
+    cancel: CancellationToken,
 ) -> Result<Body, Status> {
     let head = RequestHead::decode(head)
         .map_err(|e| Status::invalid_argument(format!("the request's head cannot be read: {e}")))?;
     let body = Body { content: head.content, bytes: body };
-    let result = rpc.prepare(peer, &head, body, CancellationToken::new())?.await?;
-    if result.bytes.len() > limits::RPC_BODY {
-        let (len, limit) = (result.bytes.len(), limits::RPC_BODY);
-        return Err(Status::resource_exhausted(format!("the answer has {len} bytes, at most {limit} can be sent"))
-            .retryable(false));
-    }
-    Ok(result)
+    rpc.prepare(peer, &head, body, cancel)?.await
 }
