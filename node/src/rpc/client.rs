@@ -19,11 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Body, DEFAULT_DEADLINE, Outbound, Rpc, bulk,
-    lane::{Answer, Failure},
+    lane::{Answer, Failure, Lane},
 };
 
 /// Instances that one call may try, as long as none has been sent the request.
 const ATTEMPTS: usize = 3;
+/// The longest deadline that the wire can carry, some seven weeks.
+const LONGEST: Duration = Duration::from_millis(u32::MAX as u64);
 
 /// Calls one service, wherever it runs. Cheap to clone.
 #[derive(Clone)]
@@ -164,7 +166,7 @@ impl RawCall {
     pub(crate) async fn run(self) -> Result<Body, Status> {
         let Self { client: Client { rpc, query, within, .. }, method, body, deadline, peer, metadata } = self;
         let body = body?;
-        let own = Instant::now() + deadline;
+        let own = Instant::now() + deadline.min(LONGEST);
         let deadline = within.map_or(own, |outer| own.min(outer));
         let allowed = deadline.saturating_duration_since(Instant::now());
         if metadata.len() > limits::METADATA_ENTRIES {
@@ -218,7 +220,10 @@ impl Rpc {
             let turn = rand::random();
             let Some(index) = select::choose(&Policy::PowerOfTwo, &candidates, turn) else { break };
             let chosen = candidates.swap_remove(index);
-            match self.attempt(chosen.node, call).await {
+            // Where there are others to try, one that does not answer the door must not use up the whole deadline.
+            let left = call.deadline.saturating_duration_since(Instant::now());
+            let reach_by = if candidates.is_empty() { call.deadline } else { Instant::now() + left / 2 };
+            match self.attempt(chosen.node, call, reach_by).await {
                 Ok(body) => return Ok(body),
                 Err(Failure { status, sent: true }) => return Err(status),
                 Err(Failure { status, sent: false }) => {
@@ -258,8 +263,8 @@ impl Rpc {
         }
     }
 
-    /// One try, at one node.
-    async fn attempt(self: &Arc<Self>, node: NodeId, call: &Outbound) -> Result<Body, Failure> {
+    /// One try, at one node, which is to be reached by then.
+    async fn attempt(self: &Arc<Self>, node: NodeId, call: &Outbound, reach_by: Instant) -> Result<Body, Failure> {
         let left = call.deadline.saturating_duration_since(Instant::now());
         let head = RequestHead {
             service: call.service.as_str().into(),
@@ -294,7 +299,7 @@ impl Rpc {
         let load = self.lanes.load(&node);
         let _in_flight = load.begin();
         let started = Instant::now();
-        let answer = self.transmit(node, head.into(), call.body.bytes.clone()).await?;
+        let answer = self.transmit(node, head.into(), call.body.bytes.clone(), reach_by).await?;
         load.answered(started.elapsed());
         read_answer(answer)
     }
@@ -306,15 +311,30 @@ impl Rpc {
         self.prepare(self.net.me, head, call.body.clone(), cancel)?.await
     }
 
-    async fn transmit(&self, node: NodeId, head: Bytes, body: Bytes) -> Result<(Bytes, Bytes), Failure> {
-        let addresses = || self.directory.addresses_of(&node);
-        let lane = self.lanes.to(&self.net, node, addresses).await?;
-        let answer = if body.len() > limits::RPC_INLINE_BODY {
-            bulk::call(&self.net, &lane.connection, head, body).await?
+    /// The lane to a node, which is to be reached by then.
+    async fn reach(&self, node: NodeId, by: Instant) -> Result<Arc<Lane>, Failure> {
+        let reached = self.lanes.to(&self.net, node, || self.directory.addresses_of(&node));
+        tokio::time::timeout_at(by, reached).await.unwrap_or_else(|_| Err(Failure::unsent("it did not answer in time")))
+    }
+
+    async fn submit(&self, lane: &Lane, head: Bytes, body: Bytes) -> Result<Answer, Failure> {
+        if body.len() > limits::RPC_INLINE_BODY {
+            bulk::call(&self.net, &lane.connection, head, body).await
         } else {
-            lane.call(head, body).await?
-        };
-        match answer {
+            lane.call(head, body).await
+        }
+    }
+
+    async fn transmit(&self, node: NodeId, head: Bytes, body: Bytes, by: Instant) -> Result<(Bytes, Bytes), Failure> {
+        let mut lane = self.reach(node, by).await?;
+        let mut answer = self.submit(&lane, head.clone(), body.clone()).await;
+        if matches!(answer, Err(Failure { sent: false, .. })) && self.net.connections.best(&node).is_some() {
+            // The lane fell idle, or its connection was closed for a better one, while the call was on its way to it:
+            // that says nothing about the node.
+            lane = self.reach(node, by).await?;
+            answer = self.submit(&lane, head, body).await;
+        }
+        match answer? {
             Answer::Here { head, body } => Ok((head, body)),
             Answer::Parked { ticket } => match bulk::fetch(&self.net, &lane.connection, ticket).await? {
                 Answer::Here { head, body } => Ok((head, body)),

@@ -66,6 +66,11 @@ impl Reader {
             }
         }
     }
+
+    /// Resolves when the stream has ended or broken, or more has come where nothing more was expected.
+    pub(super) async fn ended(&mut self) {
+        let _ = self.stream.read(&mut self.scratch).await;
+    }
 }
 
 /// Writes the frames of `queue` until it is closed, the stream breaks, or nothing has come for `idle` and `is_idle`
@@ -93,7 +98,8 @@ pub(super) async fn write_frames(
         }
     }
     queue.close();
-    while let Ok(unsent) = queue.try_recv() {
+    // Not `try_recv`, which would miss a frame that is being queued at this very moment.
+    while let Some(unsent) = queue.recv().await {
         batch.push(unsent);
     }
     // Closing says "no more requests"; a peer that has gone already need not hear it.
