@@ -25,11 +25,15 @@ pub(crate) fn with_peer(address: &Multiaddr, peer: &NodeId) -> Multiaddr {
     }
 }
 
-/// The peer that an address ends in, and the address without it.
+/// The peer that an address ends in, and the address without it. A peer that cannot be a node stays in the address,
+/// where dialling will find it.
 pub(crate) fn split_peer(address: &Multiaddr) -> (Multiaddr, Option<NodeId>) {
     let mut bare = address.clone();
     match bare.pop() {
-        Some(Protocol::P2p(peer)) => (bare, node_id(&peer)),
+        Some(Protocol::P2p(peer)) => match node_id(&peer) {
+            Some(node) => (bare, Some(node)),
+            None => (address.clone(), None),
+        },
         _ => (address.clone(), None),
     }
 }

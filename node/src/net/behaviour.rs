@@ -25,8 +25,8 @@ const GOSSIP_MESSAGE: usize = 64 * 1024;
 const GOSSIP_CONTROL: usize = 64 * 1024;
 /// Length of a gossip message id: short, since ids fill the control messages.
 const GOSSIP_ID: usize = 20;
-/// Keys that this node may provide in the DHT.
-const PROVIDED_KEYS: usize = atoll_protocol::limits::RECORDS_PER_NODE;
+/// Keys that are kept for the DHT: two for each service that this node may offer, and as many of other nodes.
+const PROVIDED_KEYS: usize = 4 * atoll_protocol::limits::RECORDS_PER_NODE;
 /// Connections in all, and to one peer (hole punching briefly needs several).
 const CONNECTIONS: u32 = 1024;
 const CONNECTIONS_PER_PEER: u32 = 8;

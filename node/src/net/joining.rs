@@ -22,7 +22,7 @@ const LAN_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Target {
     pub(super) peer: Option<NodeId>,
     pub(super) addresses: Vec<Multiaddr>,
-    /// The configured address, if that is what it is.
+    /// The configured address, the first where there are several, if that is what it is.
     pub(super) configured: Option<Multiaddr>,
 }
 
@@ -55,14 +55,17 @@ impl Joining {
             .into_iter()
             .map(|(peer, addresses)| Target { peer: Some(peer), addresses, configured: None })
             .collect();
-        let configured = configured
-            .into_iter()
-            .map(|address| {
-                let (bare, peer) = super::addresses::split_peer(&address);
-                Target { peer, addresses: vec![bare], configured: Some(address) }
-            })
-            .collect();
-        Self { remembered, configured, looks_at_lan, rounds: 0, said_alone: false }
+        let mut targets: Vec<Target> = Vec::new();
+        for address in configured {
+            let (bare, peer) = super::addresses::split_peer(&address);
+            // One dial for all addresses of a peer: a second one is not made while the first is under way, and a peer
+            // whose first address leads nowhere would never be tried at its others.
+            match targets.iter_mut().find(|t| peer.is_some() && t.peer == peer) {
+                Some(target) => target.addresses.push(bare),
+                None => targets.push(Target { peer, addresses: vec![bare], configured: Some(address) }),
+            }
+        }
+        Self { remembered, configured: targets, looks_at_lan, rounds: 0, said_alone: false }
     }
 
     /// The next round, to be called at the start, whenever `again` has passed, and when the last neighbour is lost.

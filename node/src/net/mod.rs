@@ -241,6 +241,12 @@ impl Net {
         found.await.unwrap_or_default()
     }
 
+    /// Begins to close all connections and to stop, without waiting for it; `false` if that is too much to ask now.
+    pub(crate) fn close(&self) -> bool {
+        let (reply, _) = oneshot::channel();
+        self.commands.try_send(Command::Shutdown { reply }).is_ok()
+    }
+
     /// Closes all connections and stops.
     pub(crate) async fn shutdown(&self) {
         let (reply, done) = oneshot::channel();

@@ -52,15 +52,23 @@ impl Dials {
         }
     }
 
-    pub(super) fn connection_failed(&mut self, connection: ConnectionId, reason: &str) {
+    pub(super) fn connection_failed(&mut self, connection: ConnectionId, error: &DialError) {
         if let Some((target, reply)) = self.by_connection.remove(&connection) {
-            answer(reply, Err(ConnectError::Failed { target, reason: reason.to_owned() }));
+            answer(reply, Err(failure(target, error)));
         }
     }
 
     pub(super) fn peer_failed(&mut self, peer: &PeerId, reason: &str) {
         let failed = Err(ConnectError::Failed { target: peer.to_string(), reason: reason.to_owned() });
         self.identified(peer, &failed);
+    }
+}
+
+/// Why nobody was reached at `target`.
+pub(super) fn failure(target: String, error: &DialError) -> ConnectError {
+    match error {
+        DialError::LocalPeerId { .. } => ConnectError::Itself,
+        _ => ConnectError::Failed { target, reason: describe(error) },
     }
 }
 

@@ -41,10 +41,9 @@ impl Driver {
                 self.last_connection_closed(peer_id, cause.as_ref());
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error } => {
-                let reason = dials::describe(&error);
-                self.dials.connection_failed(connection_id, &reason);
+                self.dials.connection_failed(connection_id, &error);
                 if let Some(peer) = peer_id.filter(|p| !self.swarm.is_connected(p)) {
-                    self.dials.peer_failed(&peer, &reason);
+                    self.dials.peer_failed(&peer, &dials::describe(&error));
                 }
             }
             _ => {}
@@ -104,7 +103,7 @@ impl Driver {
                 let _ = self.swarm.disconnect_peer_id(peer);
             }
             // Another libp2p program: a neighbour for Kademlia and gossip at most.
-            Err(_) => {}
+            Err(error) => drop(self.strangers.insert(peer, error.clone())),
         }
         self.dials.identified(&peer, &result);
     }
@@ -143,6 +142,7 @@ impl Driver {
 
     fn last_connection_closed(&mut self, peer: PeerId, cause: Option<&ConnectionError>) {
         self.dials.peer_failed(&peer, "the connection was closed before the peer said who it is");
+        self.strangers.remove(&peer);
         let Some(node) = node_id(&peer) else { return };
         if self.ready.remove(&node) {
             // A connection that nobody used, or that one side closed in good order, says nothing about the peer.

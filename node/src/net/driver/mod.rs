@@ -8,7 +8,7 @@ mod events;
 mod setup;
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -59,6 +59,8 @@ struct Driver {
     dht_server: watch::Sender<bool>,
     /// Peers that have identified themselves as nodes of this network.
     ready: HashSet<NodeId>,
+    /// Peers that are connected and no nodes, and what whoever wants to reach them is told.
+    strangers: HashMap<PeerId, ConnectError>,
     dials: Dials,
     dht: Dht,
     joining: Joining,
@@ -113,6 +115,9 @@ impl Driver {
             let reason = "its id holds no valid key".to_owned();
             return dials::answer(reply, Err(ConnectError::Failed { target: peer.to_string(), reason }));
         };
+        if let Some(error) = self.strangers.get(&id) {
+            return dials::answer(reply, Err(error.clone()));
+        }
         self.dials.wait_for_peer(id, reply);
         if self.swarm.is_connected(&id) {
             return;
@@ -138,10 +143,7 @@ impl Driver {
         let connection = dial.connection_id();
         match self.swarm.dial(dial) {
             Ok(()) => self.dials.wait_for_connection(connection, address.to_string(), reply),
-            Err(error) => {
-                let reason = dials::describe(&error);
-                dials::answer(reply, Err(ConnectError::Failed { target: address.to_string(), reason }));
-            }
+            Err(error) => dials::answer(reply, Err(dials::failure(address.to_string(), &error))),
         }
     }
 
@@ -202,6 +204,8 @@ impl Driver {
         let dial = DialOpts::peer_id(peer)
             .condition(PeerCondition::DisconnectedAndNotDialing)
             .addresses(vec![address])
+            // The other addresses that it has said, too: they come one by one, and only the first makes a dial.
+            .extend_addresses_through_behaviour()
             .build();
         // A dial that is under way already will do.
         let _ = self.swarm.dial(dial);

@@ -1,7 +1,7 @@
 //! Building and starting the swarm.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     path::Path,
     sync::Arc,
     time::Duration,
@@ -61,6 +61,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         addresses,
         dht_server,
         ready: HashSet::new(),
+        strangers: HashMap::new(),
         dials: Dials::default(),
         dht: Dht::default(),
         joining: Joining::new(setup.remembered, setup.bootstrap, setup.config.mdns),
