@@ -45,7 +45,10 @@ pub(crate) struct Inner {
     events: Events,
     storage: Storage,
     data_dir: Option<DataDir>,
-    /// Ends when the node's last clone is dropped.
+    /// Owns the swarm. It is asked to stop rather than aborted: substreams that are open would keep their QUIC
+    /// connections alive, and with them the port.
+    overlay: JoinHandle<()>,
+    /// End when the node's last clone is dropped.
     tasks: Mutex<Vec<JoinHandle<()>>>,
     /// The node's own `system` service.
     system: Mutex<Option<Serving>>,
@@ -103,7 +106,8 @@ impl Node {
             events,
             storage,
             data_dir,
-            tasks: Mutex::new(vec![started.task, actor, streams]),
+            overlay: started.task,
+            tasks: Mutex::new(vec![actor, streams]),
             system: Mutex::new(None),
         }));
         *node.0.system.lock() = Some(system::register(&node.0.rpc, clock).await?);
@@ -181,7 +185,7 @@ impl Node {
         self.directory().shutdown().await;
         drop(self.0.system.lock().take());
         self.0.rpc.net.shutdown().await;
-        self.0.storage.flush().await;
+        self.0.storage.close().await;
         for task in self.0.tasks.lock().drain(..) {
             task.abort();
         }
@@ -217,8 +221,14 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        if !self.rpc.net.close() {
+            self.overlay.abort();
+        }
         for task in self.tasks.lock().drain(..) {
             task.abort();
+        }
+        if let Some(dir) = &self.data_dir {
+            control::remove(dir.path());
         }
     }
 }

@@ -26,7 +26,7 @@ enum Write {
     LastSeq(u64),
     Port(u16),
     Peer { node: NodeId, addresses: Vec<String>, seen: UnixMillis },
-    Flush(tokio::sync::oneshot::Sender<()>),
+    Close(tokio::sync::oneshot::Sender<()>),
 }
 
 /// What was found at the start, and where changes go; cheap to clone.
@@ -69,6 +69,11 @@ impl Storage {
         let thread = writer.spawn(move || {
             let mut writer = Writer { store, book };
             while let Some(write) = queued.blocking_recv() {
+                if let Write::Close(done) = write {
+                    drop(writer);
+                    let _ = done.send(());
+                    return;
+                }
                 writer.write(write);
             }
         });
@@ -105,16 +110,17 @@ impl Storage {
         self.queue(Write::Peer { node, addresses, seen });
     }
 
-    /// Resolves once everything queued so far has been written.
-    pub(crate) async fn flush(&self) {
-        let (done, flushed) = tokio::sync::oneshot::channel();
-        if self.writes.send(Write::Flush(done)).await.is_ok() {
-            let _ = flushed.await;
+    /// Resolves once everything queued so far has been written and the database is closed, so that another node can
+    /// use it. Nothing is remembered from then on.
+    pub(crate) async fn close(&self) {
+        let (done, closed) = tokio::sync::oneshot::channel();
+        if self.writes.send(Write::Close(done)).await.is_ok() {
+            let _ = closed.await;
         }
     }
 
     fn queue(&self, write: Write) {
-        if self.writes.try_send(write).is_err() {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.writes.try_send(write) {
             tracing::warn!("the disk is too slow: something is not remembered");
         }
     }
@@ -144,10 +150,8 @@ impl Writer {
             Write::LastSeq(seq) => drop(batch.put(Table::Meta, LAST_SEQ, seq.to_le_bytes())),
             Write::Port(port) => drop(batch.put(Table::Meta, PORT, u64::from(port).to_le_bytes())),
             Write::Peer { node, addresses, seen } => self.remember(&mut batch, node, addresses, seen),
-            Write::Flush(done) => {
-                let _ = done.send(());
-                return;
-            }
+            // Handled by the thread, which it ends.
+            Write::Close(_) => return,
         }
         if let Err(error) = self.store.write(batch, Durability::Buffered) {
             tracing::error!("{error}");
