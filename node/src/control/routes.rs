@@ -11,7 +11,7 @@ use atoll_protocol::{
 };
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -41,6 +41,14 @@ impl IntoResponse for Failure {
 }
 
 type Answer<T> = Result<Json<T>, Failure>;
+/// A request's body, or why it is none.
+type Received<T> = Result<Json<T>, JsonRejection>;
+
+impl From<JsonRejection> for Failure {
+    fn from(rejection: JsonRejection) -> Self {
+        Self(rejection.status(), rejection.body_text())
+    }
+}
 
 pub(super) fn router(node: Weak<Inner>) -> Router {
     Router::new()
@@ -54,6 +62,10 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/config", get(async |state: Shared| report_of(&state, |node| node.config.clone())))
         .route("/v1/connect", post(connect))
         .route("/v1/call", post(call))
+        .fallback(async || Failure(StatusCode::NOT_FOUND, "there is nothing at this path".to_owned()))
+        .method_not_allowed_fallback(async || {
+            Failure(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this HTTP method".to_owned())
+        })
         .with_state(node)
 }
 
@@ -85,7 +97,8 @@ async fn graph(state: Shared) -> Response {
     }
 }
 
-async fn connect(state: Shared, Json(request): Json<ConnectRequest>) -> Answer<ConnectReply> {
+async fn connect(state: Shared, request: Received<ConnectRequest>) -> Answer<ConnectReply> {
+    let Json(request) = request?;
     let node = node(&state)?;
     let started = Instant::now();
     let address = net::parse_address(&request.address).map_err(|e| Failure(StatusCode::BAD_REQUEST, e.to_string()))?;
@@ -95,7 +108,8 @@ async fn connect(state: Shared, Json(request): Json<ConnectRequest>) -> Answer<C
     Ok(Json(ConnectReply { peer, address: net::with_peer(&net::bare(&address), &peer).to_string(), millis }))
 }
 
-async fn call(state: Shared, Json(request): Json<CallRequest>) -> Answer<CallReply> {
+async fn call(state: Shared, request: Received<CallRequest>) -> Answer<CallReply> {
+    let Json(request) = request?;
     let node = node(&state)?;
     let started = Instant::now();
     let query: ServiceQuery = request
