@@ -111,14 +111,25 @@ fn parse(text: &[u8]) -> Option<[u8; 32]> {
 /// Writes a file that never exists half-written, nor with other rights than its owner's.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let partial = path.with_extension("new");
+    // A partial file that an interrupted start left behind may have other rights.
+    if let Err(e) = fs::remove_file(&partial)
+        && e.kind() != ErrorKind::NotFound
+    {
+        return Err(e);
+    }
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&partial)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&partial, path)
+    fs::rename(&partial, path)?;
+    // The name, too, must survive a power cut: without it the node would be another one.
+    match path.parent() {
+        Some(dir) if cfg!(unix) => fs::File::open(dir)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(unix)]
