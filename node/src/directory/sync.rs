@@ -3,7 +3,11 @@
 //! Everything received is bounded by the message, by the node, and by the exchange, and is verified here, outside the
 //! actor.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use atoll_protocol::{
     codec,
@@ -183,7 +187,8 @@ async fn answer(directory: &Directory, mut stream: Stream) -> Result<(), SyncErr
     };
     let nodes = match request {
         SyncRequest::Newer { known } => directory.view().newer_than(&known),
-        SyncRequest::Describe { nodes } => nodes,
+        // Each once: a short question must not have one large answer many times over.
+        SyncRequest::Describe { nodes } => BTreeSet::from_iter(nodes).into_iter().collect(),
         SyncRequest::Goodbye { withdrawal } => {
             let withdrawal = withdrawal.open(&directory.network)?;
             let (reply, taken_in) = oneshot::channel();
