@@ -35,7 +35,8 @@ async fn a_call_finds_its_provider_by_service_version_or_node() -> Result<()> {
     let caller = network.node(1)?;
     listed(caller, "math.calc", 3).await?;
 
-    let answer = caller.run(&["call", "math.calc", "add", r#"{"a": 2, "b": 3}"#]).await?.succeeded()?;
+    let answer =
+        caller.run(&["call", "math.calc", "add", r#"{"a": 2, "b": 3}"#, "--output", "json"]).await?.succeeded()?;
     ensure!(answer.stdout == "{\"sum\":5}\n", "{answer}");
     let input = r#"{"a": 20, "b": 22}"#;
     let answer = command::with_input(caller.data_dir.path(), &["call", "math.calc", "add", "-"], input).await?;

@@ -54,7 +54,7 @@ async fn the_first_example_serves_the_command_line() -> Result<()> {
         (["text.tools", "count", r#"{"text": " a ring  of islands "}"#], r#"{"words":4}"#),
     ];
     for ([service, method, body], expected) in calls {
-        let answer = node.run(&["call", service, method, body]).await?.succeeded()?;
+        let answer = node.run(&["call", service, method, body, "--output", "json"]).await?.succeeded()?;
         ensure!(answer.stdout.trim_end() == expected, "{answer}");
     }
     let zero = ["call", "math.calc", "divide", r#"{"dividend": 1, "divisor": 0}"#];
