@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use atoll_node::{Code, Node};
 use atoll_tests::{Network, NodeProcess, PATIENCE, command, embedded, until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::services::{self, Add, Sum, Who};
 
@@ -101,11 +101,11 @@ async fn the_library_sees_the_same_statuses() -> Result<()> {
         let call = trouble.call::<_, Value>(method, &request).deadline(deadline);
         Ok(call.await.err().context("it succeeded")?.code())
     };
-    ensure!(fail("sleep", Value::Null, Duration::from_millis(200)).await? == Code::DeadlineExceeded);
-    ensure!(fail("fail", Value::Null, PATIENCE).await? == Code::FailedPrecondition);
+    ensure!(fail("sleep", json!({}), Duration::from_millis(200)).await? == Code::DeadlineExceeded);
+    ensure!(fail("fail", json!({}), PATIENCE).await? == Code::FailedPrecondition);
     ensure!(fail("divide", 0.into(), PATIENCE).await? == Code::Internal);
     ensure!(fail("divide-early", 0.into(), PATIENCE).await? == Code::Internal);
-    ensure!(fail("nothing", Value::Null, PATIENCE).await? == Code::Unimplemented);
+    ensure!(fail("nothing", json!({}), PATIENCE).await? == Code::Unimplemented);
 
     // Bodies of every size class: empty, on the lane, on a substream of its own.
     for size in [0, 1, 1000, 65_536, 65_537, 1_000_000, 5_000_000] {
@@ -115,7 +115,7 @@ async fn the_library_sees_the_same_statuses() -> Result<()> {
     }
 
     // A provider that leaves in the middle of a call ends it, at once.
-    let waiting = trouble.call::<_, ()>("sleep", &()).deadline(PATIENCE);
+    let waiting = trouble.call::<_, ()>("sleep", &json!({})).deadline(PATIENCE);
     let (code, ()) = tokio::join!(async { waiting.await.err().map(|status| status.code()) }, async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         provider.shutdown().await;
