@@ -5,7 +5,10 @@
 //! `SO_REUSEPORT`, so two nodes of one user would silently share a port; whether it is free is therefore tried first
 //! with plain sockets.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket},
+};
 
 use libp2p::{Multiaddr, multiaddr::Protocol};
 
@@ -13,6 +16,9 @@ use crate::config::DEFAULT_PORT;
 
 /// Ports above the wanted one that are tried before the operating system picks one.
 const NEIGHBOURS: u16 = 16;
+
+#[cfg(test)]
+mod tests;
 
 /// What to listen on.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,25 +51,20 @@ fn default_plan(last: Option<u16>) -> Plan {
 }
 
 fn given_plan(wanted: &[Multiaddr]) -> Plan {
-    let mut moved: Vec<(u16, u16)> = Vec::new();
-    let addresses = wanted
-        .iter()
-        .map(|address| match Socket::of(address) {
-            Some(socket) if socket.port() != 0 && !socket.is_free() => {
-                let taken = socket.port();
-                // Addresses that shared a port go on sharing one.
-                let instead = moved.iter().find(|(from, _)| *from == taken).map(|(_, to)| *to).unwrap_or_else(|| {
-                    let free = |port: &u16| socket.with_port(*port).is_free();
-                    let port = (taken.saturating_add(1)..=taken.saturating_add(NEIGHBOURS)).find(free).unwrap_or(0);
-                    moved.push((taken, port));
-                    port
-                });
-                replace_port(address, instead)
-            }
-            _ => address.clone(),
-        })
-        .collect();
-    Plan { addresses, port: None, moved }
+    let sockets: Vec<Socket> = wanted.iter().filter_map(Socket::of).collect();
+    let ports: BTreeSet<u16> = sockets.iter().map(|s| s.port()).filter(|port| *port != 0).collect();
+    let mut moved: BTreeMap<u16, u16> = BTreeMap::new();
+    for wanted in ports {
+        // Addresses that share a port go on sharing one, so it must be free for all of them.
+        let free = |port: &u16| sockets.iter().filter(|s| s.port() == wanted).all(|s| s.with_port(*port).is_free());
+        if !free(&wanted) {
+            let neighbours = wanted.saturating_add(1)..=wanted.saturating_add(NEIGHBOURS);
+            moved.insert(wanted, neighbours.into_iter().find(free).unwrap_or(0));
+        }
+    }
+    let instead = |address: &Multiaddr| moved.get(&Socket::of(address)?.port()).copied();
+    let addresses = wanted.iter().map(|a| instead(a).map_or_else(|| a.clone(), |port| replace_port(a, port))).collect();
+    Plan { addresses, port: None, moved: moved.into_iter().collect() }
 }
 
 fn wildcard_ips() -> Vec<IpAddr> {
