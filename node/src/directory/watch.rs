@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use atoll_protocol::names::InstanceId;
+use atoll_protocol::{identity::NodeId, names::InstanceId};
 use atoll_registry::services::{Change, Directory as View, Instance, Removal};
 use parking_lot::RwLock;
 use tokio::sync::broadcast;
@@ -21,8 +21,15 @@ mod tests;
 pub struct Watch {
     changes: broadcast::Receiver<Change>,
     view: Arc<RwLock<View>>,
-    seen: HashMap<InstanceId, Instance>,
+    /// By node and instance: an instance id is its node's own choice.
+    seen: HashMap<Key, Instance>,
     ready: VecDeque<Change>,
+}
+
+type Key = (NodeId, InstanceId);
+
+fn key(instance: &Instance) -> Key {
+    (instance.node, instance.record.value().instance)
 }
 
 impl Watch {
@@ -53,7 +60,7 @@ impl Watch {
     /// Passes a change on unless it says what has been seen already.
     fn take(&mut self, change: Change) {
         let instance = change.instance().clone();
-        let id = instance.record.value().instance;
+        let id = key(&instance);
         let before = self.seen.get(&id);
         let news = match &change {
             Change::Added(_) | Change::Changed(_) => before.is_none_or(|b| b.record.hash() != instance.record.hash()),
@@ -72,15 +79,12 @@ impl Watch {
     }
 
     fn catch_up(&mut self) {
-        let now: HashMap<InstanceId, Instance> =
-            self.view.read().instances().map(|i| (i.record.value().instance, i)).collect();
-        let gone: Vec<Instance> =
-            self.seen.values().filter(|i| !now.contains_key(&i.record.value().instance)).cloned().collect();
+        let now: HashMap<Key, Instance> = self.view.read().instances().map(|i| (key(&i), i)).collect();
+        let gone: Vec<Instance> = self.seen.values().filter(|i| !now.contains_key(&key(i))).cloned().collect();
         for instance in gone {
             self.take(Change::Removed(instance, Removal::Expired));
         }
-        for instance in now.into_values() {
-            let id = instance.record.value().instance;
+        for (id, instance) in now {
             match self.seen.get(&id).map(|before| (before.suspect, before.record.hash())) {
                 None => self.take(Change::Added(instance)),
                 Some((_, hash)) if hash != instance.record.hash() => self.take(Change::Changed(instance)),
