@@ -15,6 +15,9 @@ use std::{
 
 use crate::error::SpawnError;
 
+#[cfg(test)]
+mod tests;
+
 /// A data directory that this process holds; let go of when dropped.
 #[derive(Debug)]
 pub(crate) struct DataDir {

@@ -9,6 +9,9 @@ use std::{
 
 use atoll_protocol::identity::SecretKey;
 
+#[cfg(test)]
+mod tests;
+
 /// The file's name in the data directory.
 const NAME: &str = "identity.key";
 

@@ -42,6 +42,8 @@ mod node;
 mod rpc;
 mod storage;
 mod system;
+#[cfg(test)]
+mod testing;
 
 pub use atoll_protocol::{
     self as protocol,

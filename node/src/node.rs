@@ -36,7 +36,7 @@ use crate::{
 /// A node of the network. Cheap to clone; the node stops when the last clone is dropped or
 /// [`shutdown`](Node::shutdown) is called, which is kinder to the others.
 #[derive(Clone)]
-pub struct Node(Arc<Inner>);
+pub struct Node(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) rpc: Arc<Rpc>,

@@ -14,6 +14,9 @@ use atoll_registry::{
 use libp2p::Multiaddr;
 use tokio::sync::mpsc;
 
+#[cfg(test)]
+mod tests;
+
 /// Writes that may wait for the writer; beyond it, conveniences are dropped.
 const WRITES: usize = 1024;
 /// Peers that are dialled at the start.

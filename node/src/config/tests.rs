@@ -1,1 +1,79 @@
-//! Tests.
+//! Tests of the configuration file.
+
+use super::*;
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.toml");
+    fs::write(&path, text).unwrap();
+    Config::read(&path)
+}
+
+/// The error that `text` gives, which names the file.
+fn refused(text: &str) -> String {
+    let message = read(text).unwrap_err().to_string();
+    assert!(message.contains("node.toml"), "{message}");
+    message
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    let config = read("").unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!((config.network.as_str(), config.data_dir, config.net.mdns), ("main", None, true));
+    assert!(config.bootstrap.is_empty() && config.net.listen.is_empty());
+}
+
+#[test]
+fn everything_can_be_said() {
+    let config = read(
+        r#"
+        network = "island"
+        data_dir = "/var/lib/atoll"
+        bootstrap = ["/dnsaddr/example.org", "/ip4/192.0.2.7/tcp/4077"]
+        log = "debug"
+
+        [net]
+        listen = ["/ip4/0.0.0.0/udp/5000/quic-v1"]
+        mdns = false
+        "#,
+    )
+    .unwrap();
+    let expected = Config {
+        network: "island".parse().unwrap(),
+        data_dir: Some("/var/lib/atoll".into()),
+        bootstrap: vec!["/dnsaddr/example.org".parse().unwrap(), "/ip4/192.0.2.7/tcp/4077".parse().unwrap()],
+        net: NetConfig { listen: vec!["/ip4/0.0.0.0/udp/5000/quic-v1".parse().unwrap()], mdns: false },
+        log: "debug".to_owned(),
+    };
+    assert_eq!(config, expected);
+    assert_eq!(read(&toml::to_string(&expected).unwrap()).unwrap(), expected, "what is shown can be read again");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    let message = refused("network = \"main\"\nport = 4077\n");
+    assert!(message.contains("port") && message.contains("line 2"), "{message}");
+    let message = refused("[net]\nmdsn = true\n");
+    assert!(message.contains("mdsn") && message.contains("mdns"), "{message}");
+}
+
+#[test]
+fn a_wrong_type_is_named_with_its_line() {
+    let message = refused("\n\n[net]\nmdns = \"yes\"\n");
+    assert!(message.contains("line 4") && message.contains("bool"), "{message}");
+}
+
+#[test]
+fn a_wrong_value_is_named_with_its_line() {
+    let message = refused("network = \"Not A Name\"\n");
+    assert!(message.contains("line 1") && message.contains("Not A Name"), "{message}");
+    let message = refused("bootstrap = [\"127.0.0.1:4077\"]\n");
+    assert!(message.contains("line 1"), "{message}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let message = Config::read(Path::new("/nowhere/node.toml")).unwrap_err().to_string();
+    assert!(message.contains("/nowhere/node.toml"), "{message}");
+}

@@ -5,6 +5,8 @@
 pub mod api;
 mod report;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs,

@@ -5,6 +5,9 @@ use atoll_protocol::names::{NetworkName, ServiceName, ServiceQuery};
 use semver::{Op, Version};
 use sha2::{Digest, Sha256};
 
+#[cfg(test)]
+mod tests;
+
 fn key(network: &NetworkName, name: &ServiceName, major: Option<u64>) -> Vec<u8> {
     let mut digest = Sha256::new();
     digest.update(network.as_str());

@@ -12,6 +12,8 @@ mod keys;
 mod publisher;
 mod resolve;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::{collections::HashSet, sync::Arc};

@@ -11,6 +11,9 @@ use atoll_protocol::{
 
 use atoll_registry::services::Batch;
 
+#[cfg(test)]
+mod tests;
+
 /// How long a lease lasts, in seconds; renewed three times as often.
 pub(super) const LEASE_TTL: u32 = 90;
 

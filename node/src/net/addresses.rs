@@ -9,6 +9,9 @@ use libp2p::{Multiaddr, multiaddr::Protocol};
 use super::{node_id, peer_id};
 use crate::error::ConnectError;
 
+#[cfg(test)]
+mod tests;
+
 /// Parses an address as a person types it.
 pub(crate) fn parse_address(text: &str) -> Result<Multiaddr, ConnectError> {
     text.parse().map_err(|e: libp2p::multiaddr::Error| ConnectError::Address {

@@ -9,6 +9,9 @@ use std::time::Duration;
 use atoll_protocol::identity::NodeId;
 use libp2p::Multiaddr;
 
+#[cfg(test)]
+mod tests;
+
 /// How long remembered peers have before the bootstrap nodes are asked.
 const HEAD_START: Duration = Duration::from_millis(500);
 /// First and longest pause between rounds.

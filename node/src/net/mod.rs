@@ -10,6 +10,8 @@ mod driver;
 mod joining;
 mod listen;
 pub(crate) mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{

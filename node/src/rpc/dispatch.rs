@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Body, Context, Rpc};
 
+#[cfg(test)]
+mod tests;
+
 /// A method's code.
 pub(super) type Handler = Arc<dyn Fn(Context, Body) -> BoxFuture<'static, Result<Body, Status>> + Send + Sync>;
 

@@ -14,6 +14,8 @@ mod lanes;
 mod parked;
 mod serve;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -44,21 +44,34 @@ impl State {
         })
     }
 
-    fn expire(&mut self, now: Instant) {
-        self.waiting.retain(|_, w| now.duration_since(w.since) < PATIENCE);
+    fn expire(&mut self, now: Instant, patience: Duration) {
+        self.waiting.retain(|_, w| now.duration_since(w.since) < patience);
     }
 }
 
 /// See the [module docs](self).
-#[derive(Debug, Default)]
-pub(super) struct Parked(Arc<Mutex<State>>);
+#[derive(Debug)]
+pub(super) struct Parked {
+    state: Arc<Mutex<State>>,
+    patience: Duration,
+}
+
+impl Default for Parked {
+    fn default() -> Self {
+        Self::new(PATIENCE)
+    }
+}
 
 impl Parked {
+    fn new(patience: Duration) -> Self {
+        Self { state: Arc::default(), patience }
+    }
+
     /// Keeps an answer for `peer` and gives its ticket.
     pub(super) fn park(&self, peer: NodeId, head: Bytes, body: Bytes) -> Result<u64, Status> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let now = Instant::now();
-        state.expire(now);
+        state.expire(now, self.patience);
         let (all, theirs) = state.bytes(&peer);
         let (all, theirs) = (all.saturating_add(body.len()), theirs.saturating_add(body.len()));
         if all > BYTES || theirs > BYTES_PER_PEER {
@@ -71,14 +84,14 @@ impl Parked {
         let ticket = rand::random();
         state.waiting.insert(ticket, Waiting { peer, since: now, head, body });
         if !std::mem::replace(&mut state.swept, true) {
-            tokio::spawn(sweep(Arc::downgrade(&self.0)));
+            tokio::spawn(sweep(Arc::downgrade(&self.state), self.patience));
         }
         Ok(ticket)
     }
 
     /// Hands an answer to the peer that it is for.
     pub(super) fn take(&self, peer: NodeId, ticket: u64) -> Option<(Bytes, Bytes)> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.waiting.get(&ticket)?.peer != peer {
             return None;
         }
@@ -88,12 +101,12 @@ impl Parked {
 }
 
 /// Drops what nobody fetches, until nothing waits: a node that is idle must not hold on to it.
-async fn sweep(state: Weak<Mutex<State>>) {
+async fn sweep(state: Weak<Mutex<State>>, patience: Duration) {
     loop {
-        sleep(PATIENCE).await;
+        sleep(patience).await;
         let Some(state) = state.upgrade() else { return };
         let mut state = state.lock();
-        state.expire(Instant::now());
+        state.expire(Instant::now(), patience);
         if state.waiting.is_empty() {
             state.swept = false;
             return;

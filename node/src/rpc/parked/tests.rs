@@ -3,6 +3,7 @@
 use atoll_protocol::{identity::SecretKey, rpc::Code};
 
 use super::*;
+use crate::testing::eventually;
 
 const KIB: usize = 1024;
 
@@ -38,28 +39,37 @@ async fn what_waits_is_bounded_for_each_peer_and_in_all() {
     park(&parked, peer(3), 1).unwrap();
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_nobody_fetches_goes_by_itself() {
-    let parked = Parked::default();
-    let early = park(&parked, peer(1), KIB).unwrap();
-    sleep(PATIENCE / 2).await;
-    let late = park(&parked, peer(1), KIB).unwrap();
-    sleep(PATIENCE).await;
-    assert!(parked.take(peer(1), early).is_none());
+    let parked = Parked::new(Duration::from_millis(20));
     // Looked after until nothing waits, then no longer; and again when something waits again.
-    sleep(PATIENCE).await;
-    assert!(parked.take(peer(1), late).is_none());
-    assert!(!parked.0.lock().swept);
-    park(&parked, peer(1), KIB).unwrap();
-    assert!(parked.0.lock().swept);
-    sleep(2 * PATIENCE).await;
-    assert!(parked.0.lock().waiting.is_empty());
+    for _ in 0..2 {
+        let ticket = park(&parked, peer(1), KIB).unwrap();
+        assert!(parked.state.lock().swept);
+        eventually("nothing waits", || parked.state.lock().waiting.is_empty()).await;
+        assert!(parked.take(peer(1), ticket).is_none());
+        eventually("nobody looks after it", || !parked.state.lock().swept).await;
+    }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_has_waited_too_long_makes_room() {
     let parked = Parked::default();
     park(&parked, peer(1), BYTES_PER_PEER).unwrap();
-    sleep(PATIENCE).await;
-    park(&parked, peer(1), BYTES_PER_PEER).unwrap();
+    park(&parked, peer(1), BYTES_PER_PEER).unwrap_err();
+    let mut state = parked.state.lock();
+    let now = Instant::now();
+    state.expire(now, PATIENCE);
+    assert_eq!(state.waiting.len(), 1, "it has not waited for long");
+    state.expire(now + PATIENCE, PATIENCE);
+    assert_eq!(state.bytes(&peer(1)), (0, 0));
+}
+
+#[tokio::test]
+async fn the_one_who_looks_after_it_does_not_keep_it() {
+    let parked = Parked::default();
+    park(&parked, peer(1), KIB).unwrap();
+    let state = Arc::downgrade(&parked.state);
+    drop(parked);
+    assert!(state.upgrade().is_none());
 }

@@ -1,0 +1,179 @@
+//! What the tests of several modules share: nodes on loopback, bare peers that say what a test makes them say, and
+//! waiting for a condition.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::{sync::Arc, time::Duration};
+
+use atoll_protocol::{
+    identity::SecretKey,
+    names::{InstanceId, NetworkName},
+    service::{Extensions, Protocol, Seq, ServiceRecord, UnixMillis},
+};
+use libp2p::StreamProtocol;
+use tokio::sync::mpsc;
+
+use crate::{
+    Builder, Multiaddr, Node, NodeId,
+    config::NetConfig,
+    event::Events,
+    net::{
+        self, Net, NetEvent,
+        connections::{Connection, Connections},
+        streams::Inbound,
+    },
+    rpc::Rpc,
+};
+
+/// The network that tests run on.
+pub(crate) const NETWORK: &str = "test";
+/// Longer than anything takes that works.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn network() -> NetworkName {
+    NETWORK.parse().unwrap()
+}
+
+/// QUIC and TCP on ports of the system's choice.
+pub(crate) fn loopback() -> Vec<Multiaddr> {
+    vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap(), "/ip4/127.0.0.1/tcp/0".parse().unwrap()]
+}
+
+pub(crate) fn builder() -> Builder {
+    Node::builder().network(NETWORK).mdns(false).listen(loopback())
+}
+
+/// A node that has begun to listen.
+pub(crate) async fn node(bootstrap: &[Multiaddr]) -> Node {
+    listening(builder().bootstrap(bootstrap.iter().cloned())).await
+}
+
+pub(crate) async fn listening(builder: Builder) -> Node {
+    let wanted = builder.config.net.listen.len();
+    let node = builder.spawn().await.unwrap();
+    eventually("the node listens", || node.addresses().len() >= wanted).await;
+    node
+}
+
+/// Two nodes that are connected and know each other's services.
+pub(crate) async fn pair() -> (Node, Node) {
+    let first = node(&[]).await;
+    let second = node(&first.addresses()).await;
+    within("joining", async {
+        first.joined().await;
+        second.joined().await;
+    })
+    .await;
+    (first, second)
+}
+
+/// Waits until `check` holds.
+pub(crate) async fn eventually(what: &str, mut check: impl FnMut() -> bool) {
+    within(what, async {
+        while !check() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+/// Waits for what must happen.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("never happened: {what}"),
+    }
+}
+
+pub(crate) fn rpc(node: &Node) -> &Arc<Rpc> {
+    &node.0.rpc
+}
+
+/// How many `system` and other services a node lists, by name.
+pub(crate) fn lists(node: &Node, name: &str) -> bool {
+    node.services().iter().any(|i| i.record.value().name.as_str() == name)
+}
+
+/// An open connection to `peer`, waited for.
+pub(crate) async fn connection(from: &Connections, peer: NodeId) -> Arc<Connection> {
+    let mut found = None;
+    eventually("a connection", || {
+        found = from.best(&peer);
+        found.is_some()
+    })
+    .await;
+    found.unwrap()
+}
+
+/// A service record as a publisher takes it; numbered and dated by the publisher.
+pub(crate) fn record(name: &str, version: &str, instance: u64) -> ServiceRecord {
+    ServiceRecord {
+        name: name.parse().unwrap(),
+        version: version.parse().unwrap(),
+        instance: InstanceId(instance),
+        endpoints: Vec::new(),
+        topics: Vec::new(),
+        doc: String::new(),
+        metadata: std::collections::BTreeMap::new(),
+        protocols: vec![Protocol::Rpc],
+        issued: UnixMillis::default(),
+        seq: Seq::default(),
+        extensions: Extensions::new(),
+    }
+}
+
+/// A peer with the overlay of a node and nothing on top of it: it answers only what a test answers for it.
+pub(crate) struct Bare {
+    pub(crate) key: SecretKey,
+    pub(crate) net: Net,
+    pub(crate) events: mpsc::Receiver<NetEvent>,
+    inbound: mpsc::Receiver<Inbound>,
+}
+
+impl Bare {
+    /// A bare peer that is connected to `node`.
+    pub(crate) async fn beside(node: &Node) -> Self {
+        let key = SecretKey::from_seed(&rand::random());
+        let started = net::start(net::Setup {
+            key: key.clone(),
+            network: network(),
+            config: NetConfig { listen: loopback(), mdns: false },
+            bootstrap: node.addresses(),
+            remembered: Vec::new(),
+            last_port: None,
+            events: Events::new(None),
+        })
+        .await
+        .unwrap();
+        let bare = Self { key, net: started.net, events: started.events, inbound: started.inbound };
+        connection(&rpc(node).net.connections, bare.net.me).await;
+        connection(&bare.net.connections, node.id()).await;
+        bare
+    }
+
+    /// The next substream of `protocol` that the node opens; others are dropped.
+    pub(crate) async fn accept(&mut self, protocol: &StreamProtocol) -> libp2p::Stream {
+        within("a substream is opened", async {
+            loop {
+                let inbound = self.inbound.recv().await.unwrap();
+                if inbound.protocol == *protocol {
+                    return inbound.stream;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Opens a substream of `protocol` to `node`.
+    pub(crate) async fn open(&self, node: &Node, protocol: &StreamProtocol) -> libp2p::Stream {
+        let connection = connection(&self.net.connections, node.id()).await;
+        within("a substream", connection.open(protocol.clone())).await.unwrap()
+    }
+
+    /// Waits until `node` listens to gossip.
+    pub(crate) async fn heard(&mut self) {
+        within("gossip has a listener", async {
+            while !matches!(self.events.recv().await.unwrap(), NetEvent::Listens) {}
+        })
+        .await;
+    }
+}
