@@ -33,8 +33,12 @@ if [ ! -w "$writable" ]; then
   command -v sudo >/dev/null || fail "$bin cannot be written to; run as root, or set PREFIX, such as PREFIX=~/.local"
   as_root=(sudo)
 fi
+# Without what only a debugger wants; function names stay, for messages about crashes.
+stripped=$(mktemp)
+trap 'rm -f "$stripped"' EXIT
+strip --strip-debug -o "$stripped" "$program"
 # install(1) replaces the file instead of writing into it, so a node that is running is not disturbed.
-"${as_root[@]}" install -D -m 0755 "$program" "$bin/$name"
+"${as_root[@]}" install -D -m 0755 "$stripped" "$bin/$name"
 
 say "Installed $bin/$name."
 case ":$PATH:" in

@@ -22,6 +22,9 @@ use crate::wait::PATIENCE;
 /// Lines that are kept of what a program prints; beyond that the oldest go.
 const LINES: usize = 20_000;
 
+/// How long the system may take to end a process that is killed.
+const KILLING: Duration = Duration::from_secs(5);
+
 /// A line, and when it was read.
 #[derive(Debug, Clone)]
 pub struct Line {
@@ -40,7 +43,7 @@ impl Line {
     }
 }
 
-/// A running program. It is killed when this is dropped.
+/// A running program. It is killed when this is dropped, and is gone then.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -166,6 +169,17 @@ impl Process {
             let _ = timeout(within, lines.wait_for(|_| false)).await;
         }
         Ok(status?)
+    }
+}
+
+impl Drop for Process {
+    /// What its directory is removed with waits for this: a process that still writes there would be in the way.
+    fn drop(&mut self) {
+        let _ = self.child.start_kill();
+        let end = Instant::now() + KILLING;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
