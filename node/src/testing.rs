@@ -19,7 +19,7 @@ use crate::{
     net::{
         self, Net, NetEvent,
         connections::{Connection, Connections},
-        streams::Inbound,
+        streams::{Inbound, Substream},
     },
     rpc::Rpc,
 };
@@ -151,7 +151,7 @@ impl Bare {
     }
 
     /// The next substream of `protocol` that the node opens; others are dropped.
-    pub(crate) async fn accept(&mut self, protocol: &StreamProtocol) -> libp2p::Stream {
+    pub(crate) async fn accept(&mut self, protocol: &StreamProtocol) -> Substream {
         within("a substream is opened", async {
             loop {
                 let inbound = self.inbound.recv().await.unwrap();
@@ -164,7 +164,7 @@ impl Bare {
     }
 
     /// Opens a substream of `protocol` to `node`.
-    pub(crate) async fn open(&self, node: &Node, protocol: &StreamProtocol) -> libp2p::Stream {
+    pub(crate) async fn open(&self, node: &Node, protocol: &StreamProtocol) -> Substream {
         let connection = connection(&self.net.connections, node.id()).await;
         within("a substream", connection.open(protocol.clone())).await.unwrap()
     }

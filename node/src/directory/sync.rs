@@ -20,7 +20,6 @@ use atoll_protocol::{
 };
 use atoll_registry::services::{Batch, Holding};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use libp2p::Stream;
 use serde::Serialize;
 use tokio::{
     sync::oneshot,
@@ -28,7 +27,10 @@ use tokio::{
 };
 
 use super::{Command, Directory};
-use crate::net::{Net, streams::Inbound};
+use crate::net::{
+    Net,
+    streams::{Inbound, Substream},
+};
 
 /// How long one exchange may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -158,7 +160,7 @@ async fn ask(
     peer: NodeId,
     addresses: Vec<libp2p::Multiaddr>,
     request: &SyncRequest,
-) -> Result<Stream, SyncError> {
+) -> Result<Substream, SyncError> {
     let connection = net.connect(peer, addresses).await?;
     let mut stream = connection.open(net.protocols.describe.clone()).await?;
     send(&mut stream, request).await?;
@@ -181,7 +183,7 @@ pub(crate) async fn serve_stream(directory: Directory, inbound: Inbound) {
     }
 }
 
-async fn answer(directory: &Directory, mut stream: Stream) -> Result<(), SyncError> {
+async fn answer(directory: &Directory, mut stream: Substream) -> Result<(), SyncError> {
     let Some((request, _)) = receive(&mut stream, SyncRequest::decode).await? else {
         return Ok(());
     };

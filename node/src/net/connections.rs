@@ -17,8 +17,9 @@ use atoll_protocol::identity::NodeId;
 use libp2p::{Multiaddr, multiaddr::Protocol, swarm::ConnectionId};
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
-use super::streams::{OpenError, OpenRequest};
+use super::streams::{OpenError, OpenRequest, Substream};
 
 /// How the bytes travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +55,8 @@ pub(crate) struct Connection {
     /// Smoothed round trip in microseconds; 0 until the first ping.
     rtt_micros: AtomicU32,
     opens: mpsc::Sender<OpenRequest>,
+    /// Cancelled when the connection ends.
+    gone: CancellationToken,
 }
 
 impl Connection {
@@ -63,16 +66,19 @@ impl Connection {
         address: Multiaddr,
         outbound: bool,
         opens: mpsc::Sender<OpenRequest>,
+        gone: CancellationToken,
     ) -> Self {
         let path = Path::of(&address);
-        Self { id, peer, address, path, outbound, established: Instant::now(), rtt_micros: AtomicU32::new(0), opens }
+        let (established, rtt_micros) = (Instant::now(), AtomicU32::new(0));
+        Self { id, peer, address, path, outbound, established, rtt_micros, opens, gone }
     }
 
     /// Opens a substream of `protocol` on this very connection.
-    pub(crate) async fn open(&self, protocol: libp2p::StreamProtocol) -> Result<libp2p::Stream, OpenError> {
+    pub(crate) async fn open(&self, protocol: libp2p::StreamProtocol) -> Result<Substream, OpenError> {
         let (reply, opened) = oneshot::channel();
         self.opens.send(OpenRequest { protocol, reply }).await.map_err(|_| OpenError::Closed)?;
-        opened.await.map_err(|_| OpenError::Closed)?
+        let stream = opened.await.map_err(|_| OpenError::Closed)??;
+        Ok(Substream::new(stream, &self.gone))
     }
 
     /// Whether the connection is gone.

@@ -8,8 +8,9 @@ use futures::{
     AsyncReadExt, AsyncWriteExt,
     io::{ReadHalf, WriteHalf},
 };
-use libp2p::Stream;
 use tokio::sync::mpsc;
+
+use crate::net::streams::Substream;
 
 /// Bytes asked of a stream at a time.
 const READ: usize = 32 * 1024;
@@ -40,14 +41,14 @@ pub(super) enum ReadError {
 
 /// Reads frames.
 pub(super) struct Reader {
-    stream: ReadHalf<Stream>,
+    stream: ReadHalf<Substream>,
     buffer: BytesMut,
     scratch: Box<[u8]>,
     max_body: usize,
 }
 
 impl Reader {
-    pub(super) fn new(stream: ReadHalf<Stream>, max_body: usize) -> Self {
+    pub(super) fn new(stream: ReadHalf<Substream>, max_body: usize) -> Self {
         Self { stream, buffer: BytesMut::new(), scratch: vec![0; READ].into_boxed_slice(), max_body }
     }
 
@@ -79,7 +80,7 @@ impl Reader {
 ///
 /// Returns the frames that have certainly not been sent.
 pub(super) async fn write_frames(
-    mut stream: WriteHalf<Stream>,
+    mut stream: WriteHalf<Substream>,
     mut queue: mpsc::Receiver<Outgoing>,
     idle: Duration,
     is_idle: impl Fn() -> bool,
@@ -108,7 +109,7 @@ pub(super) async fn write_frames(
 }
 
 async fn write_batch(
-    stream: &mut WriteHalf<Stream>,
+    stream: &mut WriteHalf<Substream>,
     buffer: &mut BytesMut,
     batch: &mut Vec<Outgoing>,
 ) -> std::io::Result<()> {
@@ -131,6 +132,6 @@ async fn write_batch(
 }
 
 /// Writes one frame and flushes it.
-pub(super) async fn write_one(stream: &mut WriteHalf<Stream>, frame: Outgoing) -> std::io::Result<()> {
+pub(super) async fn write_one(stream: &mut WriteHalf<Substream>, frame: Outgoing) -> std::io::Result<()> {
     write_batch(stream, &mut BytesMut::new(), &mut vec![frame]).await
 }

@@ -17,7 +17,7 @@ use super::{
     frames::{Outgoing, ReadError, Reader, write_one},
     lane,
 };
-use crate::net::streams::Inbound;
+use crate::net::streams::{Inbound, Substream};
 
 /// Substreams with large bodies served at a time.
 pub(super) const BULK_STREAMS: usize = 64;
@@ -40,7 +40,7 @@ pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
     drop(permit);
 }
 
-async fn serve_bulk(rpc: &Arc<Rpc>, peer: atoll_protocol::identity::NodeId, stream: libp2p::Stream) {
+async fn serve_bulk(rpc: &Arc<Rpc>, peer: atoll_protocol::identity::NodeId, stream: Substream) {
     let (read, mut write) = stream.split();
     let mut reader = Reader::new(read, limits::RPC_BODY);
     let result = match reader.next().await {

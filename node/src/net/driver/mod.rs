@@ -16,7 +16,10 @@ use atoll_protocol::{identity::NodeId, names::NetworkName};
 use futures::StreamExt;
 use libp2p::{
     Multiaddr, PeerId, Swarm, gossipsub,
-    swarm::dial_opts::{DialOpts, PeerCondition},
+    swarm::{
+        DialError,
+        dial_opts::{DialOpts, PeerCondition},
+    },
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -129,7 +132,7 @@ impl Driver {
             .build();
         match self.swarm.dial(dial) {
             // A dial that is under way already will do.
-            Ok(()) | Err(libp2p::swarm::DialError::DialPeerConditionFalse(_)) => {}
+            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
             Err(error) => self.dials.peer_failed(&id, &dials::describe(&error)),
         }
     }
@@ -143,6 +146,8 @@ impl Driver {
         let connection = dial.connection_id();
         match self.swarm.dial(dial) {
             Ok(()) => self.dials.wait_for_connection(connection, address.to_string(), reply),
+            // The swarm strikes out the addresses that it listens on itself.
+            Err(DialError::NoAddresses) => dials::answer(reply, Err(ConnectError::Itself)),
             Err(error) => dials::answer(reply, Err(dials::failure(address.to_string(), &error))),
         }
     }

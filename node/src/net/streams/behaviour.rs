@@ -17,6 +17,7 @@ use libp2p::{
     },
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::{Inbound, OPENS_PER_CONNECTION, handler::Handler};
 use crate::net::{
@@ -52,8 +53,10 @@ impl Behaviour {
             return Handler::idle();
         };
         let (opens, requests) = mpsc::channel(OPENS_PER_CONNECTION);
-        self.pending.insert(id, Connection::new(id, peer, address.clone(), outbound, opens));
-        Handler::new(peer, Arc::clone(&self.protocols), requests, self.inbound.clone(), Arc::clone(&self.counters))
+        let gone = CancellationToken::new();
+        self.pending.insert(id, Connection::new(id, peer, address.clone(), outbound, opens, gone.clone()));
+        let (protocols, counters) = (Arc::clone(&self.protocols), Arc::clone(&self.counters));
+        Handler::new(peer, protocols, requests, self.inbound.clone(), counters, gone)
     }
 }
 

@@ -17,8 +17,9 @@ use libp2p::{
     },
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Inbound, OpenError, OpenRequest};
+use super::{Inbound, OpenError, OpenRequest, Substream};
 use crate::net::Counters;
 
 /// Accepts any of the project's protocols and says which one it was.
@@ -51,6 +52,9 @@ struct Active {
     requests: mpsc::Receiver<OpenRequest>,
     inbound: mpsc::Sender<Inbound>,
     counters: Arc<Counters>,
+    gone: CancellationToken,
+    /// Ends the connection's substreams together with it.
+    _end: DropGuard,
 }
 
 /// See the [module docs](self).
@@ -67,8 +71,10 @@ impl Handler {
         requests: mpsc::Receiver<OpenRequest>,
         inbound: mpsc::Sender<Inbound>,
         counters: Arc<Counters>,
+        gone: CancellationToken,
     ) -> Self {
-        let active = Some(Active { peer, requests, inbound, counters });
+        let end = gone.clone().drop_guard();
+        let active = Some(Active { peer, requests, inbound, counters, gone, _end: end });
         Self { protocols, active }
     }
 
@@ -78,7 +84,8 @@ impl Handler {
 
     fn accepted(&self, stream: Stream, protocol: StreamProtocol) {
         let Some(active) = &self.active else { return };
-        let Active { peer, inbound, counters, .. } = active;
+        let Active { peer, inbound, counters, gone, .. } = active;
+        let stream = Substream::new(stream, gone);
         if let Err(refused) = inbound.try_send(Inbound { peer: *peer, protocol, stream }) {
             counters.refused_streams.add(1);
             tracing::warn!(%peer, protocol = %refused.into_inner().protocol, "refused a substream: too many wait");

@@ -7,6 +7,7 @@
 
 mod behaviour;
 mod handler;
+mod substream;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 pub(crate) use behaviour::Behaviour;
+pub(crate) use substream::Substream;
 
 /// Requests to open substreams that may wait at one connection.
 const OPENS_PER_CONNECTION: usize = 64;
@@ -37,7 +39,7 @@ pub(crate) struct OpenRequest {
 pub(crate) struct Inbound {
     pub(crate) peer: NodeId,
     pub(crate) protocol: StreamProtocol,
-    pub(crate) stream: libp2p::Stream,
+    pub(crate) stream: Substream,
 }
 
 /// Counts the substreams that each peer has open, and says when it has enough.

@@ -24,7 +24,7 @@ use super::{
     super::frames::{Outgoing, Reader, write_frames},
     IDLE, QUEUE,
 };
-use crate::net::{Counters, connections::Connection};
+use crate::net::{Counters, connections::Connection, streams::Substream};
 
 /// What came back.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub(in crate::rpc) struct Lane {
 
 impl Lane {
     /// Runs a lane over a freshly opened substream.
-    pub(in crate::rpc) fn start(stream: libp2p::Stream, connection: Arc<Connection>, counters: Arc<Counters>) -> Self {
+    pub(in crate::rpc) fn start(stream: Substream, connection: Arc<Connection>, counters: Arc<Counters>) -> Self {
         let (read, write) = stream.split();
         let (queue, queued) = mpsc::channel(QUEUE);
         let pending = Arc::new(Pending(Mutex::new(Some(HashMap::new()))));

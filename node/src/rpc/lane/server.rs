@@ -26,6 +26,7 @@ use super::{
     },
     IDLE, QUEUE,
 };
+use crate::net::streams::Substream;
 
 /// Calls that one lane may have under way.
 const CALLS: usize = 4096;
@@ -43,7 +44,7 @@ struct Shared {
 /// Answers the calls on a lane until its peer closes it, it breaks, or the peer breaks the protocol. Whatever is still
 /// running then has nobody who waits for it, and is dropped: a caller closes its lane only when it waits for nothing, and
 /// over TCP a connection that died looks just like that.
-pub(in crate::rpc) async fn serve(rpc: Arc<Rpc>, peer: NodeId, stream: libp2p::Stream) {
+pub(in crate::rpc) async fn serve(rpc: Arc<Rpc>, peer: NodeId, stream: Substream) {
     let (read, write) = stream.split();
     let (queue, queued) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(write_frames(write, queued, IDLE, || false));
