@@ -56,7 +56,7 @@ pub(crate) fn millis(duration: Duration) -> f64 {
 /// The figures in columns.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text =
-        format!("{:46} {:>8} {:>10} {:>10}  {:28} {}\n", "FIGURE", "SAMPLES", "MEDIAN", "MAX", "TARGET", "REACHED");
+        format!("{:46} {:>8} {:>10} {:>10}  {:34} {}\n", "FIGURE", "SAMPLES", "MEDIAN", "MAX", "TARGET", "REACHED");
     for Figure { name, unit, samples, median, max, target, ok } in figures {
         let limit = |what: &str, limit: Option<f64>| limit.map(|l| format!("{what} ≤ {l} {unit}"));
         let targets: Vec<String> =
@@ -65,7 +65,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
         // Writing into a string does not fail.
         let _ = writeln!(
             text,
-            "{name:46} {samples:>8} {:>10} {:>10}  {:28} {reached}",
+            "{name:46} {samples:>8} {:>10} {:>10}  {:34} {reached}",
             format!("{median:.1} {unit}"),
             format!("{max:.1} {unit}"),
             targets.join(", ")

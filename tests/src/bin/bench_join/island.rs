@@ -54,10 +54,11 @@ impl Island {
         Ok(())
     }
 
-    /// How long from `since` until each node lists so many such instances; what the processes say is asked for
-    /// at their control sockets, what the embedded nodes say is asked for in memory.
+    /// How long from `since` until each process and each of the `embedded` nodes lists so many such instances; the
+    /// processes are asked at their control sockets, the embedded nodes in memory.
     pub(crate) fn times(
         &self,
+        embedded: &[Node],
         prefix: &str,
         instances: usize,
         since: Instant,
@@ -74,7 +75,7 @@ impl Island {
                 Ok(since.elapsed())
             });
         }
-        for node in &self.embedded {
+        for node in embedded {
             let (node, prefix) = (node.clone(), prefix.to_owned());
             waiting.spawn(async move {
                 while known(&node, &prefix) != instances {
