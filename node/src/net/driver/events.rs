@@ -6,8 +6,9 @@ use libp2p::{
     ping,
     swarm::{ConnectionError, ConnectionId, SwarmEvent},
 };
+use tokio::time::Instant;
 
-use super::{Driver, dht, dials};
+use super::{Driver, Stranger, dht, dials};
 use crate::{
     error::ConnectError,
     event::NodeEvent,
@@ -100,10 +101,17 @@ impl Driver {
             }
             Err(ConnectError::WrongNetwork { peer: node, theirs, .. }) => {
                 self.reports.report(NodeEvent::WrongNetwork { peer: *node, network: theirs.clone() });
-                let _ = self.swarm.disconnect_peer_id(peer);
+                let dialled = self.connections.all().iter().any(|c| c.id == connection && c.outbound);
+                // Whoever dialled hangs up, once it knows why: if the other side did, it might never learn it.
+                if dialled {
+                    let _ = self.swarm.disconnect_peer_id(peer);
+                }
             }
             // Another libp2p program: a neighbour for Kademlia and gossip at most.
-            Err(error) => drop(self.strangers.insert(peer, error.clone())),
+            Err(_) => {}
+        }
+        if let Err(error) = &result {
+            self.strangers.insert(peer, Stranger { error: error.clone(), since: Instant::now() });
         }
         self.dials.identified(&peer, &result);
     }
@@ -150,7 +158,7 @@ impl Driver {
             self.reports.report(NodeEvent::PeerDisconnected { peer: node });
             self.tell(NetEvent::Lost { peer: node, failed });
             if self.ready.is_empty() {
-                self.next_round = tokio::time::Instant::now();
+                self.next_round = Instant::now();
             }
         }
         self.dht_mode_changed();

@@ -44,6 +44,15 @@ pub(crate) use setup::start;
 /// How long closing all connections may take before the process leaves anyway.
 const CLOSING: Duration = Duration::from_millis(500);
 
+/// How long a node of another network, which has dialled this one, has to hang up.
+const HANGING_UP: Duration = Duration::from_secs(5);
+
+/// A peer that is connected and no node of this network.
+struct Stranger {
+    error: ConnectError,
+    since: Instant,
+}
+
 struct Driver {
     swarm: Swarm<Behaviour>,
     me: NodeId,
@@ -63,7 +72,7 @@ struct Driver {
     /// Peers that have identified themselves as nodes of this network.
     ready: HashSet<NodeId>,
     /// Peers that are connected and no nodes, and what whoever wants to reach them is told.
-    strangers: HashMap<PeerId, ConnectError>,
+    strangers: HashMap<PeerId, Stranger>,
     dials: Dials,
     dht: Dht,
     joining: Joining,
@@ -118,7 +127,7 @@ impl Driver {
             let reason = "its id holds no valid key".to_owned();
             return dials::answer(reply, Err(ConnectError::Failed { target: peer.to_string(), reason }));
         };
-        if let Some(error) = self.strangers.get(&id) {
+        if let Some(Stranger { error, .. }) = self.strangers.get(&id) {
             return dials::answer(reply, Err(error.clone()));
         }
         self.dials.wait_for_peer(id, reply);
@@ -199,6 +208,17 @@ impl Driver {
             }
         }
         self.next_round = Instant::now() + round.again;
+        self.part_from_other_networks();
+    }
+
+    /// Hangs up on nodes of other networks that have dialled and do not hang up themselves.
+    fn part_from_other_networks(&mut self) {
+        let overdue =
+            |s: &Stranger| matches!(s.error, ConnectError::WrongNetwork { .. }) && s.since.elapsed() > HANGING_UP;
+        let peers: Vec<PeerId> = self.strangers.iter().filter(|(_, s)| overdue(s)).map(|(peer, _)| *peer).collect();
+        for peer in peers {
+            let _ = self.swarm.disconnect_peer_id(peer);
+        }
     }
 
     /// A node has shown up on the local network.
