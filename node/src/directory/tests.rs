@@ -1,1 +1,7 @@
-//! Tests.
+//! Tests of what a node believes: of its neighbours, of gossip, of the DHT.
+
+mod exchange;
+mod forging;
+mod gossip;
+mod learning;
+mod sync;
