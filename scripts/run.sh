@@ -85,8 +85,9 @@ lists() { # SERVICE
 }
 
 scripts/setup.sh
-build_programs --release
-programs=$(target_dir)/release
+# The profile of the tests: whoever runs both builds the dependencies once.
+build_programs
+programs=$(target_dir)/debug
 node=$programs/node
 
 work=$(mktemp -d)
