@@ -48,7 +48,7 @@ impl Default for Config {
             data_dir: None,
             bootstrap: Vec::new(),
             net: NetConfig::default(),
-            log: "warn,atoll_node=info,libp2p_kad=error".to_owned(),
+            log: "warn,atoll_node=info,libp2p_kad=error,libp2p_gossipsub=error".to_owned(),
         }
     }
 }
