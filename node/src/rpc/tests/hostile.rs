@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     Pair, TRANSPORTS,
-    wire::{Wire, header, request_head},
+    wire::{Wire, header},
 };
 use crate::{
     Code,
