@@ -1,74 +1,107 @@
-//! A substream that ends with its connection.
+//! A substream whose halves can be used by two tasks, and which ends with its connection.
 //!
-//! When this side closes a TCP connection, yamux (0.14) forgets its substreams without waking who reads them or waits for
-//! room to write: they would wait for ever. Here they are woken.
+//! Two things are made good here that a lane, with a reader and a writer of its own, would otherwise hang on:
+//!
+//! - While a protocol is negotiated lazily, reading flushes what was written before (multistream-select 0.14), and flushing a
+//!   yamux substream waits in the same place as writing to it, where there is room for one waker: the reader's replaces
+//!   the writer's, which is never woken. Here whatever wakes the one wakes the other as well.
+//! - When this side closes a TCP connection, yamux (0.14) forgets its substreams without waking anybody who waits for
+//!   them. Here they are woken.
 
 use std::{
     fmt, io,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
 };
 
-use futures::{AsyncRead, AsyncWrite};
+use futures::{AsyncRead, AsyncWrite, task::AtomicWaker};
 use libp2p::Stream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-type Gone = Pin<Box<WaitForCancellationFutureOwned>>;
+#[cfg(test)]
+mod tests;
+
+/// The tasks that wait, one for each half.
+#[derive(Debug, Default)]
+struct Waiting {
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+}
+
+impl Wake for Waiting {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.reader.wake();
+        self.writer.wake();
+    }
+}
 
 /// See the [module docs](self).
-pub(crate) struct Substream {
-    stream: Stream,
-    /// One for each half, since each wakes one task.
-    gone: [Gone; 2],
+pub(crate) struct Substream<S = Stream> {
+    stream: S,
+    gone: Pin<Box<WaitForCancellationFutureOwned>>,
+    waiting: Arc<Waiting>,
+    /// Wakes all that wait.
+    waker: Waker,
 }
 
-impl Substream {
+impl<S: Unpin> Substream<S> {
     /// A substream of the connection that ends when `gone` is cancelled.
-    pub(crate) fn new(stream: Stream, gone: &CancellationToken) -> Self {
-        let gone = || Box::pin(gone.clone().cancelled_owned());
-        Self { stream, gone: [gone(), gone()] }
+    pub(crate) fn new(stream: S, gone: &CancellationToken) -> Self {
+        let waiting = Arc::<Waiting>::default();
+        let waker = Waker::from(Arc::clone(&waiting));
+        Self { stream, gone: Box::pin(gone.clone().cancelled_owned()), waiting, waker }
     }
 
-    fn write_half<T>(
+    /// Polls for the half whose task waits at `place`. What can be done is done, whether or not the connection is gone.
+    fn poll<T>(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        place: fn(&Waiting) -> &AtomicWaker,
+        task: &Context<'_>,
+        poll: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let Self { stream, gone: [_, gone] } = self.get_mut();
-        unless_gone(poll(Pin::new(stream), cx), gone, cx)
+        let Self { stream, gone, waiting, waker } = self.get_mut();
+        let place = place(waiting);
+        // Before it is polled, or a wake in between would be lost.
+        place.register(task.waker());
+        let context = &mut Context::from_waker(waker);
+        let polled = match poll(Pin::new(stream), context) {
+            Poll::Pending => gone.as_mut().poll(context).map(|()| Err(io::ErrorKind::ConnectionAborted.into())),
+            ready => ready,
+        };
+        if polled.is_ready() {
+            // It does not wait any more: the other half need not wake it.
+            place.take();
+        }
+        polled
     }
 }
 
-/// What is there to be read is read, whether or not the connection is gone.
-fn unless_gone<T>(polled: Poll<io::Result<T>>, gone: &mut Gone, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-    match polled {
-        Poll::Pending => gone.as_mut().poll(cx).map(|()| Err(io::ErrorKind::ConnectionAborted.into())),
-        ready => ready,
+impl<S: AsyncRead + Unpin> AsyncRead for Substream<S> {
+    fn poll_read(self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll(|w| &w.reader, task, |stream, context| stream.poll_read(context, buffer))
     }
 }
 
-impl AsyncRead for Substream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let Self { stream, gone: [gone, _] } = self.get_mut();
-        unless_gone(Pin::new(stream).poll_read(cx, buffer), gone, cx)
+impl<S: AsyncWrite + Unpin> AsyncWrite for Substream<S> {
+    fn poll_write(self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(|w| &w.writer, task, |stream, context| stream.poll_write(context, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(|w| &w.writer, task, AsyncWrite::poll_flush)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(|w| &w.writer, task, AsyncWrite::poll_close)
     }
 }
 
-impl AsyncWrite for Substream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.write_half(cx, |stream, cx| stream.poll_write(cx, bytes))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.write_half(cx, |stream, cx| stream.poll_flush(cx))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.write_half(cx, |stream, cx| stream.poll_close(cx))
-    }
-}
-
-impl fmt::Debug for Substream {
+impl<S> fmt::Debug for Substream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Substream")
     }

@@ -123,5 +123,6 @@ async fn a_peer_without_the_service_says_so_itself() {
     let server = node(&client.addresses()).await;
     within("joining", server.joined()).await;
     let call = client.client("test").unwrap().call_raw("echo", "hello").peer(server.id());
-    assert_eq!(within("the answer", call.into_future()).await.unwrap_err().code(), Code::NotFound);
+    let status = within("the answer", call.into_future()).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound, "{status}");
 }
