@@ -9,7 +9,7 @@
 //! | [`services`] | the directory: who offers what, for how long, and what changed |
 //! | [`peers`] | where peers were last reached, and what kind of address that is |
 //! | [`routes`] | which way a call to a service would go |
-//! | [`select`] | which instance takes a call |
+//! | [`select`] | which instance takes a call, which one is left alone, and how many calls are made twice |
 //! | [`store`] | what survives a restart |
 //! | [`time`] | the time that drivers pass in |
 

@@ -2,6 +2,9 @@
 //!
 //! Law: local first. An instance on this node is called in process, without the network; only affinity, which must
 //! give every caller the same answer, looks past it. A suspect instance is chosen only where there is nothing else.
+//!
+//! [`choose`] picks one of the candidates. Beside it stand what makes a candidate suspect for what it did ([`Health`]), and
+//! what limits how many calls are made twice ([`RetryBudget`]).
 
 use std::time::Duration;
 
@@ -11,10 +14,19 @@ use atoll_protocol::{identity::NodeId, names::InstanceId};
 mod tests;
 
 mod affinity;
+mod budget;
 mod cost;
+mod health;
 mod mix;
+mod policy;
 
 use mix::mix;
+
+pub use self::{
+    budget::RetryBudget,
+    health::{Admission, Fault, Health},
+    policy::UnknownPolicy,
+};
 
 /// An instance that a call could go to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,13 +41,14 @@ pub struct Candidate {
     pub in_flight: u32,
     /// Factor for its reputation: 1 is ordinary, higher is better. What is not a positive number counts as very bad.
     pub standing: f64,
-    /// Whether it could not be reached lately.
+    /// Whether it is to be passed over as long as there are others: because its node could not be reached lately, as
+    /// the directory says, or because this node's calls to it failed and it is blocked for now ([`Health::blocked`]).
     pub suspect: bool,
     /// Whether it runs on this node.
     pub local: bool,
 }
 
-/// How to choose between instances.
+/// How to choose between instances. As text: `p2c`, `round_robin`, `least_inflight`, `random` or `affinity(KEY)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Policy {
     /// The cheaper of two drawn at random. The cost is latency × (in flight + 1) ÷ standing. Two choices keep the
@@ -49,7 +62,8 @@ pub enum Policy {
     LeastInFlight,
     /// Any.
     Random,
-    /// Always the same one for the same key, as long as it is there; if it leaves, only its keys move.
+    /// Always the same one for the same key, as long as it is there; if it leaves, only its keys move. For a text see
+    /// [`Policy::affinity`].
     Affinity(u64),
 }
 
