@@ -2,7 +2,7 @@
 
 export PEER PREFIX
 
-.PHONY: run test install bench-join help
+.PHONY: run test install bench bench-join help
 
 run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
 	@exec scripts/run.sh
@@ -12,6 +12,9 @@ test:  ## Install what the build needs, then run every test
 
 install:  ## Put the program on the PATH, under PREFIX (/usr/local)
 	@exec scripts/install.sh
+
+bench:  ## Measure calls and streams beside QUIC, gRPC, iroh, Zenoh and NATS
+	@exec scripts/bench.sh
 
 bench-join:  ## Measure how fast nodes join, and services appear and go
 	@exec scripts/bench-join.sh
