@@ -61,7 +61,24 @@ pub struct EncodeError(String);
 /// # Errors
 /// [`EncodeError`] where `T` serialises to something the encoding has no form for.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
-    bincode::serde::encode_to_vec(value, bincode::config::standard()).map_err(|e| EncodeError(e.to_string()))
+    // Room for what most heads take: growing there byte by byte would cost more than encoding does.
+    let mut bytes = Writer(Vec::with_capacity(TYPICAL));
+    bincode::serde::encode_into_writer(value, &mut bytes, bincode::config::standard())
+        .map_err(|e| EncodeError(e.to_string()))?;
+    Ok(bytes.0)
+}
+
+/// Bytes that most heads take at most.
+const TYPICAL: usize = 128;
+
+/// Writes to memory.
+struct Writer(Vec<u8>);
+
+impl bincode::enc::write::Writer for Writer {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
 }
 
 /// Decodes a value that must fill `bytes`, which may borrow from them.

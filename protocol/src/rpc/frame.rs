@@ -37,6 +37,19 @@ pub enum FrameKind {
     Parked = 4,
     /// First frame on a bulk substream: hand me the parked answer whose ticket is the call id.
     Fetch = 5,
+    /// First frame on a bulk substream: a stream of messages, with a [`RequestHead`](super::RequestHead). It ends with
+    /// the server's [`FrameKind::Response`].
+    Open = 6,
+    /// One message of a stream.
+    Data = 7,
+    /// The other side may send more on this stream: as many bytes as the call id says.
+    Credit = 8,
+    /// The caller sends no more messages on this stream.
+    End = 9,
+    /// Is anybody there? Answered with [`FrameKind::Pong`] and the same call id.
+    Ping = 10,
+    /// Somebody is.
+    Pong = 11,
 }
 
 impl FrameKind {
@@ -47,6 +60,12 @@ impl FrameKind {
             3 => Self::Cancel,
             4 => Self::Parked,
             5 => Self::Fetch,
+            6 => Self::Open,
+            7 => Self::Data,
+            8 => Self::Credit,
+            9 => Self::End,
+            10 => Self::Ping,
+            11 => Self::Pong,
             _ => return None,
         })
     }
@@ -57,7 +76,8 @@ impl FrameKind {
 pub struct Frame {
     /// What it says.
     pub kind: FrameKind,
-    /// The call that it belongs to; chosen by the caller, unique on its lane while the call lasts.
+    /// The call that it belongs to; chosen by the caller, unique on its lane while the call lasts. On a substream that
+    /// carries one call only, a number whose meaning the kind says.
     pub call: u64,
     /// Encoded head.
     pub head: Bytes,
@@ -109,6 +129,12 @@ pub enum Decoded {
     },
 }
 
+/// The kind of the frame at the front of `buffer`, if that is there and known.
+#[must_use]
+pub fn kind(buffer: &[u8]) -> Option<FrameKind> {
+    FrameKind::from_byte(*buffer.first()?)
+}
+
 /// Takes one frame off the front of `buffer`.
 ///
 /// # Errors
@@ -147,19 +173,29 @@ pub fn decode(buffer: &mut BytesMut, max_body: usize) -> Result<Decoded, FrameEr
 /// `resource_exhausted`. What else a lane allows (inline bodies) is theirs to check.
 #[must_use]
 pub fn encode(out: &mut BytesMut, kind: FrameKind, call: u64, head: &[u8], body: &[u8]) -> bool {
-    let (Ok(head_len), Ok(body_len)) = (u16::try_from(head.len()), u32::try_from(body.len())) else {
+    out.reserve(HEADER + head.len() + body.len());
+    let fits = encode_start(out, kind, call, head, body.len());
+    if fits {
+        out.put_slice(body);
+    }
+    fits
+}
+
+/// The same for a frame whose body, of `body_len` bytes, is written after it by other means.
+#[must_use]
+pub fn encode_start(out: &mut BytesMut, kind: FrameKind, call: u64, head: &[u8], body_len: usize) -> bool {
+    let (Ok(head_len), Ok(announced)) = (u16::try_from(head.len()), u32::try_from(body_len)) else {
         return false;
     };
-    if head.len() > limits::RPC_HEAD || body.len() > limits::RPC_BODY {
+    if head.len() > limits::RPC_HEAD || body_len > limits::RPC_BODY {
         return false;
     }
-    out.reserve(HEADER + head.len() + body.len());
+    out.reserve(HEADER + head.len());
     out.put_u8(kind as u8);
     out.put_u8(0);
     out.put_u16_le(head_len);
-    out.put_u32_le(body_len);
+    out.put_u32_le(announced);
     out.put_u64_le(call);
     out.put_slice(head);
-    out.put_slice(body);
     true
 }

@@ -2,7 +2,7 @@
 //!
 //! They borrow from the frame they were read from: looking up a method copies no name.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,9 @@ fn bounded(metadata: &Metadata) -> Result<(), DecodeError> {
     }
 }
 
+/// Key of the extension that says, in milliseconds (u32, little endian), when to try again: nothing has been done.
+const RETRY_AFTER: u16 = 1;
+
 /// How a call ended. Encoded as nothing at all where it ended well and has nothing to add.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResponseHead {
@@ -117,6 +120,7 @@ impl ResponseHead {
             code: status.code() as u8,
             message: status.message().to_owned(),
             retryable: status.is_retryable(),
+            extensions: status.wait().map(retry_after).into_iter().collect(),
             ..Self::ok(ContentType::Raw)
         }
     }
@@ -145,11 +149,20 @@ impl ResponseHead {
     /// The failure that this head reports with `detail` as its body, or `None` for an answer.
     #[must_use]
     pub fn failure(&self, detail: &[u8]) -> Option<Status> {
-        match Code::from_number(self.code) {
-            Code::Ok => None,
-            code => {
-                Some(Status::new(code, self.message.clone()).retryable(self.retryable).with_detail(detail.to_vec()))
-            }
-        }
+        let code = match Code::from_number(self.code) {
+            Code::Ok => return None,
+            code => code,
+        };
+        let status = Status::new(code, self.message.clone()).retryable(self.retryable).with_detail(detail.to_vec());
+        let wait = self.extensions.get(&RETRY_AFTER).and_then(|bytes| <[u8; 4]>::try_from(bytes.as_slice()).ok());
+        Some(match wait {
+            Some(millis) => status.retry_after(Duration::from_millis(u32::from_le_bytes(millis).into())),
+            None => status,
+        })
     }
+}
+
+fn retry_after(wait: Duration) -> (u16, Vec<u8>) {
+    let millis = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+    (RETRY_AFTER, millis.to_le_bytes().to_vec())
 }

@@ -1,7 +1,7 @@
 //! How a call can end: gRPC's status codes (names and numbers as in `grpc/doc/statuscodes.md`), with a message for
 //! people, an optional detail for programs, and whether trying again may help.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +99,7 @@ pub struct Status {
     message: String,
     detail: Vec<u8>,
     retryable: bool,
+    retry_after: Option<Duration>,
 }
 
 macro_rules! constructors {
@@ -123,7 +124,7 @@ impl Status {
         }
         let code = if code == Code::Ok { Code::Unknown } else { code };
         let retryable = matches!(code, Code::Unavailable | Code::ResourceExhausted);
-        Self { code, message, detail: Vec::new(), retryable }
+        Self { code, message, detail: Vec::new(), retryable, retry_after: None }
     }
 
     constructors! {
@@ -161,6 +162,20 @@ impl Status {
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
         self
+    }
+
+    /// The same, saying that nothing has been done, and after which time trying here again makes sense. Travels in whole
+    /// milliseconds. Such a call may go to another instance at once, whatever it does.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        (self.retryable, self.retry_after) = (true, Some(wait));
+        self
+    }
+
+    /// When to try here again, if nothing has been done.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The status code.

@@ -136,6 +136,13 @@ impl Directory {
         })
     }
 
+    /// A number that is another one after every change that [`Change`](super::Change) tells of: what was found while it was
+    /// the same is still true.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.changes.count()
+    }
+
     /// Service records held, of all nodes.
     #[must_use]
     pub fn len(&self) -> usize {

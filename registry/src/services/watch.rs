@@ -66,6 +66,8 @@ impl Change {
 pub(super) struct Changes {
     log: Vec<Change>,
     limit: usize,
+    /// Changes ever pushed.
+    count: u64,
 }
 
 /// One instance's changes, merged.
@@ -82,14 +84,19 @@ struct Merged {
 impl Changes {
     /// No changes yet; at most four times `records` are kept.
     pub(super) fn new(records: usize) -> Self {
-        Self { log: Vec::new(), limit: records.saturating_mul(4).max(1) }
+        Self { log: Vec::new(), limit: records.saturating_mul(4).max(1), count: 0 }
     }
 
     pub(super) fn push(&mut self, change: Change) {
+        self.count = self.count.wrapping_add(1);
         if self.log.len() >= self.limit {
             self.log = merge(mem::take(&mut self.log));
         }
         self.log.push(change);
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.count
     }
 
     pub(super) fn take(&mut self) -> Vec<Change> {
