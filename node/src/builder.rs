@@ -57,6 +57,12 @@ impl Builder {
         self
     }
 
+    /// Whether to offer the service `bench`, which lets others measure calls to this node; by default not.
+    pub fn bench(mut self, on: bool) -> Self {
+        self.config.bench = on;
+        self
+    }
+
     /// Is told what happens, in order, in a task of its own: it may block, but then misses what does not fit a queue
     /// of 1 024 events.
     pub fn on_event(mut self, listener: impl Fn(NodeEvent) + Send + Sync + 'static) -> Self {

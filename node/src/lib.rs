@@ -27,6 +27,7 @@
 //! The modules, from the wire up: `net` is the overlay, `rpc` carries calls, `directory` says and learns who offers
 //! what, [`control`] lets the command line ask the running node. ARCHITECTURE.md tells how they fit together.
 
+pub mod bench;
 mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -50,13 +51,19 @@ pub use atoll_protocol::{
     identity::NodeId,
     rpc::{Code, Status},
 };
-pub use atoll_registry::services::{Change, Instance, Removal};
+pub use atoll_registry::{
+    select::Policy,
+    services::{Change, Instance, Removal},
+};
 pub use builder::Builder;
 pub use directory::Watch;
 pub use event::NodeEvent;
 pub use libp2p::Multiaddr;
 pub use node::Node;
-pub use rpc::{Call, Client, Context, DEFAULT_DEADLINE, RawCall, ServiceBuilder, Serving};
+pub use rpc::{
+    Answer, Call, Client, Context, DEFAULT_DEADLINE, RawCall, RawReceiver, RawSender, Receiver, Sender, ServiceBuilder,
+    Serving, StreamCall,
+};
 
 /// What this program calls itself, on the wire and to people.
 pub const AGENT: &str = concat!("atoll/", env!("CARGO_PKG_VERSION"));

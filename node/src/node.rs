@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    Builder, Client, ServiceBuilder, Serving, Watch,
+    Builder, Client, ServiceBuilder, Serving, Watch, bench,
     config::Config,
     control,
     data_dir::DataDir,
@@ -50,8 +50,8 @@ pub(crate) struct Inner {
     overlay: JoinHandle<()>,
     /// End when the node's last clone is dropped.
     tasks: Mutex<Vec<JoinHandle<()>>>,
-    /// The node's own `system` service.
-    system: Mutex<Option<Serving>>,
+    /// The node's own services.
+    own: Mutex<Vec<Serving>>,
 }
 
 impl Node {
@@ -99,6 +99,7 @@ impl Node {
         });
         let rpc = Rpc::new(started.net, directory);
         let streams = tokio::spawn(accept(Arc::clone(&rpc), started.inbound));
+        let lanes = tokio::spawn(rpc::look_after_lanes(Arc::clone(&rpc)));
         let node = Self(Arc::new(Inner {
             rpc,
             config,
@@ -107,10 +108,15 @@ impl Node {
             storage,
             data_dir,
             overlay: started.task,
-            tasks: Mutex::new(vec![actor, streams]),
-            system: Mutex::new(None),
+            tasks: Mutex::new(vec![actor, streams, lanes]),
+            own: Mutex::default(),
         }));
-        *node.0.system.lock() = Some(system::register(&node.0.rpc, clock).await?);
+        let system = system::register(&node.0.rpc, clock).await?;
+        node.0.own.lock().push(system);
+        if node.0.config.bench {
+            let bench = bench::register(&node.0.rpc).await?;
+            node.0.own.lock().push(bench);
+        }
         if let Some(path) = path {
             let server = control::serve(&path, Arc::downgrade(&node.0))?;
             node.0.tasks.lock().push(server);
@@ -183,7 +189,7 @@ impl Node {
     pub async fn shutdown(&self) {
         self.0.events.report(NodeEvent::Stopping);
         self.directory().shutdown().await;
-        drop(self.0.system.lock().take());
+        self.0.own.lock().clear();
         self.0.rpc.net.shutdown().await;
         self.0.storage.close().await;
         for task in self.0.tasks.lock().drain(..) {
@@ -249,7 +255,7 @@ async fn open_storage(data_dir: Option<PathBuf>) -> Result<Storage, SpawnError> 
 async fn accept(rpc: Arc<Rpc>, mut inbound: mpsc::Receiver<Inbound>) {
     let gate = Arc::new(Gate::default());
     while let Some(stream) = inbound.recv().await {
-        let Some(open) = gate.enter(stream.peer) else {
+        let Some(open) = gate.enter(stream.peer, rpc.net.protocols.share(&stream.protocol)) else {
             rpc.net.counters.refused_streams.add(1);
             continue;
         };

@@ -27,6 +27,8 @@ pub struct Config {
     pub bootstrap: Vec<Multiaddr>,
     /// How to be reached.
     pub net: NetConfig,
+    /// Whether to offer the service `bench`, which lets others measure calls to this node, and put it under load.
+    pub bench: bool,
     /// What to log, in `tracing`'s filter syntax, such as `info` or `atoll_node=debug`.
     pub log: String,
 }
@@ -48,6 +50,7 @@ impl Default for Config {
             data_dir: None,
             bootstrap: Vec::new(),
             net: NetConfig::default(),
+            bench: false,
             log: "warn,atoll_node=info,libp2p_kad=error,libp2p_gossipsub=error".to_owned(),
         }
     }

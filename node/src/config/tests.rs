@@ -40,6 +40,7 @@ fn everything_can_be_said() {
     )
     .unwrap();
     let expected = Config {
+        bench: false,
         network: "island".parse().unwrap(),
         data_dir: Some("/var/lib/atoll".into()),
         bootstrap: vec!["/dnsaddr/example.org".parse().unwrap(), "/ip4/192.0.2.7/tcp/4077".parse().unwrap()],

@@ -21,6 +21,11 @@ impl Clock {
         Time(millis(self.start.elapsed()))
     }
 
+    /// The time at that moment.
+    pub(crate) fn time_of(self, moment: Instant) -> Time {
+        Time(millis(moment.saturating_duration_since(self.start)))
+    }
+
     /// When `time` will be, on tokio's clock; an hour from now at the latest, since some ends never come.
     pub(super) fn instant(self, time: Time) -> tokio::time::Instant {
         let left = time.since(self.now()).min(Duration::from_secs(3600));

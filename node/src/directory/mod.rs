@@ -24,7 +24,10 @@ use atoll_protocol::{
     sealed::Verified,
     service::{ServiceRecord, Withdrawal},
 };
-use atoll_registry::services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode};
+use atoll_registry::{
+    services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode},
+    time::Time,
+};
 use libp2p::Multiaddr;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::{
@@ -143,6 +146,21 @@ impl Directory {
     /// Known instances, suspects last.
     pub(crate) fn find(&self, query: &ServiceQuery) -> Vec<Instance> {
         self.view.read().find(query)
+    }
+
+    /// Changes whenever what is listed does.
+    pub(crate) fn generation(&self) -> u64 {
+        self.view.read().generation()
+    }
+
+    /// The node's time.
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The node's time at that moment.
+    pub(crate) fn time_of(&self, moment: tokio::time::Instant) -> Time {
+        self.clock.time_of(moment.into_std())
     }
 
     /// A node, if known.

@@ -8,7 +8,10 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{
+            AtomicU32, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::{Duration, Instant},
 };
@@ -16,10 +19,18 @@ use std::{
 use atoll_protocol::identity::NodeId;
 use libp2p::{Multiaddr, multiaddr::Protocol, swarm::ConnectionId};
 use parking_lot::RwLock;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::streams::{OpenError, OpenRequest, Substream};
+use super::streams::{OpenError, OpenRequest, STREAMS_PER_PEER, SUBSTREAMS_OVER_TCP, Substream};
+
+/// Substreams with streams that may be being opened on one connection.
+const OPENING: usize = 128;
+/// Substreams that this side may have open on one QUIC connection.
+const OPEN_OVER_QUIC: usize = STREAMS_PER_PEER;
+/// Substreams that this side may have open on one TCP connection: less than half of what yamux takes, which ends the
+/// connection at one too many.
+const OPEN_OVER_TCP: usize = SUBSTREAMS_OVER_TCP / 2 - 128;
 
 /// How the bytes travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +54,10 @@ impl Path {
     }
 }
 
+fn is_quic(address: &Multiaddr) -> bool {
+    address.iter().any(|p| matches!(p, Protocol::QuicV1))
+}
+
 /// One open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -55,6 +70,10 @@ pub(crate) struct Connection {
     /// Smoothed round trip in microseconds; 0 until the first ping.
     rtt_micros: AtomicU32,
     opens: mpsc::Sender<OpenRequest>,
+    /// Places for substreams that the other side has not taken up yet.
+    opening: Arc<Semaphore>,
+    /// Places for substreams that this side has open.
+    places: Arc<Semaphore>,
     /// Cancelled when the connection ends.
     gone: CancellationToken,
 }
@@ -70,15 +89,24 @@ impl Connection {
     ) -> Self {
         let path = Path::of(&address);
         let (established, rtt_micros) = (Instant::now(), AtomicU32::new(0));
-        Self { id, peer, address, path, outbound, established, rtt_micros, opens, gone }
+        let opening = Arc::new(Semaphore::new(OPENING));
+        let places = Arc::new(Semaphore::new(if is_quic(&address) { OPEN_OVER_QUIC } else { OPEN_OVER_TCP }));
+        Self { id, peer, address, path, outbound, established, rtt_micros, opens, opening, places, gone }
     }
 
     /// Opens a substream of `protocol` on this very connection.
     pub(crate) async fn open(&self, protocol: libp2p::StreamProtocol) -> Result<Substream, OpenError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| OpenError::Full)?;
         let (reply, opened) = oneshot::channel();
         self.opens.send(OpenRequest { protocol, reply }).await.map_err(|_| OpenError::Closed)?;
         let stream = opened.await.map_err(|_| OpenError::Closed)??;
-        Ok(Substream::new(stream, &self.gone))
+        Ok(Substream::new(stream, &self.gone, Some(place)))
+    }
+
+    /// A place among the substreams that are being opened: to be held until the other side has said something on the substream,
+    /// so that a burst of them is not refused for want of room in its queues.
+    pub(crate) async fn opening(&self) -> Result<OwnedSemaphorePermit, OpenError> {
+        Arc::clone(&self.opening).acquire_owned().await.map_err(|_| OpenError::Closed)
     }
 
     /// Whether the connection is gone.
@@ -106,7 +134,7 @@ impl Connection {
 
     /// `quic` or `tcp`.
     pub(crate) fn transport(&self) -> &'static str {
-        if self.address.iter().any(|p| matches!(p, Protocol::QuicV1)) { "quic" } else { "tcp" }
+        if is_quic(&self.address) { "quic" } else { "tcp" }
     }
 
     /// The relay that the bytes pass through: the last peer named before the circuit.
@@ -136,53 +164,73 @@ impl Connection {
 
 /// Every open connection, by peer.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Connections(Arc<RwLock<HashMap<NodeId, Vec<Arc<Connection>>>>>);
+pub(crate) struct Connections(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    open: RwLock<HashMap<NodeId, Vec<Arc<Connection>>>>,
+    /// Counts what could change which connection is the best.
+    changes: AtomicU64,
+}
 
 impl Connections {
+    /// Another number after every change: as long as it is the same, so is the best connection to each peer.
+    pub(crate) fn generation(&self) -> u64 {
+        self.0.changes.load(Acquire)
+    }
+
+    fn changed(&self) {
+        self.0.changes.fetch_add(1, Release);
+    }
+
     pub(super) fn insert(&self, connection: Connection) {
-        self.0.write().entry(connection.peer).or_default().push(Arc::new(connection));
+        self.0.open.write().entry(connection.peer).or_default().push(Arc::new(connection));
+        self.changed();
     }
 
     pub(super) fn remove(&self, peer: &NodeId, id: ConnectionId) {
-        let mut all = self.0.write();
+        let mut all = self.0.open.write();
         if let Some(of_peer) = all.get_mut(peer) {
             of_peer.retain(|c| c.id != id);
             if of_peer.is_empty() {
                 all.remove(peer);
             }
         }
+        drop(all);
+        self.changed();
     }
 
     pub(super) fn measured(&self, peer: &NodeId, id: ConnectionId, sample: Duration) {
-        if let Some(connection) = self.0.read().get(peer).and_then(|all| all.iter().find(|c| c.id == id)) {
+        if let Some(connection) = self.0.open.read().get(peer).and_then(|all| all.iter().find(|c| c.id == id)) {
             connection.measured(sample);
         }
+        self.changed();
     }
 
     /// The best open connection to `peer`.
     pub(crate) fn best(&self, peer: &NodeId) -> Option<Arc<Connection>> {
-        let all = self.0.read();
+        let all = self.0.open.read();
         all.get(peer)?.iter().filter(|c| !c.is_closed()).min_by_key(|c| c.rank()).cloned()
     }
 
     /// Whether `peer` is connected.
     pub(crate) fn contains(&self, peer: &NodeId) -> bool {
-        self.0.read().contains_key(peer)
+        self.0.open.read().contains_key(peer)
     }
 
     /// Peers connected.
     pub(crate) fn peers(&self) -> Vec<NodeId> {
-        self.0.read().keys().copied().collect()
+        self.0.open.read().keys().copied().collect()
     }
 
     /// Number of peers connected.
     pub(crate) fn len(&self) -> usize {
-        self.0.read().len()
+        self.0.open.read().len()
     }
 
     /// All connections, by peer.
     pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
-        let mut all: Vec<_> = self.0.read().values().flatten().cloned().collect();
+        let mut all: Vec<_> = self.0.open.read().values().flatten().cloned().collect();
         all.sort_by_key(|c| (c.peer, c.rank()));
         all
     }

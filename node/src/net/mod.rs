@@ -33,7 +33,7 @@ use tokio::{
 
 use self::{
     connections::{Connection, Connections},
-    streams::Inbound,
+    streams::{Inbound, Share},
 };
 use crate::{config::NetConfig, error::ConnectError, event::Events};
 
@@ -74,6 +74,15 @@ impl Protocols {
             bulk: protocol("bulk"),
             describe: protocol("describe"),
             announcements: format!("atoll/{network}/services"),
+        }
+    }
+
+    /// What a substream of this protocol counts as.
+    pub(crate) fn share(&self, protocol: &StreamProtocol) -> Share {
+        match protocol {
+            p if *p == self.rpc => Share::Lanes,
+            p if *p == self.bulk => Share::Streams,
+            _ => Share::Exchanges,
         }
     }
 }

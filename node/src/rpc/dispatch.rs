@@ -17,22 +17,61 @@ use futures::{FutureExt, future::BoxFuture};
 use parking_lot::RwLock;
 use semver::{Version, VersionReq};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::{Body, Context, Rpc};
+use super::{
+    Body, Context, Rpc,
+    admission::Admission,
+    pace::Pace,
+    stream::{RawReceiver, RawSender},
+};
 
 #[cfg(test)]
 mod tests;
 
+/// A unary method's code.
+pub(super) type UnaryHandler = Arc<dyn Fn(Context, Body) -> BoxFuture<'static, Result<Body, Status>> + Send + Sync>;
+/// A streaming method's code. What it gives is the single answer of a client stream, and empty for the others.
+pub(super) type StreamHandler =
+    Arc<dyn Fn(Context, RawReceiver, RawSender) -> BoxFuture<'static, Result<Body, Status>> + Send + Sync>;
+
 /// A method's code.
-pub(super) type Handler = Arc<dyn Fn(Context, Body) -> BoxFuture<'static, Result<Body, Status>> + Send + Sync>;
+pub(super) enum Handler {
+    Unary(UnaryHandler),
+    Stream(StreamHandler),
+}
+
+/// One method that this node runs.
+struct Method {
+    /// `service/method`, for messages.
+    path: String,
+    handler: Handler,
+    pace: Arc<Pace>,
+}
 
 /// One service that this node runs.
 pub(crate) struct LocalService {
     pub(crate) name: ServiceName,
     pub(crate) version: Version,
     pub(crate) instance: InstanceId,
-    pub(super) methods: BTreeMap<MethodName, Handler>,
+    methods: BTreeMap<MethodName, Arc<Method>>,
+    admission: Admission,
+}
+
+impl LocalService {
+    pub(super) fn new(
+        name: ServiceName,
+        version: Version,
+        instance: InstanceId,
+        handlers: BTreeMap<MethodName, Handler>,
+        admission: Admission,
+    ) -> Self {
+        let method = |(method, handler)| {
+            let path = format!("{name}/{method}");
+            (method, Arc::new(Method { path, handler, pace: Arc::default() }))
+        };
+        let methods = handlers.into_iter().map(method).collect();
+        Self { name, version, instance, methods, admission }
+    }
 }
 
 impl fmt::Debug for LocalService {
@@ -44,6 +83,12 @@ impl fmt::Debug for LocalService {
 /// The services that this node runs, by name, newest version first.
 #[derive(Debug, Default)]
 pub(crate) struct Services(RwLock<HashMap<ServiceName, Vec<Arc<LocalService>>>>);
+
+/// A method and the service that it belongs to.
+struct Found {
+    service: Arc<LocalService>,
+    method: Arc<Method>,
+}
 
 impl Services {
     pub(crate) fn insert(&self, service: LocalService) {
@@ -60,7 +105,7 @@ impl Services {
         });
     }
 
-    fn find(&self, head: &RequestHead<'_>) -> Result<Handler, Status> {
+    fn find(&self, head: &RequestHead<'_>) -> Result<Found, Status> {
         let all = self.0.read();
         let (name, method) = (head.service.as_ref(), head.method.as_ref());
         let versions =
@@ -76,48 +121,106 @@ impl Services {
             let here: Vec<String> = versions.iter().map(|s| s.version.to_string()).collect();
             Status::not_found(format!("{name} here has version {}, not {}", here.join(", "), head.version))
         })?;
-        service.methods.get(method).cloned().ok_or_else(|| {
+        let method = service.methods.get(method).ok_or_else(|| {
             let known: Vec<&str> = service.methods.keys().map(MethodName::as_str).collect();
             Status::unimplemented(format!("{name} has no method {method:.64}; it has {}", known.join(", ")))
-        })
+        })?;
+        Ok(Found { service: Arc::clone(service), method: Arc::clone(method) })
     }
 }
 
+/// A handler that is about to run.
+pub(super) struct Run<F> {
+    pub(super) context: Context,
+    pub(super) pace: Arc<Pace>,
+    /// Runs it: once there is a place for it, within the deadline, and with a panic turned into `internal`.
+    pub(super) outcome: F,
+}
+
 impl Rpc {
-    /// Finds the handler for a request and gives the future that runs it: within the deadline, and with a panic turned
-    /// into `internal`.
+    /// Finds the handler for a unary request.
     pub(super) fn prepare(
         self: &Arc<Self>,
         caller: NodeId,
         head: &RequestHead<'_>,
         body: Body,
-        cancel: CancellationToken,
-    ) -> Result<impl Future<Output = Result<Body, Status>> + Send + 'static, Status> {
-        let handler = self.services.find(head)?;
+        now: Instant,
+    ) -> Result<Run<impl Future<Output = Result<Body, Status>> + Send + 'static + use<>>, Status> {
+        let found = self.services.find(head)?;
+        if matches!(found.method.handler, Handler::Stream(_)) {
+            let path = &found.method.path;
+            let way_out = "call it as one (--stream on the command line)";
+            return Err(Status::unimplemented(format!("{path} is a stream; {way_out}")));
+        }
+        let (context, pace) = (self.context(caller, head, now), Arc::clone(&found.method.pace));
+        let outcome = guarded(found, context.clone(), |handler, context| match handler {
+            Handler::Unary(handler) => handler(context, body),
+            Handler::Stream(_) => unreachable_kind(),
+        });
+        Ok(Run { context, pace, outcome })
+    }
+
+    /// Finds the handler for a stream.
+    pub(super) fn prepare_stream(
+        self: &Arc<Self>,
+        caller: NodeId,
+        head: &RequestHead<'_>,
+        receiver: RawReceiver,
+        sender: RawSender,
+        now: Instant,
+    ) -> Result<Run<impl Future<Output = Result<Body, Status>> + Send + 'static + use<>>, Status> {
+        let found = self.services.find(head)?;
+        if matches!(found.method.handler, Handler::Unary(_)) {
+            let path = &found.method.path;
+            return Err(Status::unimplemented(format!("{path} is no stream: one request, one answer")));
+        }
+        let (context, pace) = (self.context(caller, head, now), Arc::clone(&found.method.pace));
+        let outcome = guarded(found, context.clone(), |handler, context| match handler {
+            Handler::Stream(handler) => handler(context, receiver, sender),
+            Handler::Unary(_) => unreachable_kind(),
+        });
+        Ok(Run { context, pace, outcome })
+    }
+
+    fn context(self: &Arc<Self>, caller: NodeId, head: &RequestHead<'_>, now: Instant) -> Context {
         if caller != self.net.me {
             self.net.counters.calls_served.add(1);
         }
         let allowed = (head.deadline_ms > 0).then(|| Duration::from_millis(head.deadline_ms.into()));
-        let deadline = allowed.map(|d| Instant::now() + d);
-        let name = format!("{}/{}", head.service, head.method);
-        let context = Context { rpc: Arc::clone(self), caller, deadline, metadata: head.metadata.clone(), cancel };
-        Ok(async move {
-            // The call to the handler is inside: it too may panic, before it ever gives a future.
-            let work = AssertUnwindSafe(async move { handler(context, body).await }).catch_unwind();
-            let outcome = match deadline {
-                Some(end) => tokio::time::timeout_at(end, work).await,
-                None => Ok(work.await),
-            };
-            match outcome {
-                Ok(Ok(result)) => result,
-                Ok(Err(panic)) => {
-                    tracing::error!(method = name, "a handler panicked: {}", panic_message(&*panic));
-                    Err(Status::internal(format!("{name} failed unexpectedly; the node's log says more")))
-                }
-                Err(_) => Err(Status::deadline_exceeded(format!("{name} did not finish in time"))),
-            }
-        })
+        Context::new(Arc::clone(self), caller, allowed.map(|d| now + d), head.metadata.clone())
     }
+}
+
+/// What a handler of the wrong kind would answer; its kind has been checked.
+fn unreachable_kind() -> BoxFuture<'static, Result<Body, Status>> {
+    std::future::ready(Err(Status::unimplemented("the method is of another kind"))).boxed()
+}
+
+async fn guarded(
+    Found { service, method }: Found,
+    context: Context,
+    begin: impl FnOnce(&Handler, Context) -> BoxFuture<'static, Result<Body, Status>> + Send,
+) -> Result<Body, Status> {
+    let path = &method.path;
+    let given = context.clone();
+    let admitted = async {
+        let _place = service.admission.enter().await?;
+        // The call to the handler is inside: it too may panic, before it ever gives a future.
+        let work = async { begin(&method.handler, given).await };
+        AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
+            tracing::error!(method = path, "a handler panicked: {}", panic_message(&*panic));
+            Err(Status::internal(format!("{path} failed unexpectedly; the node's log says more")))
+        })
+    };
+    let outcome = match context.deadline() {
+        Some(end) => tokio::time::timeout_at(end, admitted).await,
+        None => Ok(admitted.await),
+    };
+    outcome.unwrap_or_else(|_| {
+        // Whatever the handler has handed to others is told, as if the caller had left: it has, or soon will.
+        context.cancel();
+        Err(Status::deadline_exceeded(format!("{path} did not finish in time")))
+    })
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -1,132 +1,192 @@
-//! Which lane a call to a peer takes, and how busy each peer is.
+//! Which lane a call to a peer takes.
 
 use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    thread::available_parallelism,
+    time::{Duration, Instant},
 };
 
-use atoll_protocol::identity::NodeId;
+use atoll_protocol::{identity::NodeId, limits};
 use libp2p::Multiaddr;
 use parking_lot::RwLock;
+use tokio::sync::{Mutex, Notify};
 
 use super::lane::{Failure, Lane};
-use crate::net::Net;
+use crate::net::{Net, connections::Connection};
 
-/// Peers whose lane and load are remembered; idle ones go when there are more.
+/// Peers whose lanes are remembered; idle ones go when there are more.
 const PEERS: usize = 4096;
+/// Calls under way on a lane, above which another one is opened. Fewer are better off sharing their writes; more keep one
+/// reader busier than one core can be.
+const SHARED_BY: usize = 256;
+/// How often lanes with calls under way are looked after, and those without.
+const BUSY: Duration = Duration::from_millis(100);
+const QUIET: Duration = Duration::from_secs(10);
 
-/// How busy a peer is with this node's calls, and how fast it answers them.
-#[derive(Debug, Default)]
-pub(super) struct Load {
-    in_flight: AtomicU32,
-    /// Smoothed latency in microseconds; 0 until the first answer.
-    latency: AtomicU32,
-}
-
-impl Load {
-    /// Counts a call as under way for as long as the guard lives.
-    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(self))
-    }
-
-    pub(super) fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn latency(&self) -> Option<Duration> {
-        match self.latency.load(Ordering::Relaxed) {
-            0 => None,
-            micros => Some(Duration::from_micros(micros.into())),
-        }
-    }
-
-    /// Takes in how long an answer took (an eighth of the new sample, as TCP smooths round trips, RFC 6298).
-    pub(super) fn answered(&self, took: Duration) {
-        let sample = u32::try_from(took.as_micros()).unwrap_or(u32::MAX).max(1);
-        let smoothed = match self.latency.load(Ordering::Relaxed) {
-            0 => sample,
-            old => (old - old / 8 + sample / 8).max(1),
-        };
-        self.latency.store(smoothed, Ordering::Relaxed);
-    }
-}
-
-/// A call under way.
+/// The lanes to one node.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Load>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-#[derive(Debug, Default)]
-struct Peer {
-    load: Arc<Load>,
-    lane: RwLock<Option<Arc<Lane>>>,
+pub(super) struct Peer {
+    node: NodeId,
+    lanes: RwLock<Vec<Arc<Lane>>>,
+    /// The state of the connections in which the lanes were found to be on the best one.
+    checked: AtomicU64,
+    turn: AtomicUsize,
     /// Held while a lane is being opened, so that a burst of first calls opens one lane and not many.
-    opening: tokio::sync::Mutex<()>,
+    opening: Mutex<()>,
 }
 
 impl Peer {
-    /// The lane, if it is alive and no much better connection has appeared.
-    fn usable(&self, net: &Net, node: &NodeId) -> Option<Arc<Lane>> {
-        let lane = self.lane.read().clone().filter(|lane| !lane.is_closed())?;
-        let best = net.connections.best(node)?;
-        (best.id == lane.connection.id || !lane.connection.is_outdone_by(&best)).then_some(lane)
+    fn new(node: NodeId) -> Self {
+        Self {
+            node,
+            lanes: RwLock::default(),
+            checked: AtomicU64::new(0),
+            turn: AtomicUsize::new(0),
+            opening: Mutex::default(),
+        }
+    }
+
+    /// A lane that is alive, unless a much better connection has appeared.
+    fn usable(&self, net: &Net) -> Option<Arc<Lane>> {
+        let generation = net.connections.generation();
+        if self.checked.load(Ordering::Relaxed) == generation
+            && let Some(lane) = self.next()
+            && !lane.is_closed()
+        {
+            return Some(lane);
+        }
+        let best = net.connections.best(&self.node)?;
+        // Calls on a lane that goes keep it alive until they are over.
+        self.lanes.write().retain(|lane| is_good(lane, &best));
+        self.checked.store(generation, Ordering::Relaxed);
+        self.next()
+    }
+
+    fn next(&self) -> Option<Arc<Lane>> {
+        let lanes = self.lanes.read();
+        let turn = if lanes.len() > 1 { self.turn.fetch_add(1, Ordering::Relaxed) % lanes.len() } else { 0 };
+        lanes.get(turn).cloned()
+    }
+
+    /// Whether it says nothing although calls wait.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.lanes.read().iter().any(|lane| lane.is_stalled())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.lanes.read().iter().all(|lane| lane.waiting() == 0)
+    }
+
+    /// A lane that can be used at once.
+    pub(super) fn ready(self: &Arc<Self>, net: &Net) -> Option<Arc<Lane>> {
+        let lane = self.usable(net)?;
+        if lane.waiting() >= SHARED_BY {
+            self.widen(net, &lane.connection);
+        }
+        Some(lane)
+    }
+
+    /// A lane, opened, and the node dialled at `addresses`, if need be.
+    pub(super) async fn lane(
+        self: &Arc<Self>,
+        net: &Net,
+        addresses: impl FnOnce() -> Vec<Multiaddr>,
+    ) -> Result<Arc<Lane>, Failure> {
+        let _opening = self.opening.lock().await;
+        if let Some(lane) = self.usable(net) {
+            return Ok(lane);
+        }
+        let connection = net.connect(self.node, addresses()).await.map_err(|e| Failure::unsent(e.to_string()))?;
+        self.open(net, connection).await
+    }
+
+    async fn open(&self, net: &Net, connection: Arc<Connection>) -> Result<Arc<Lane>, Failure> {
+        let stream = connection.open(net.protocols.rpc.clone()).await;
+        let stream = stream.map_err(|e| Failure::unsent(format!("cannot open a lane to {}: {e}", self.node)))?;
+        let lane = Arc::new(Lane::start(stream, connection, Arc::clone(&net.counters)));
+        self.lanes.write().push(Arc::clone(&lane));
+        Ok(lane)
+    }
+
+    /// Opens another lane, unless there are as many as can be of use.
+    fn widen(self: &Arc<Self>, net: &Net, connection: &Arc<Connection>) {
+        let useful = available_parallelism().map_or(1, usize::from).min(limits::LANES_PER_PEER);
+        if self.lanes.read().len() >= useful || self.opening.try_lock().is_err() {
+            return;
+        }
+        let (peer, net, connection) = (Arc::clone(self), net.clone(), Arc::clone(connection));
+        tokio::spawn(async move {
+            let _opening = peer.opening.lock().await;
+            if peer.lanes.read().len() < useful
+                && let Err(failure) = peer.open(&net, connection).await
+            {
+                tracing::debug!("{}", failure.status);
+            }
+        });
+    }
+
+    fn look_after(&self, now: Instant) -> bool {
+        let lanes = self.lanes.read().clone();
+        lanes.iter().fold(false, |busy, lane| lane.look_after(now) || busy)
     }
 }
 
-/// See the [module docs](self).
+fn is_good(lane: &Lane, best: &Connection) -> bool {
+    !lane.is_closed() && (best.id == lane.connection.id || !lane.connection.is_outdone_by(best))
+}
+
+/// The lanes to every node that this one calls.
 #[derive(Debug, Default)]
-pub(super) struct Lanes(RwLock<HashMap<NodeId, Arc<Peer>>>);
+pub(super) struct Lanes {
+    peers: RwLock<HashMap<NodeId, Arc<Peer>>>,
+    /// Whether lanes are being looked after closely, and what wakes whoever does.
+    watched: AtomicBool,
+    busy: Notify,
+}
 
 impl Lanes {
-    fn peer(&self, node: &NodeId) -> Arc<Peer> {
-        if let Some(peer) = self.0.read().get(node) {
+    pub(super) fn peer(&self, node: &NodeId) -> Arc<Peer> {
+        if let Some(peer) = self.peers.read().get(node) {
             return Arc::clone(peer);
         }
-        let mut all = self.0.write();
+        let mut all = self.peers.write();
         if all.len() >= PEERS {
-            all.retain(|_, p| p.load.in_flight() > 0 || p.lane.read().as_ref().is_some_and(|l| !l.is_closed()));
+            all.retain(|_, peer| !peer.is_idle());
         }
-        Arc::clone(all.entry(*node).or_default())
+        Arc::clone(all.entry(*node).or_insert_with(|| Arc::new(Peer::new(*node))))
     }
 
-    /// How busy `node` is.
-    pub(super) fn load(&self, node: &NodeId) -> Arc<Load> {
-        Arc::clone(&self.peer(node).load)
+    /// A call has been begun.
+    pub(super) fn called(&self) {
+        // Sequentially consistent, as is the other side: either this sees that nobody watches, or who stops watching sees
+        // the call.
+        if !self.watched.load(Ordering::SeqCst) && !self.watched.swap(true, Ordering::SeqCst) {
+            self.busy.notify_one();
+        }
     }
 
-    /// A lane to `node`, opened, and the node dialled at `addresses`, if need be.
-    pub(super) async fn to(
-        &self,
-        net: &Net,
-        node: NodeId,
-        addresses: impl FnOnce() -> Vec<Multiaddr>,
-    ) -> Result<Arc<Lane>, Failure> {
-        let peer = self.peer(&node);
-        if let Some(lane) = peer.usable(net, &node) {
-            return Ok(lane);
+    /// Looks after the lanes: closely while calls are under way, now and then otherwise.
+    pub(super) async fn look_after(&self) {
+        loop {
+            if self.look() {
+                tokio::time::sleep(BUSY).await;
+                continue;
+            }
+            self.watched.store(false, Ordering::SeqCst);
+            if !self.look() {
+                let _ = tokio::time::timeout(QUIET, self.busy.notified()).await;
+            }
+            self.watched.store(true, Ordering::SeqCst);
         }
-        let _opening = peer.opening.lock().await;
-        if let Some(lane) = peer.usable(net, &node) {
-            return Ok(lane);
-        }
-        let connection = net.connect(node, addresses()).await.map_err(|e| Failure::unsent(e.to_string()))?;
-        let stream = connection
-            .open(net.protocols.rpc.clone())
-            .await
-            .map_err(|e| Failure::unsent(format!("cannot open a lane to {node}: {e}")))?;
-        let lane = Arc::new(Lane::start(stream, connection, Arc::clone(&net.counters)));
-        // Calls on the former lane keep it alive until they are done.
-        *peer.lane.write() = Some(Arc::clone(&lane));
-        Ok(lane)
+    }
+
+    fn look(&self) -> bool {
+        let peers: Vec<_> = self.peers.read().values().cloned().collect();
+        let now = Instant::now();
+        peers.iter().fold(false, |busy, peer| peer.look_after(now) || busy)
     }
 }

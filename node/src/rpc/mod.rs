@@ -4,31 +4,40 @@
 //! a shared table, and its bytes go from the caller's task to the lane's writer and from the lane's reader to the
 //! caller's task.
 
+mod admission;
+mod balance;
 mod bulk;
 mod client;
 mod context;
 mod dispatch;
-mod frames;
 mod lane;
 mod lanes;
+mod pace;
 mod parked;
 mod serve;
 mod service;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod wire;
 
 use std::sync::Arc;
 
-use atoll_protocol::rpc::{ContentType, Metadata};
+use atoll_protocol::rpc::{ContentType, Status};
+use atoll_registry::select::RetryBudget;
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 
-pub use client::{Call, Client, RawCall};
+pub use client::{Answer, Call, Client, RawCall, StreamCall};
 pub use context::Context;
 pub use service::{ServiceBuilder, Serving};
+pub use stream::{RawReceiver, RawSender, Receiver, Sender};
 
+pub(crate) use balance::Tally;
 pub(crate) use serve::serve_stream;
 
-use self::{dispatch::Services, lanes::Lanes, parked::Parked};
+use self::{balance::Instances, dispatch::Services, lanes::Lanes, parked::Parked, stream::Memories};
 use crate::{directory::Directory, net::Net};
 
 /// How long a call may take if its caller does not say.
@@ -49,17 +58,18 @@ impl Body {
     pub(crate) fn raw(bytes: impl Into<Bytes>) -> Self {
         Self { content: ContentType::Raw, bytes: bytes.into() }
     }
-}
 
-/// A call as it is made: everything but who serves it.
-#[derive(Debug, Clone)]
-pub(crate) struct Outbound {
-    pub(crate) service: String,
-    pub(crate) version: String,
-    pub(crate) method: String,
-    pub(crate) metadata: Metadata,
-    pub(crate) body: Body,
-    pub(crate) deadline: tokio::time::Instant,
+    /// What a stream ends with that has said everything in its messages.
+    fn nothing() -> Self {
+        Self::json(Bytes::new())
+    }
+
+    /// The typed answer.
+    fn read<T: DeserializeOwned>(&self) -> Result<T, Status> {
+        let bytes: &[u8] = if self.bytes.is_empty() { b"null" } else { &self.bytes };
+        serde_json::from_slice(bytes)
+            .map_err(|e| Status::internal(format!("the answer is not of the expected form: {e}")))
+    }
 }
 
 /// What serving and calling share.
@@ -69,6 +79,10 @@ pub(crate) struct Rpc {
     pub(crate) directory: Directory,
     pub(crate) services: Services,
     lanes: Lanes,
+    instances: Instances,
+    /// Pays for calls that are made again.
+    budget: RetryBudget,
+    memories: Memories,
     parked: Parked,
     /// Bounds the substreams with large bodies that are served at a time.
     bulk: Arc<tokio::sync::Semaphore>,
@@ -81,8 +95,16 @@ impl Rpc {
             directory,
             services: Services::default(),
             lanes: Lanes::default(),
+            instances: Instances::default(),
+            budget: RetryBudget::new(),
+            memories: Memories::default(),
             parked: Parked::default(),
             bulk: Arc::new(tokio::sync::Semaphore::new(serve::BULK_STREAMS)),
         })
     }
+}
+
+/// Looks after the lanes for as long as the node lives.
+pub(crate) async fn look_after_lanes(rpc: Arc<Rpc>) {
+    rpc.lanes.look_after().await;
 }

@@ -1,21 +1,24 @@
-//! Taking up what peers open: lanes, and substreams with one large body.
+//! Taking up what peers open: lanes, streams, and substreams with one large body.
 
 use std::{sync::Arc, time::Duration};
 
 use atoll_protocol::{
+    identity::NodeId,
     limits,
     rpc::{
-        RequestHead, Status,
+        Outbox, Status,
         frame::{Decoded, Frame, FrameKind},
     },
 };
-use futures::{AsyncReadExt, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
+use bytes::Bytes;
+use futures::{AsyncReadExt, AsyncWriteExt, io::WriteHalf};
+use tokio::time::Instant;
 
 use super::{
     Body, Rpc,
-    frames::{Outgoing, ReadError, Reader, write_one},
-    lane,
+    dispatch::Run,
+    lane, stream,
+    wire::{ReadError, Reader, note_broken, write_out},
 };
 use crate::net::streams::{Inbound, Substream};
 
@@ -23,6 +26,8 @@ use crate::net::streams::{Inbound, Substream};
 pub(super) const BULK_STREAMS: usize = 64;
 /// How long a peer may take to send one large request, or to take its answer.
 const BULK_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a peer may take to say what it has opened a substream for.
+const FIRST_FRAME: Duration = Duration::from_secs(10);
 
 /// Serves one substream of the call protocols.
 pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
@@ -30,61 +35,89 @@ pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
     if protocol == rpc.net.protocols.rpc {
         return lane::serve(rpc, peer, stream).await;
     }
-    // Refusing beats queueing: the peer learns it at once from the closed substream.
-    let Ok(permit) = Arc::clone(&rpc.bulk).try_acquire_owned() else {
-        return rpc.net.counters.refused_streams.add(1);
+    let (read, write) = stream.split();
+    // What may follow depends on what it is: no body yet.
+    let mut reader = Reader::new(read, 0);
+    let Ok(kind) = tokio::time::timeout(FIRST_FRAME, reader.peek()).await else { return };
+    let result = match kind {
+        Ok(Some(FrameKind::Open)) => match reader.next().await {
+            Ok(Some(Decoded::Frame(Frame { head, .. }))) => {
+                return stream::serve(&rpc, peer, &head, reader, write).await;
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        },
+        Ok(Some(_)) => one_body(&rpc, peer, reader, write).await,
+        // A kind that nobody knows.
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
     };
-    if tokio::time::timeout(BULK_PATIENCE, serve_bulk(&rpc, peer, stream)).await.is_err() {
-        tracing::debug!(%peer, "a large call took too long");
-    }
-    drop(permit);
+    note_broken(&rpc.net.counters, &peer, result);
 }
 
-async fn serve_bulk(rpc: &Arc<Rpc>, peer: atoll_protocol::identity::NodeId, stream: Substream) {
-    let (read, mut write) = stream.split();
-    let mut reader = Reader::new(read, limits::RPC_BODY);
-    let result = match reader.next().await {
-        Ok(Some(Decoded::Frame(Frame { kind: FrameKind::Request, head, body, .. }))) => {
-            let cancel = CancellationToken::new();
-            let _cancelled = cancel.clone().drop_guard();
-            tokio::select! {
-                result = answer(rpc, peer, &head, body, cancel) => lane::encode(result),
-                // A caller keeps its side open for as long as it waits.
-                () = reader.ended() => return,
-            }
-        }
-        Ok(Some(Decoded::Frame(Frame { kind: FrameKind::Fetch, call, .. }))) => {
-            rpc.parked.take(peer, call).unwrap_or_else(|| {
-                lane::encode(Err(Status::not_found("no answer waits under this ticket; it may have waited too long")))
-            })
-        }
-        Ok(Some(Decoded::Frame(_) | Decoded::Unknown { .. })) => {
-            lane::encode(Err(Status::unimplemented("expected a request or a fetch")))
-        }
-        Ok(Some(Decoded::Incomplete { .. }) | None) => return,
-        Err(error) => {
-            if matches!(error, ReadError::Frame(_)) {
-                rpc.net.counters.broken_frames.add(1);
-            }
-            return tracing::debug!(%peer, "a large call broke: {error}");
-        }
-    };
-    let (head, body) = result;
-    let frame = Outgoing { kind: FrameKind::Response, call: 0, head, body };
-    if write_one(&mut write, frame).await.is_ok() {
-        let _ = write.close().await;
-    }
-}
-
-async fn answer(
+async fn one_body(
     rpc: &Arc<Rpc>,
-    peer: atoll_protocol::identity::NodeId,
-    head: &[u8],
-    body: bytes::Bytes,
-    cancel: CancellationToken,
-) -> Result<Body, Status> {
-    let head = RequestHead::decode(head)
-        .map_err(|e| Status::invalid_argument(format!("the request's head cannot be read: {e}")))?;
-    let body = Body { content: head.content, bytes: body };
-    rpc.prepare(peer, &head, body, cancel)?.await
+    peer: NodeId,
+    mut reader: Reader,
+    mut write: WriteHalf<Substream>,
+) -> Result<(), ReadError> {
+    // Refusing beats queueing: the peer learns it at once from the closed substream.
+    let Ok(_permit) = Arc::clone(&rpc.bulk).try_acquire_owned() else {
+        rpc.net.counters.refused_streams.add(1);
+        return Ok(());
+    };
+    reader.allow(limits::RPC_BODY);
+    let served = async {
+        let Some((head, body)) = reply(rpc, peer, &mut reader).await? else { return Ok(()) };
+        let mut outbox = Outbox::default();
+        // Its lengths have been checked where it was encoded.
+        let _ = outbox.push(FrameKind::Response, 0, &head, body);
+        write_out(&mut write, &mut outbox).await?;
+        write.close().await?;
+        Ok(())
+    };
+    tokio::time::timeout(BULK_PATIENCE, served).await.unwrap_or_else(|_| {
+        tracing::debug!(%peer, "a large call took too long");
+        Ok(())
+    })
+}
+
+/// What is to be answered; nothing, if nobody waits for it any more.
+async fn reply(rpc: &Arc<Rpc>, peer: NodeId, reader: &mut Reader) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+    let refused = |status| {
+        let (head, body) = lane::encode(Err(status));
+        Some((head.into(), body))
+    };
+    Ok(match reader.next().await? {
+        Some(Decoded::Frame(Frame { kind: FrameKind::Request, head, body, .. })) => {
+            let run = match lane::read_head(&head) {
+                Ok(head) => {
+                    let body = Body { content: head.content, bytes: body };
+                    rpc.prepare(peer, &head, body, Instant::now())
+                }
+                Err(status) => Err(status),
+            };
+            match run {
+                Ok(Run { context, outcome, .. }) => {
+                    let cancelled = context.cancel_on_drop();
+                    tokio::select! {
+                        result = outcome => {
+                            cancelled.finished();
+                            let (head, body) = lane::encode(result);
+                            Some((head.into(), body))
+                        }
+                        // A caller keeps its side open for as long as it waits.
+                        () = reader.ended() => None,
+                    }
+                }
+                Err(status) => refused(status),
+            }
+        }
+        Some(Decoded::Frame(Frame { kind: FrameKind::Fetch, call, .. })) => {
+            let gone = "no answer waits under this ticket; it may have waited too long";
+            rpc.parked.take(peer, call).or_else(|| refused(Status::not_found(gone)))
+        }
+        Some(_) => refused(Status::unimplemented("expected a request, a fetch or a stream")),
+        None => None,
+    })
 }

@@ -56,6 +56,9 @@ pub struct ConfigArgs {
     /// Neither look for nodes on the local network nor be found there
     #[arg(long)]
     pub no_mdns: bool,
+    /// Offer the service `bench`, so that others can measure calls to this node (`node bench`)
+    #[arg(long)]
+    pub bench: bool,
     /// What to log on stderr, such as debug or atoll_node=trace [default: warn,atoll_node=info]
     #[arg(long, value_name = "FILTER", value_parser = log_filter)]
     pub log: Option<String>,
@@ -70,6 +73,7 @@ impl ConfigArgs {
             (!self.listen.is_empty(), "--listen"),
             (self.config.is_some(), "--config"),
             (self.no_mdns, "--no-mdns"),
+            (self.bench, "--bench"),
             (self.log.is_some(), "--log"),
         ];
         given.into_iter().find_map(|(is, name)| is.then_some(name))

@@ -52,6 +52,7 @@ fn patched(args: &ConfigArgs, global: &GlobalArgs, role: Role, environment: &str
         config.net.listen.clone_from(&args.listen);
     }
     config.net.mdns &= !args.no_mdns;
+    config.bench |= args.bench;
     if let Some(log) = &args.log {
         config.log.clone_from(log);
     }

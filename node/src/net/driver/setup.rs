@@ -20,8 +20,12 @@ use crate::{
     error::SpawnError,
     event::NodeEvent,
     net::{
-        COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started, behaviour::Behaviour, connections::Connections,
-        joining::Joining, listen, streams::INBOUND_QUEUE,
+        COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started,
+        behaviour::Behaviour,
+        connections::Connections,
+        joining::Joining,
+        listen,
+        streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS, SUBSTREAMS_OVER_TCP},
     },
 };
 
@@ -83,13 +87,22 @@ fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnEr
             tcp::Config::default().nodelay(true),
             // TLS with AES is the faster of the two on today's machines; js-libp2p speaks only Noise.
             (tls::Config::new, noise::Config::new),
-            yamux::Config::default,
+            || {
+                let mut config = yamux::Config::default();
+                config.set_max_num_streams(SUBSTREAMS_OVER_TCP);
+                config
+            },
         )
         .map_err(failed)?
-        .with_quic();
+        .with_quic_config(|mut config| {
+            // The bounds are set where substreams are taken up, for each kind and each peer.
+            config.max_concurrent_stream_limit = SUBSTREAMS;
+            config
+        });
     let config = |config: libp2p::swarm::Config| {
         config
             .with_idle_connection_timeout(IDLE)
+            .with_max_negotiating_inbound_streams(NEGOTIATING)
             // A substream costs no extra round trip: its protocol is proposed together with the first data.
             .with_substream_upgrade_protocol_override(Version::V1Lazy)
     };

@@ -85,7 +85,7 @@ impl Handler {
     fn accepted(&self, stream: Stream, protocol: StreamProtocol) {
         let Some(active) = &self.active else { return };
         let Active { peer, inbound, counters, gone, .. } = active;
-        let stream = Substream::new(stream, gone);
+        let stream = Substream::new(stream, gone, None);
         if let Err(refused) = inbound.try_send(Inbound { peer: *peer, protocol, stream }) {
             counters.refused_streams.add(1);
             tracing::warn!(%peer, protocol = %refused.into_inner().protocol, "refused a substream: too many wait");

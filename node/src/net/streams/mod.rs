@@ -11,7 +11,7 @@ mod substream;
 
 use std::{collections::HashMap, sync::Arc};
 
-use atoll_protocol::identity::NodeId;
+use atoll_protocol::{identity::NodeId, limits};
 use libp2p::StreamProtocol;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -22,10 +22,15 @@ pub(crate) use substream::Substream;
 /// Requests to open substreams that may wait at one connection.
 const OPENS_PER_CONNECTION: usize = 64;
 /// Incoming substreams that may wait to be taken up, over all connections.
-pub(crate) const INBOUND_QUEUE: usize = 256;
-
-/// Substreams that one peer may have open to this node: its lanes, its large bodies, its synchronisations.
-const OPEN_PER_PEER: usize = 128;
+pub(crate) const INBOUND_QUEUE: usize = 1024;
+/// Streams and large bodies that one peer may have open to this node.
+pub(crate) const STREAMS_PER_PEER: usize = 12 * 1024;
+/// Substreams that a peer may have open on one connection, whatever they are for. Each side also has some of its own.
+pub(crate) const SUBSTREAMS: u32 = 16 * 1024;
+/// The same for TCP: as many as yamux takes while its windows for all of them fit into its default of 1 GiB.
+pub(crate) const SUBSTREAMS_OVER_TCP: usize = 4096;
+/// Incoming substreams of one connection whose protocol is not known yet.
+pub(crate) const NEGOTIATING: usize = 256;
 
 /// "Open a substream of this protocol on your connection."
 #[derive(Debug)]
@@ -42,20 +47,41 @@ pub(crate) struct Inbound {
     pub(crate) stream: Substream,
 }
 
+/// What a peer's substreams are counted as: each kind has a bound of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Share {
+    /// Lanes: as many as a peer opens, twice, since it may be moving to another connection.
+    Lanes,
+    /// Streams of messages and large bodies.
+    Streams,
+    /// Everything else: a question, its answer, the end.
+    Exchanges,
+}
+
+impl Share {
+    const fn limit(self) -> usize {
+        match self {
+            Self::Lanes => 2 * limits::LANES_PER_PEER,
+            Self::Streams => STREAMS_PER_PEER,
+            Self::Exchanges => 16,
+        }
+    }
+}
+
 /// Counts the substreams that each peer has open, and says when it has enough.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<HashMap<NodeId, usize>>);
+pub(crate) struct Gate(Mutex<HashMap<(NodeId, Share), usize>>);
 
 impl Gate {
     /// Lets one more in, for as long as the guard lives; `None` if the peer has its share.
-    pub(crate) fn enter(self: &Arc<Self>, peer: NodeId) -> Option<Open> {
+    pub(crate) fn enter(self: &Arc<Self>, peer: NodeId, share: Share) -> Option<Open> {
         let mut open = self.0.lock();
-        let count = open.entry(peer).or_default();
-        if *count >= OPEN_PER_PEER {
+        let count = open.entry((peer, share)).or_default();
+        if *count >= share.limit() {
             return None;
         }
         *count += 1;
-        Some(Open { gate: Arc::clone(self), peer })
+        Some(Open { gate: Arc::clone(self), key: (peer, share) })
     }
 }
 
@@ -63,16 +89,16 @@ impl Gate {
 #[derive(Debug)]
 pub(crate) struct Open {
     gate: Arc<Gate>,
-    peer: NodeId,
+    key: (NodeId, Share),
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         let mut open = self.gate.0.lock();
-        if let Some(count) = open.get_mut(&self.peer) {
+        if let Some(count) = open.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.peer);
+                open.remove(&self.key);
             }
         }
     }
@@ -84,6 +110,8 @@ impl Drop for Open {
 pub(crate) enum OpenError {
     #[error("the connection is closed")]
     Closed,
+    #[error("as many substreams are open on the connection as it takes; wait for some to end")]
+    Full,
     #[error("the peer does not speak {0}")]
     Unsupported(StreamProtocol),
     #[error("opening a substream failed: {0}")]

@@ -17,6 +17,7 @@ use std::{
 
 use futures::{AsyncRead, AsyncWrite, task::AtomicWaker};
 use libp2p::Stream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 #[cfg(test)]
@@ -47,14 +48,16 @@ pub(crate) struct Substream<S = Stream> {
     waiting: Arc<Waiting>,
     /// Wakes all that wait.
     waker: Waker,
+    /// Its place among those that its connection may have open.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl<S: Unpin> Substream<S> {
     /// A substream of the connection that ends when `gone` is cancelled.
-    pub(crate) fn new(stream: S, gone: &CancellationToken) -> Self {
+    pub(crate) fn new(stream: S, gone: &CancellationToken, place: Option<OwnedSemaphorePermit>) -> Self {
         let waiting = Arc::<Waiting>::default();
         let waker = Waker::from(Arc::clone(&waiting));
-        Self { stream, gone: Box::pin(gone.clone().cancelled_owned()), waiting, waker }
+        Self { stream, gone: Box::pin(gone.clone().cancelled_owned()), waiting, waker, _place: place }
     }
 
     /// Polls for the half whose task waits at `place`. What can be done is done, whether or not the connection is gone.
@@ -64,7 +67,7 @@ impl<S: Unpin> Substream<S> {
         task: &Context<'_>,
         poll: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let Self { stream, gone, waiting, waker } = self.get_mut();
+        let Self { stream, gone, waiting, waker, .. } = self.get_mut();
         let place = place(waiting);
         // Before it is polled, or a wake in between would be lost.
         place.register(task.waker());

@@ -8,14 +8,11 @@ use super::*;
 fn service(name: &str, version: &str, instance: u64, methods: &[&str]) -> LocalService {
     let handler = |version: &str| -> Handler {
         let version = version.to_owned();
-        Arc::new(move |_, _| std::future::ready(Ok(Body::raw(version.clone().into_bytes()))).boxed())
+        Handler::Unary(Arc::new(move |_, _| std::future::ready(Ok(Body::raw(version.clone().into_bytes()))).boxed()))
     };
-    LocalService {
-        name: name.parse().unwrap(),
-        version: version.parse().unwrap(),
-        instance: InstanceId(instance),
-        methods: methods.iter().map(|m| (m.parse().unwrap(), handler(version))).collect(),
-    }
+    let handlers = methods.iter().map(|m| (m.parse().unwrap(), handler(version))).collect();
+    let (name, version) = (name.parse().unwrap(), version.parse().unwrap());
+    LocalService::new(name, version, InstanceId(instance), handlers, Admission::new(1, 0))
 }
 
 fn head<'a>(service: &'a str, version: &'a str, method: &'a str) -> RequestHead<'a> {

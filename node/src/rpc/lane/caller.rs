@@ -1,176 +1,258 @@
 //! The calling end of a lane.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
 };
 
 use atoll_protocol::{
     limits,
     rpc::{
-        Status,
-        frame::{Decoded, Frame, FrameKind},
+        Outbox, Status,
+        frame::Decoded,
+        lane::{Caller, Refused, Reply},
     },
 };
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures::AsyncReadExt;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::Notify;
 
-use super::{
-    super::frames::{Outgoing, Reader, write_frames},
-    IDLE, QUEUE,
-};
+use super::super::wire::{ReadError, Reader, Shared, Speaks, note_broken};
 use crate::net::{Counters, connections::Connection, streams::Substream};
 
-/// What came back.
-#[derive(Debug)]
-pub(in crate::rpc) enum Answer {
-    /// The answer itself.
-    Here { head: Bytes, body: Bytes },
-    /// It is too large for the lane and waits under this ticket.
-    Parked { ticket: u64 },
-}
+/// How long a lane without calls stays open.
+const IDLE: Duration = Duration::from_secs(60);
+/// Silence while calls wait, after which the other side is asked whether it is there.
+const PING_AFTER: Duration = Duration::from_millis(200);
+/// Silence while calls wait, after which new calls go elsewhere, and so do those that may be made again. Four round trips
+/// are added.
+const STALLED_AFTER: Duration = Duration::from_millis(600);
 
-/// Why nothing came back.
+/// Why no answer came.
 #[derive(Debug, Clone)]
 pub(in crate::rpc) struct Failure {
     pub(in crate::rpc) status: Status,
     /// Whether the request may have reached the service: if not, calling another instance is safe.
     pub(in crate::rpc) sent: bool,
+    /// Whether the node could not be reached, or was lost: no service has said this.
+    pub(in crate::rpc) contact: bool,
 }
 
 impl Failure {
+    /// The node was not reached.
     pub(in crate::rpc) fn unsent(reason: impl Into<String>) -> Self {
-        Self { status: Status::unavailable(reason), sent: false }
+        Self { status: Status::unavailable(reason), sent: false, contact: true }
     }
 
-    fn lost() -> Self {
-        let status = Status::unavailable("the connection was lost before the answer came").retryable(false);
-        Self { status, sent: true }
+    /// The node was reached, and nobody knows what became of the call.
+    pub(in crate::rpc) fn lost(reason: impl Into<String>) -> Self {
+        Self { status: Status::unavailable(reason).retryable(false), sent: true, contact: true }
+    }
+
+    /// The service, or this node on its behalf, has said so.
+    pub(in crate::rpc) fn answered(status: Status) -> Self {
+        Self { status, sent: true, contact: false }
     }
 }
 
-type Reply = oneshot::Sender<Result<Answer, Failure>>;
+impl Speaks for Caller {
+    fn outbox(&mut self) -> &mut Outbox {
+        self.outbox()
+    }
 
-/// Calls that wait for their answer; `None` once the lane is down.
+    fn is_silent(&self) -> bool {
+        self.is_closed()
+    }
+}
+
+/// Since when a lane has heard nothing, as far as its calls are concerned.
 #[derive(Debug)]
-struct Pending(Mutex<Option<HashMap<u64, Reply>>>);
-
-impl Pending {
-    fn insert(&self, call: u64, reply: Reply) -> bool {
-        self.0.lock().as_mut().map(|all| all.insert(call, reply)).is_some()
-    }
-
-    fn take(&self, call: u64) -> Option<Reply> {
-        self.0.lock().as_mut()?.remove(&call)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.lock().as_ref().is_none_or(HashMap::is_empty)
-    }
-
-    fn close(&self) -> HashMap<u64, Reply> {
-        self.0.lock().take().unwrap_or_default()
-    }
+struct Silence {
+    heard: u64,
+    /// Whether calls waited at the last look.
+    waited: bool,
+    since: Instant,
+    pinged: bool,
+    stalled: bool,
 }
 
-/// See the [module docs](super).
+/// One lane. It ends when its connection does, or after a minute without calls.
 #[derive(Debug)]
 pub(in crate::rpc) struct Lane {
     pub(in crate::rpc) connection: Arc<Connection>,
-    queue: mpsc::Sender<Outgoing>,
-    pending: Arc<Pending>,
-    next: AtomicU64,
+    shared: Arc<Shared<Caller>>,
+    /// Tells those who wait because the lane is full.
+    room: Arc<Notify>,
+    silence: Mutex<Silence>,
 }
 
 impl Lane {
     /// Runs a lane over a freshly opened substream.
     pub(in crate::rpc) fn start(stream: Substream, connection: Arc<Connection>, counters: Arc<Counters>) -> Self {
-        let (read, write) = stream.split();
-        let (queue, queued) = mpsc::channel(QUEUE);
-        let pending = Arc::new(Pending(Mutex::new(Some(HashMap::new()))));
-        let idle = Arc::clone(&pending);
-        let waiting = Arc::clone(&pending);
+        let (read, mut write) = stream.split();
+        let shared = Arc::new(Shared::new(Caller::default()));
+        let room = Arc::new(Notify::new());
+        let (machine, roomy) = (Arc::clone(&shared), Arc::clone(&room));
         tokio::spawn(async move {
-            let unsent = write_frames(write, queued, IDLE, || idle.is_empty()).await;
-            for frame in unsent.iter().filter(|f| f.kind == FrameKind::Request) {
-                if let Some(reply) = idle.take(frame.call) {
-                    let _ = reply.send(Err(Failure::unsent("the connection was lost before the request was sent")));
-                }
-            }
+            // Closing says "no more requests"; a peer that has gone already need not hear it.
+            let _ = machine.write(&mut write, || roomy.notify_waiters()).await;
+            end(&machine, &roomy);
         });
+        let (machine, roomy, peer) = (Arc::clone(&shared), Arc::clone(&room), connection.peer);
         tokio::spawn(async move {
-            let reader = Reader::new(read, limits::RPC_INLINE_BODY);
-            if let Err(error) = read_answers(reader, &waiting).await {
-                tracing::debug!("a lane ended: {error}");
-                if matches!(error, super::super::frames::ReadError::Frame(_)) {
-                    counters.broken_frames.add(1);
-                }
-            }
-            for reply in waiting.close().into_values() {
-                let _ = reply.send(Err(Failure::lost()));
-            }
+            let read = read_replies(Reader::new(read, limits::RPC_INLINE_BODY), &machine).await;
+            note_broken(&counters, &peer, read);
+            end(&machine, &roomy);
         });
-        Self { connection, queue, pending, next: AtomicU64::new(1) }
+        let silence = Silence { heard: 0, waited: false, since: Instant::now(), pinged: false, stalled: false };
+        Self { connection, shared, room, silence: Mutex::new(silence) }
     }
 
     /// Whether no further call can be made here.
     pub(in crate::rpc) fn is_closed(&self) -> bool {
-        self.queue.is_closed() || self.pending.0.lock().is_none()
+        self.shared.lock().is_closed()
     }
 
-    /// Sends a request and waits for the answer. Dropping the future tells the other side that nobody waits.
-    pub(in crate::rpc) async fn call(&self, head: Bytes, body: Bytes) -> Result<Answer, Failure> {
-        let call = self.next.fetch_add(1, Ordering::Relaxed);
-        let (reply, answer) = oneshot::channel();
-        if !self.pending.insert(call, reply) {
-            return Err(Failure::unsent("the connection is gone"));
+    /// Calls that wait for their answer.
+    pub(in crate::rpc) fn waiting(&self) -> usize {
+        self.shared.lock().waiting()
+    }
+
+    /// Whether the other side says nothing although calls wait.
+    pub(in crate::rpc) fn is_stalled(&self) -> bool {
+        self.silence.lock().stalled
+    }
+
+    /// Sends a request, as soon as there is room for it, and waits for the reply. Dropping the future tells the other side
+    /// that nobody waits. `movable` says that the call may be made again elsewhere if the other side falls silent. `begun` is
+    /// called once the request is on its way.
+    pub(in crate::rpc) async fn call(
+        &self,
+        head: &[u8],
+        body: Bytes,
+        movable: bool,
+        begun: impl FnOnce(),
+    ) -> Result<Reply, Failure> {
+        let call = loop {
+            let room = self.room.notified();
+            match self.shared.with(|caller| caller.begin(head, body.clone(), movable)) {
+                Ok(call) => break call,
+                Err(Refused::Full) => room.await,
+                Err(Refused::Closed) => return Err(Failure::unsent("the connection is gone")),
+                Err(Refused::TooLong) => {
+                    return Err(Failure::answered(Status::internal("a request too long for a frame")));
+                }
+            }
+        };
+        begun();
+        match (Waiting { lane: self, call, over: false }.await, self.is_stalled()) {
+            (Reply::Unsent, _) => Err(Failure::unsent("the connection was lost before the request was sent")),
+            (Reply::Lost, false) => Err(Failure::lost("the connection was lost before the answer came")),
+            (Reply::Lost, true) => Err(Failure::lost("the node fell silent before the answer came")),
+            (reply, _) => Ok(reply),
         }
-        let mut guard = CancelOnDrop { lane: self, call, armed: true };
-        if self.queue.send(Outgoing { kind: FrameKind::Request, call, head, body }).await.is_err() {
-            return Err(Failure::unsent("the connection is gone"));
+    }
+
+    /// Looks after a lane now and then: asks a silent peer whether it is there, gives it up for calls that may be made
+    /// elsewhere, and closes a lane that nobody has used for a while. Returns whether calls wait.
+    pub(in crate::rpc) fn look_after(&self, now: Instant) -> bool {
+        let mut caller = self.shared.lock();
+        let mut silence = self.silence.lock();
+        let (heard, waiting) = (caller.heard(), caller.waiting() > 0);
+        if heard != silence.heard || (waiting && !silence.waited) {
+            *silence = Silence { heard, since: now, waited: waiting, pinged: false, stalled: false };
         }
-        let result = answer.await.unwrap_or_else(|_| Err(Failure::lost()));
-        guard.armed = false;
-        result
+        silence.waited = waiting;
+        let quiet = now.saturating_duration_since(silence.since);
+        let mut wakers = Vec::new();
+        if !waiting && !silence.stalled {
+            if quiet >= IDLE {
+                wakers = caller.close();
+            }
+        } else if quiet >= STALLED_AFTER + 4 * self.connection.rtt().unwrap_or_default() {
+            if !silence.stalled {
+                tracing::debug!(peer = %self.connection.peer, "a node has fallen silent while calls wait");
+            }
+            silence.stalled = true;
+            wakers = caller.give_up_movable();
+        } else if quiet >= PING_AFTER && !silence.pinged {
+            silence.pinged = true;
+            caller.ping();
+        }
+        let busy = waiting || silence.stalled;
+        drop((caller, silence));
+        self.shared.said();
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        busy
     }
 }
 
-struct CancelOnDrop<'a> {
+impl Drop for Lane {
+    /// Whoever calls holds the lane: without it there are no calls.
+    fn drop(&mut self) {
+        end(&self.shared, &self.room);
+    }
+}
+
+/// A lane has ended, whatever the reason: everyone is told.
+fn end(shared: &Shared<Caller>, room: &Notify) {
+    let wakers = shared.with(Caller::close);
+    wakers.into_iter().for_each(std::task::Waker::wake);
+    room.notify_waiters();
+}
+
+/// A call under way.
+struct Waiting<'a> {
     lane: &'a Lane,
     call: u64,
-    armed: bool,
+    over: bool,
 }
 
-impl Drop for CancelOnDrop<'_> {
+impl Future for Waiting<'_> {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Reply> {
+        let polled = self.lane.shared.lock().poll(self.call, context.waker());
+        if polled.is_ready() {
+            self.over = true;
+            self.lane.room.notify_waiters();
+        }
+        polled
+    }
+}
+
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if self.armed && self.lane.pending.take(self.call).is_some() {
-            // Where the queue is full the cancellation is lost, and the answer, when it comes, is dropped.
-            let cancel = Outgoing { kind: FrameKind::Cancel, call: self.call, head: Bytes::new(), body: Bytes::new() };
-            let _ = self.lane.queue.try_send(cancel);
+        if !self.over {
+            self.lane.shared.with(|caller| caller.abandon(self.call));
+            self.lane.room.notify_waiters();
         }
     }
 }
 
-async fn read_answers(mut reader: Reader, pending: &Pending) -> Result<(), super::super::frames::ReadError> {
-    while let Some(decoded) = reader.next().await? {
-        let Decoded::Frame(Frame { kind, call, head, mut body }) = decoded else { continue };
-        let answer = match kind {
-            FrameKind::Response => Answer::Here { head, body },
-            FrameKind::Parked => match body.try_get_u64_le() {
-                Ok(ticket) => Answer::Parked { ticket },
-                Err(_) => continue,
-            },
-            _ => continue,
-        };
-        // An answer to nothing: cancelled meanwhile, or a peer that answers twice.
-        if let Some(reply) = pending.take(call) {
-            let _ = reply.send(Ok(answer));
+async fn read_replies(mut reader: Reader, shared: &Shared<Caller>) -> Result<(), ReadError> {
+    let mut wakers = Vec::new();
+    while reader.fill().await? {
+        let mut result = Ok(());
+        {
+            let mut caller = shared.lock();
+            loop {
+                match reader.buffered() {
+                    Ok(Some(Decoded::Frame(frame))) => wakers.extend(caller.receive(frame)),
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(error) => {
+                        result = Err(error);
+                        break;
+                    }
+                }
+            }
         }
+        wakers.drain(..).for_each(std::task::Waker::wake);
+        result?;
     }
     Ok(())
 }

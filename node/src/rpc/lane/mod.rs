@@ -1,14 +1,13 @@
-//! A lane: one long-lived substream that carries many calls at once.
+//! Lanes over real substreams: the machines of [`atoll_protocol::rpc::lane`] with a reader and a writer task each.
 //!
-//! The side that opened it calls, the other answers. Each side has one task that reads and one that writes.
+//! ```text
+//! caller ──lock, encode──► outbox ──► writer task ──► substream        one lock and one copy for each request,
+//!    ▲                                                                 one write and one flush for all that wait
+//!    └──── woken ◄── reply slots ◄── reader task ◄── substream         one lock for all answers that were read at once
+//! ```
 
 mod caller;
 mod server;
 
-pub(super) use caller::{Answer, Failure, Lane};
-pub(super) use server::{encode, serve};
-
-/// Frames that may wait for a lane's writer; beyond it callers wait, which is the backpressure they should feel.
-const QUEUE: usize = 1024;
-/// How long a lane without calls stays open.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(60);
+pub(super) use caller::{Failure, Lane};
+pub(super) use server::{encode, read_head, serve};

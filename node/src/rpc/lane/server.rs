@@ -1,155 +1,174 @@
 //! The answering end of a lane.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
     sync::Arc,
+    task::{Context, Waker},
 };
 
 use atoll_protocol::{
     identity::NodeId,
     limits,
     rpc::{
-        RequestHead, ResponseHead, Status,
-        frame::{Decoded, Frame, FrameKind},
+        Outbox, RequestHead, ResponseHead, Status,
+        frame::FrameKind,
+        lane::{Request, Server},
     },
 };
 use bytes::Bytes;
 use futures::AsyncReadExt;
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio::{sync::Notify, time::Instant};
 
-use super::{
-    super::{
-        Body, Rpc,
-        frames::{Outgoing, ReadError, Reader, write_frames},
-    },
-    IDLE, QUEUE,
+use super::super::{
+    Body, Rpc,
+    context::Stop,
+    dispatch::Run,
+    wire::{ReadError, Reader, Shared, Speaks, note_broken},
 };
 use crate::net::streams::Substream;
 
-/// Calls that one lane may have under way.
-const CALLS: usize = 4096;
+impl Speaks for Server<Stop> {
+    fn outbox(&mut self) -> &mut Outbox {
+        self.outbox()
+    }
+
+    fn is_silent(&self) -> bool {
+        false
+    }
+}
 
 /// What every call on a lane shares.
-struct Shared {
+struct Answering {
     rpc: Arc<Rpc>,
     peer: NodeId,
-    queue: mpsc::Sender<Outgoing>,
-    /// Ends a call's handler.
-    running: Mutex<HashMap<u64, CancellationToken>>,
-    permits: Arc<Semaphore>,
+    shared: Shared<Server<Stop>>,
+    /// Tells those who wait because too much is to be written.
+    room: Notify,
 }
 
 /// Answers the calls on a lane until its peer closes it, it breaks, or the peer breaks the protocol. Whatever is still
 /// running then has nobody who waits for it, and is dropped: a caller closes its lane only when it waits for nothing, and
 /// over TCP a connection that died looks just like that.
 pub(in crate::rpc) async fn serve(rpc: Arc<Rpc>, peer: NodeId, stream: Substream) {
-    let (read, write) = stream.split();
-    let (queue, queued) = mpsc::channel(QUEUE);
-    let writer = tokio::spawn(write_frames(write, queued, IDLE, || false));
-    let shared = Arc::new(Shared {
-        rpc,
-        peer,
-        queue,
-        running: Mutex::new(HashMap::new()),
-        permits: Arc::new(Semaphore::new(CALLS)),
+    let (read, mut write) = stream.split();
+    let answering = Arc::new(Answering { rpc, peer, shared: Shared::new(Server::default()), room: Notify::new() });
+    let writing = Arc::clone(&answering);
+    let mut writer = tokio::spawn(async move {
+        let _ = writing.shared.write(&mut write, || writing.room.notify_waiters()).await;
+        writing.room.notify_waiters();
     });
-    let result = read_requests(Reader::new(read, limits::RPC_INLINE_BODY), &shared).await;
-    if let Err(error) = &result {
-        tracing::debug!(%peer, "a lane ended: {error}");
-    }
-    if matches!(result, Err(ReadError::Frame(_))) {
-        shared.rpc.net.counters.broken_frames.add(1);
-        writer.abort();
-    }
-    for (_, cancel) in shared.running.lock().drain() {
-        cancel.cancel();
-    }
-}
-
-async fn read_requests(mut reader: Reader, shared: &Arc<Shared>) -> Result<(), ReadError> {
-    while let Some(decoded) = reader.next().await? {
-        match decoded {
-            Decoded::Frame(Frame { kind: FrameKind::Request, call, head, body }) => {
-                if let Err(status) = start(shared, call, &head, body) {
-                    shared.answer(call, Err(status)).await;
-                }
-            }
-            Decoded::Frame(Frame { kind: FrameKind::Cancel, call, .. }) => {
-                if let Some(cancel) = shared.running.lock().remove(&call) {
-                    cancel.cancel();
-                }
-            }
-            Decoded::Frame(Frame { kind, call, .. }) => {
-                shared.answer(call, Err(Status::unimplemented(format!("{kind:?} has no meaning on a lane")))).await;
-            }
-            Decoded::Unknown { kind, call } => {
-                let status = Status::unimplemented(format!("frame kind {kind} is not known to {}", crate::AGENT));
-                shared.answer(call, Err(status)).await;
-            }
-            Decoded::Incomplete { .. } => {}
-        }
-    }
-    Ok(())
-}
-
-fn start(shared: &Arc<Shared>, call: u64, head: &[u8], body: Bytes) -> Result<(), Status> {
-    let head = RequestHead::decode(head)
-        .map_err(|e| Status::invalid_argument(format!("the request's head cannot be read: {e}")))?;
-    let permit = Arc::clone(&shared.permits).try_acquire_owned().map_err(|_| {
-        Status::resource_exhausted(format!("more than {CALLS} calls are under way on this lane; wait for some to end"))
-    })?;
-    let cancel = CancellationToken::new();
-    let body = Body { content: head.content, bytes: body };
-    let handler = shared.rpc.prepare(shared.peer, &head, body, cancel.clone())?;
-    match shared.running.lock().entry(call) {
-        Entry::Vacant(free) => free.insert(cancel.clone()),
-        // The call that has the id keeps it, or it could no longer be cancelled.
-        Entry::Occupied(_) => return Err(Status::invalid_argument(format!("call id {call} is in use already"))),
-    };
-    tokio::spawn(run(Arc::clone(shared), call, handler, cancel, permit));
-    Ok(())
-}
-
-async fn run(
-    shared: Arc<Shared>,
-    call: u64,
-    handler: impl Future<Output = Result<Body, Status>>,
-    cancel: CancellationToken,
-    permit: OwnedSemaphorePermit,
-) {
     let result = tokio::select! {
-        result = handler => result,
-        // The caller has left; its answer would go nowhere.
-        () = cancel.cancelled() => return drop(permit),
+        result = read_requests(Reader::new(read, limits::RPC_INLINE_BODY), &answering) => result,
+        _ = &mut writer => Ok(()),
     };
-    shared.running.lock().remove(&call);
-    shared.answer(call, result).await;
-    // Not before: a peer that asks and never reads would have any number of answers wait here.
-    drop(permit);
+    writer.abort();
+    note_broken(&answering.rpc.net.counters, &peer, result);
+    let running = answering.shared.lock().close();
+    running.into_iter().for_each(Stop::stop);
 }
 
-impl Shared {
+async fn read_requests(mut reader: Reader, answering: &Arc<Answering>) -> Result<(), ReadError> {
+    while reader.fill().await? {
+        let mut asked = Vec::new();
+        let result = {
+            let mut server = answering.shared.lock();
+            loop {
+                match reader.buffered() {
+                    Ok(Some(decoded)) => asked.extend(server.receive(decoded)),
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            }
+        };
+        answering.take_up(asked);
+        result?;
+        // A peer that asks and never reads is not read either.
+        answering.has_room().await;
+    }
+    Ok(())
+}
+
+impl Answering {
+    /// Starts and stops handlers.
+    fn take_up(self: &Arc<Self>, asked: Vec<Request<Stop>>) {
+        let mut started = Vec::new();
+        let mut now = Instant::now();
+        for request in asked {
+            match request {
+                Request::Start { call, head, body } => match self.start(call, &head, body, &mut now) {
+                    Ok(Some(stop)) => started.push((call, stop)),
+                    Ok(None) => {}
+                    Err(status) => {
+                        let (head, body) = encode(Err(status));
+                        self.shared.lock().answer(FrameKind::Response, call, &head, body);
+                    }
+                },
+                Request::Stop(stop) => stop.stop(),
+            }
+        }
+        let mut server = self.shared.lock();
+        for (call, stop) in started {
+            // Those that are over already need not be stopped.
+            drop(server.attach(call, stop));
+        }
+        drop(server);
+        self.shared.said();
+    }
+
+    /// Runs a handler: right here, if its method has proved to be quick, and for as long as it does not wait. A task of its own
+    /// costs more than most handlers do, and its answer would miss the write that the others share. Gives what stops it, if it
+    /// goes on in a task of its own.
+    fn start(self: &Arc<Self>, call: u64, head: &[u8], body: Bytes, now: &mut Instant) -> Result<Option<Stop>, Status> {
+        let head = read_head(head)?;
+        let body = Body { content: head.content, bytes: body };
+        let Run { context, pace, outcome } = self.rpc.prepare(self.peer, &head, body, *now)?;
+        let answering = Arc::clone(self);
+        let mut work = Box::pin(async move { answering.answer(call, outcome.await).await });
+        if !pace.is_quick() {
+            let task = tokio::spawn(pace.measured(work));
+            return Ok(Some(Stop::new(task.abort_handle(), context)));
+        }
+        let over = work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        let begun = std::mem::replace(now, Instant::now());
+        pace.took(*now - begun);
+        // Polled again there, it learns whom to wake.
+        Ok((!over).then(|| Stop::new(tokio::spawn(work).abort_handle(), context)))
+    }
+
     async fn answer(&self, call: u64, result: Result<Body, Status>) {
         let (mut head, mut body) = encode(result);
         let mut kind = FrameKind::Response;
         if body.len() > limits::RPC_INLINE_BODY {
-            match self.rpc.parked.park(self.peer, head, body) {
+            match self.rpc.parked.park(self.peer, head.into(), body) {
                 Ok(ticket) => {
-                    (kind, head, body) =
-                        (FrameKind::Parked, Bytes::new(), Bytes::copy_from_slice(&ticket.to_le_bytes()));
+                    (kind, head, body) = (FrameKind::Parked, Vec::new(), Bytes::copy_from_slice(&ticket.to_le_bytes()));
                 }
                 Err(status) => (head, body) = encode(Err(status)),
             }
         }
-        // A writer that has ended means a lane that is gone: the caller has been told by its own end.
-        let _ = self.queue.send(Outgoing { kind, call, head, body }).await;
+        self.has_room().await;
+        self.shared.with(|server| server.answer(kind, call, &head, body));
+    }
+
+    /// Waits until there is room for more to be written. Whoever waits holds its place among the calls of the lane, which
+    /// bounds how many can.
+    async fn has_room(&self) {
+        loop {
+            let room = self.room.notified();
+            if !self.shared.lock().outbox().is_full() {
+                return;
+            }
+            room.await;
+        }
     }
 }
 
+/// The head of a request, or what is wrong with it.
+pub(in crate::rpc) fn read_head(head: &[u8]) -> Result<RequestHead<'_>, Status> {
+    RequestHead::decode(head).map_err(|e| Status::invalid_argument(format!("the request's head cannot be read: {e}")))
+}
+
 /// An outcome as head and body. One that is too large to be sent becomes `resource_exhausted`.
-pub(in crate::rpc) fn encode(result: Result<Body, Status>) -> (Bytes, Bytes) {
+pub(in crate::rpc) fn encode(result: Result<Body, Status>) -> (Vec<u8>, Bytes) {
     let len = match &result {
         Ok(body) => body.bytes.len(),
         Err(status) => status.detail().len(),
@@ -166,5 +185,5 @@ pub(in crate::rpc) fn encode(result: Result<Body, Status>) -> (Bytes, Bytes) {
         Err(status) => (ResponseHead::failed(&status), Bytes::copy_from_slice(status.detail())),
     };
     // A response head is a few hundred bytes at most: its status message is cut at 2 KiB, so encoding cannot fail.
-    (head.encode().unwrap_or_default().into(), body)
+    (head.encode().unwrap_or_default(), body)
 }

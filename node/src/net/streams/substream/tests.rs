@@ -50,7 +50,7 @@ impl AsyncWrite for Narrow {
 /// Two tasks that wait, one to read and one to write, in either order.
 async fn wait(writer_first: bool, end: impl FnOnce(&Shared, &CancellationToken)) -> [io::Result<usize>; 2] {
     let (shared, gone) = (Shared::default(), CancellationToken::new());
-    let (mut read, mut write) = Substream::new(Narrow(Arc::clone(&shared)), &gone).split();
+    let (mut read, mut write) = Substream::new(Narrow(Arc::clone(&shared)), &gone, None).split();
     let reader = async move { read.read(&mut [0; 8]).await };
     let writer = async move { write.write(b"12345678").await };
     // On a runtime of one thread a task begins when this one yields, in the order of spawning.
@@ -97,6 +97,6 @@ async fn what_is_there_is_read_although_the_connection_is_gone() {
     let (shared, gone) = (Shared::default(), CancellationToken::new());
     gone.cancel();
     shared.lock().room = true;
-    let mut substream = Substream::new(Narrow(shared), &gone);
+    let mut substream = Substream::new(Narrow(shared), &gone, None);
     assert_eq!(substream.read(&mut [0; 8]).await.unwrap(), 0);
 }

@@ -1,5 +1,7 @@
 //! Offering a service.
 
+mod json;
+
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use atoll_protocol::{
@@ -14,9 +16,13 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Body, Context, Rpc,
-    dispatch::{Handler, LocalService},
+    admission::{self, Admission},
+    dispatch::{Handler, LocalService, StreamHandler},
+    stream::{RawReceiver, RawSender, Receiver, Sender},
 };
 use crate::error::RegisterError;
+
+pub(super) use json::{from_json, to_json};
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +37,8 @@ pub struct ServiceBuilder {
     metadata: BTreeMap<String, String>,
     endpoints: Vec<Endpoint>,
     methods: BTreeMap<MethodName, Handler>,
+    concurrency: usize,
+    queue: usize,
     /// The first thing that was wrong; reported on registration, so that building reads in one line.
     error: Option<RegisterError>,
 }
@@ -45,6 +53,8 @@ impl ServiceBuilder {
             metadata: BTreeMap::new(),
             endpoints: Vec::new(),
             methods: BTreeMap::new(),
+            concurrency: admission::CONCURRENCY,
+            queue: admission::QUEUE,
             error: None,
         })
     }
@@ -72,11 +82,11 @@ impl ServiceBuilder {
         F: Fn(Context, Req) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Res, Status>> + Send + 'static,
     {
-        let typed: Handler = Arc::new(move |context, body: Body| match from_json::<Req>(&body.bytes) {
+        let typed = Handler::Unary(Arc::new(move |context, body: Body| match from_json::<Req>(&body.bytes) {
             Ok(request) => handler(context, request).map(|result| result.and_then(|r| to_json(&r))).boxed(),
             Err(status) => std::future::ready(Err(status)).boxed(),
-        });
-        self.add(name, schema_of::<Req>(), schema_of::<Res>(), typed)
+        }));
+        self.add(name, EndpointKind::Unary, [schema_of::<Req>(), schema_of::<Res>()], typed)
     }
 
     /// Adds a method that takes and gives bytes, of which nothing is said.
@@ -85,9 +95,87 @@ impl ServiceBuilder {
         F: Fn(Context, Bytes) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Bytes, Status>> + Send + 'static,
     {
-        let raw: Handler =
-            Arc::new(move |context, body: Body| handler(context, body.bytes).map(|r| r.map(Body::raw)).boxed());
-        self.add(name, Schema::Raw, Schema::Raw, raw)
+        let raw = Handler::Unary(Arc::new(move |context, body: Body| {
+            handler(context, body.bytes).map(|result| result.map(Body::raw)).boxed()
+        }));
+        self.add(name, EndpointKind::Unary, [Schema::Raw, Schema::Raw], raw)
+    }
+
+    /// Adds a method that takes one request and gives any number of responses, as JSON. The stream ends with the handler.
+    pub fn server_stream<Req, Res, F, Fut>(self, name: &str, handler: F) -> Self
+    where
+        Req: DeserializeOwned + JsonSchema + Send,
+        Res: Serialize + JsonSchema + 'static,
+        F: Fn(Context, Req, Sender<Res>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        let typed: StreamHandler = Arc::new(move |context, mut requests: RawReceiver, responses: RawSender| {
+            let handler = handler.clone();
+            async move {
+                let request = requests.next().await?.unwrap_or_default();
+                handler(context, from_json(&request)?, Sender::new(responses)).await.map(|()| Body::nothing())
+            }
+            .boxed()
+        });
+        self.add(name, EndpointKind::ServerStream, [schema_of::<Req>(), schema_of::<Res>()], Handler::Stream(typed))
+    }
+
+    /// Adds a method that takes any number of requests and gives one response, as JSON.
+    pub fn client_stream<Req, Res, F, Fut>(self, name: &str, handler: F) -> Self
+    where
+        Req: DeserializeOwned + JsonSchema,
+        Res: Serialize + JsonSchema,
+        F: Fn(Context, Receiver<Req>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Res, Status>> + Send + 'static,
+    {
+        let typed: StreamHandler = Arc::new(move |context, requests, _| {
+            handler(context, Receiver::new(requests)).map(|result| result.and_then(|r| to_json(&r))).boxed()
+        });
+        self.add(name, EndpointKind::ClientStream, [schema_of::<Req>(), schema_of::<Res>()], Handler::Stream(typed))
+    }
+
+    /// Adds a method that takes and gives any number of values, as JSON. The stream ends with the handler.
+    pub fn bidirectional<Req, Res, F, Fut>(self, name: &str, handler: F) -> Self
+    where
+        Req: DeserializeOwned + JsonSchema,
+        Res: Serialize + JsonSchema,
+        F: Fn(Context, Receiver<Req>, Sender<Res>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Status>> + Send + 'static,
+    {
+        let typed: StreamHandler = Arc::new(move |context, requests, responses| {
+            let (requests, responses) = (Receiver::new(requests), Sender::new(responses));
+            handler(context, requests, responses).map(|result| result.map(|()| Body::nothing())).boxed()
+        });
+        self.add(name, EndpointKind::Bidirectional, [schema_of::<Req>(), schema_of::<Res>()], Handler::Stream(typed))
+    }
+
+    /// Adds a method that streams messages of bytes. What the handler gives is the single response of a client stream; for the
+    /// other kinds it is to be empty. A method that is `Unary` takes a [`raw_method`](Self::raw_method).
+    pub fn raw_stream<F, Fut>(mut self, name: &str, kind: EndpointKind, handler: F) -> Self
+    where
+        F: Fn(Context, RawReceiver, RawSender) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Bytes, Status>> + Send + 'static,
+    {
+        if kind == EndpointKind::Unary {
+            self.fail(format!("the method {name:?} is added as a stream of the kind that does not stream"));
+        }
+        let raw: StreamHandler = Arc::new(move |context, requests, responses| {
+            handler(context, requests, responses).map(|result| result.map(Body::raw)).boxed()
+        });
+        self.add(name, kind, [Schema::Raw, Schema::Raw], Handler::Stream(raw))
+    }
+
+    /// How many calls the service works on at a time, streams included; 1024 if it does not say. At least one.
+    pub fn concurrency(mut self, calls: usize) -> Self {
+        self.concurrency = calls;
+        self
+    }
+
+    /// How many calls may wait when as many are worked on as may be; 128 if it does not say. Further ones are refused at once,
+    /// with a hint when to come back.
+    pub fn queue(mut self, calls: usize) -> Self {
+        self.queue = calls;
+        self
     }
 
     /// Says what a method does.
@@ -110,7 +198,7 @@ impl ServiceBuilder {
         self
     }
 
-    fn add(mut self, name: &str, request: Schema, response: Schema, handler: Handler) -> Self {
+    fn add(mut self, name: &str, kind: EndpointKind, [request, response]: [Schema; 2], handler: Handler) -> Self {
         let name: MethodName = match name.parse() {
             Ok(name) => name,
             Err(error) => {
@@ -124,7 +212,7 @@ impl ServiceBuilder {
         }
         self.endpoints.push(Endpoint {
             name,
-            kind: EndpointKind::Unary,
+            kind,
             request,
             response,
             idempotent: false,
@@ -163,12 +251,8 @@ impl ServiceBuilder {
             extensions: Extensions::new(),
         };
         // Served before it is told: nobody may hear of a service that is not there.
-        self.rpc.services.insert(LocalService {
-            name: self.name,
-            version: self.version,
-            instance,
-            methods: self.methods,
-        });
+        let admission = Admission::new(self.concurrency, self.queue);
+        self.rpc.services.insert(LocalService::new(self.name, self.version, instance, self.methods, admission));
         let serving = Serving { rpc: Arc::clone(&self.rpc), instance };
         self.rpc.directory.register(record).await?;
         Ok(serving)
@@ -211,33 +295,4 @@ impl fmt::Debug for Serving {
 
 fn schema_of<T: JsonSchema>() -> Schema {
     Schema::Json(schemars::schema_for!(T).as_value().to_string())
-}
-
-/// Reads a typed value; the status names the field that does not fit.
-///
-/// A caller without arguments may send nothing, `null` or `{}`: which of them a type is written as is a matter of how
-/// it was declared, and nobody should have to know.
-pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Status> {
-    match bytes.trim_ascii() {
-        b"{}" => read_json(b"{}").or_else(|status| read_json(b"null").map_err(|_| status)),
-        b"" | b"null" => read_json(b"null").or_else(|_| read_json(b"{}")),
-        bytes => read_json(bytes),
-    }
-}
-
-fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Status> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
-        let path = e.path().to_string();
-        let reason = e.into_inner();
-        let place = if path == "." { String::new() } else { format!("field `{path}`: ") };
-        Status::invalid_argument(format!("the request does not fit: {place}{reason}"))
-    })?;
-    json.end().map_err(|e| Status::invalid_argument(format!("the request does not end where it should: {e}")))?;
-    Ok(value)
-}
-
-pub(super) fn to_json<T: Serialize>(value: &T) -> Result<Body, Status> {
-    let bytes = serde_json::to_vec(value).map_err(|e| Status::internal(format!("cannot be written as JSON: {e}")))?;
-    Ok(Body::json(bytes))
 }

@@ -1,0 +1,299 @@
+//! Making a call: choosing an instance, trying it, and going on to another where that is safe.
+//!
+//! | what became of the try | goes on to another instance |
+//! |---|---|
+//! | not sent | always |
+//! | refused with a time to come back: nothing was done | always |
+//! | lost, or failed in a way that may pass | if the method is idempotent and the retry budget allows |
+//! | anything else | never |
+
+use std::sync::Arc;
+
+use atoll_protocol::{
+    codec, limits,
+    rpc::{RequestHead, ResponseHead, Status, lane::Reply},
+    service::Extensions,
+};
+use atoll_registry::select::{self, Fault};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::{RawCall, Shared};
+use crate::rpc::{
+    Body, Rpc,
+    balance::{Attempt, Target},
+    bulk,
+    lane::{Failure, Lane},
+};
+
+/// Instances that one call may try.
+const ATTEMPTS: usize = 3;
+
+/// One call in the making.
+struct Making<'a> {
+    options: &'a RawCall,
+    shared: &'a Shared,
+    body: Body,
+    deadline: Instant,
+    targets: &'a [Target],
+    /// Those that need not be tried (again), by place.
+    tried: Mutex<Vec<usize>>,
+    idempotent: bool,
+}
+
+/// Makes the call.
+pub(super) async fn make(options: &RawCall, body: Body, now: Instant, deadline: Instant) -> Result<Body, Status> {
+    let shared = &*options.client.shared;
+    let rpc = &shared.rpc;
+    let time = rpc.directory.time_of(now);
+    let targets = shared.targets(options.peer, time, deadline).await?;
+    let (idempotent, targets) = (targets.are_idempotent(&options.method), targets.all.as_slice());
+    let making = Making { options, shared, body, deadline, targets, tried: Mutex::default(), idempotent };
+    rpc.budget.deposit();
+    // Here and below: what is rarely taken is boxed, so that the future of a call, which is moved a few times, stays small.
+    match options.hedge.filter(|_| idempotent && targets.len() > 1) {
+        None => making.attempts(now, false).await,
+        Some(after) => Box::pin(making.hedged(now, now + after)).await,
+    }
+}
+
+impl Making<'_> {
+    /// Two at a time, the second begun when the first has taken too long.
+    async fn hedged(&self, now: Instant, then: Instant) -> Result<Body, Status> {
+        let first = self.attempts(now, true);
+        tokio::pin!(first);
+        tokio::select! {
+            biased;
+            result = &mut first => return result,
+            () = tokio::time::sleep_until(then) => {}
+        }
+        if !self.shared.rpc.budget.try_withdraw() {
+            return first.await;
+        }
+        let second = self.attempts(Instant::now(), true);
+        tokio::pin!(second);
+        // Dropping the slower one cancels it.
+        let (result, other) = tokio::select! {
+            result = &mut first => (result, second),
+            result = &mut second => (result, first),
+        };
+        match result {
+            Ok(body) => Ok(body),
+            Err(_) => other.await,
+        }
+    }
+
+    /// One instance after the other, as far as that is safe.
+    async fn attempts(&self, now: Instant, beside_another: bool) -> Result<Body, Status> {
+        let mut now = now;
+        let mut last = None;
+        for _ in 0..ATTEMPTS {
+            let Some(index) = self.choose(now) else { break };
+            if beside_another {
+                self.tried.lock().push(index);
+            }
+            let Some(target) = self.targets.get(index) else { break };
+            let failure = match self.attempt(target, now).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => failure,
+            };
+            self.tried.lock().push(index);
+            let goes_on = self.may_go_on(&failure);
+            let status = self.report(target, failure);
+            if !goes_on {
+                return Err(status);
+            }
+            last = Some(status);
+            now = Instant::now();
+        }
+        Err(last.unwrap_or_else(|| self.shared.nobody(false)))
+    }
+
+    fn choose(&self, now: Instant) -> Option<usize> {
+        let tried = self.tried.lock();
+        if let [_] = self.targets {
+            return tried.is_empty().then_some(0);
+        }
+        let rpc = &self.shared.rpc;
+        let time = rpc.directory.time_of(now);
+        let left = || (0..).zip(self.targets).filter(|(index, _)| !tried.contains(index));
+        let candidates: Vec<_> = left().map(|(_, target)| target.candidate(rpc.net.me, time)).collect();
+        let chosen = select::choose(&self.options.policy, &candidates, self.shared.turn())?;
+        left().nth(chosen).map(|(index, _)| index)
+    }
+
+    fn may_go_on(&self, failure: &Failure) -> bool {
+        let Failure { status, sent, contact } = failure;
+        if !sent || status.wait().is_some() {
+            return true;
+        }
+        self.idempotent
+            && (*contact || status.is_retryable())
+            && Instant::now() < self.deadline
+            && self.tried.lock().len() < self.targets.len()
+            && self.shared.rpc.budget.try_withdraw()
+    }
+
+    /// What the caller is told. That a call can be made again is said of what was not sent, and of what does no harm twice.
+    fn report(&self, target: &Target, Failure { status, sent, contact }: Failure) -> Status {
+        match (contact, sent) {
+            (true, false) => Status::unavailable(format!("{} cannot be reached: {}", target.node, status.message())),
+            (true, true) if self.idempotent => status.retryable(true),
+            _ => status,
+        }
+    }
+
+    /// One try, at one instance.
+    async fn attempt(&self, target: &Target, now: Instant) -> Result<Body, Failure> {
+        let rpc = &self.shared.rpc;
+        let head = self.head(now);
+        if target.node == rpc.net.me {
+            // This node's own instance is called in process.
+            return Box::pin(rpc.in_process(&head, self.body.clone())).await.map_err(Failure::answered);
+        }
+        let head = encode(&head, &self.body).map_err(Failure::answered)?;
+        let attempt = target.load.begin(rpc.directory.time_of(now));
+        rpc.net.counters.calls_made.add(1);
+        let answer = tokio::time::timeout_at(self.deadline, self.transmit(target, &attempt, &head, now)).await;
+        let end = Instant::now();
+        let time = rpc.directory.time_of(end);
+        match answer {
+            Ok(Ok((head, body))) => {
+                let result = read_answer(&head, body);
+                match result.as_ref().err().and_then(|status| Fault::of(status.code())) {
+                    None => attempt.succeeded(end - now, time),
+                    Some(fault) => attempt.failed(fault, time),
+                }
+                result.map_err(Failure::answered)
+            }
+            Ok(Err(failure)) => {
+                if failure.contact {
+                    rpc.directory.contact_failed(target.node);
+                    attempt.failed(Fault::Contact, time);
+                } else {
+                    attempt.abandoned(time);
+                }
+                Err(failure)
+            }
+            Err(_) => {
+                attempt.failed(Fault::Answer, time);
+                Err(Failure::answered(self.too_late(now)))
+            }
+        }
+    }
+
+    fn too_late(&self, now: Instant) -> Status {
+        let allowed = self.deadline.saturating_duration_since(now).as_millis();
+        Status::deadline_exceeded(format!("no answer from {} within {allowed} ms", self.shared.query))
+    }
+
+    fn head(&self, now: Instant) -> RequestHead<'_> {
+        let left = self.deadline.saturating_duration_since(now);
+        RequestHead {
+            service: self.shared.query.name.as_str().into(),
+            version: self.shared.version.as_str().into(),
+            method: self.options.method.as_str().into(),
+            // Zero would mean "no deadline".
+            deadline_ms: u32::try_from(left.as_millis()).unwrap_or(u32::MAX).max(1),
+            content: self.body.content,
+            metadata: self.options.metadata.clone(),
+            extensions: Extensions::new(),
+        }
+    }
+
+    /// A lane to the node. Where there are others to try, one that does not answer the door must not use up the whole deadline.
+    async fn reach(&self, target: &Target, now: Instant) -> Result<Arc<Lane>, Failure> {
+        let rpc = &self.shared.rpc;
+        if let Some(lane) = target.peer.ready(&rpc.net) {
+            return Ok(lane);
+        }
+        let is_last = self.tried.lock().len() + 1 >= self.targets.len();
+        let by = if is_last { self.deadline } else { now + self.deadline.saturating_duration_since(now) / 2 };
+        let reached = target.peer.lane(&rpc.net, || rpc.directory.addresses_of(&target.node));
+        let reached = Box::pin(tokio::time::timeout_at(by, reached)).await;
+        reached.unwrap_or_else(|_| Err(Failure::unsent("it did not answer in time")))
+    }
+
+    async fn transmit(
+        &self,
+        target: &Target,
+        attempt: &Attempt,
+        head: &[u8],
+        now: Instant,
+    ) -> Result<(Bytes, Bytes), Failure> {
+        let rpc = &self.shared.rpc;
+        let mut lane = self.reach(target, now).await?;
+        let mut reply = self.submit(&lane, attempt, head, now).await;
+        if matches!(reply, Err(Failure { sent: false, .. })) && rpc.net.connections.best(&target.node).is_some() {
+            // The lane fell idle, or its connection was closed for a better one, while the call was on its way to it:
+            // that says nothing about the node.
+            (lane, reply) = Box::pin(async {
+                let lane = self.reach(target, now).await?;
+                let reply = self.submit(&lane, attempt, head, now).await;
+                Ok::<_, Failure>((lane, reply))
+            })
+            .await?;
+        }
+        match reply? {
+            Reply::Answer { head, body } => Ok((head, body)),
+            Reply::Parked { ticket } => Box::pin(bulk::fetch(&rpc.net, &lane.connection, ticket)).await,
+            Reply::Unsent | Reply::Lost => Err(Failure::lost("the connection was lost before the answer came")),
+        }
+    }
+
+    async fn submit(&self, lane: &Lane, attempt: &Attempt, head: &[u8], now: Instant) -> Result<Reply, Failure> {
+        let rpc = &self.shared.rpc;
+        let begun = || {
+            attempt.sent(rpc.directory.time_of(now));
+            rpc.lanes.called();
+        };
+        let body = self.body.bytes.clone();
+        if body.len() <= limits::RPC_INLINE_BODY {
+            return lane.call(head, body, self.idempotent, begun).await;
+        }
+        begun();
+        let (head, body) = Box::pin(bulk::call(&rpc.net, &lane.connection, head, body)).await?;
+        Ok(Reply::Answer { head, body })
+    }
+}
+
+/// An encoded head, if it and the body are within their limits.
+fn encode(head: &RequestHead<'_>, body: &Body) -> Result<Vec<u8>, Status> {
+    let head = encode_head(head)?;
+    let (len, limit) = (body.bytes.len(), limits::RPC_BODY);
+    if len > limit {
+        let text = format!("the request has {len} bytes, at most {limit} can be sent");
+        return Err(Status::resource_exhausted(text).retryable(false));
+    }
+    Ok(head)
+}
+
+pub(super) fn encode_head(head: &RequestHead<'_>) -> Result<Vec<u8>, Status> {
+    let head = codec::encode(head).map_err(|e| Status::internal(e.to_string()))?;
+    let (len, limit) = (head.len(), limits::RPC_HEAD);
+    if len > limit {
+        return Err(Status::invalid_argument(format!("names and metadata take {len} bytes, at most {limit} fit")));
+    }
+    Ok(head)
+}
+
+fn read_answer(head: &[u8], body: Bytes) -> Result<Body, Status> {
+    let head =
+        ResponseHead::decode(head).map_err(|e| Status::internal(format!("the answer's head cannot be read: {e}")))?;
+    match head.failure(&body) {
+        Some(status) => Err(status),
+        None => Ok(Body { content: head.content, bytes: body }),
+    }
+}
+
+impl Rpc {
+    async fn in_process(self: &Arc<Self>, head: &RequestHead<'_>, body: Body) -> Result<Body, Status> {
+        let run = self.prepare(self.net.me, head, body, Instant::now())?;
+        // A caller that goes away cancels what the handler has handed to others, too.
+        let cancelled = run.context.cancel_on_drop();
+        let result = run.outcome.await;
+        cancelled.finished();
+        result
+    }
+}

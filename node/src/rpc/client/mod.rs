@@ -1,0 +1,171 @@
+//! Calling a service: [`Client`] says which one, [`Call`] and [`StreamCall`] what, and [`attempt`] sees to it.
+
+mod attempt;
+mod call;
+mod streams;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use atoll_protocol::{
+    identity::NodeId,
+    limits,
+    names::ServiceQuery,
+    rpc::{Metadata, Status},
+};
+use atoll_registry::{select::Policy, time::Time};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
+
+pub use call::{Call, RawCall};
+pub use streams::{Answer, StreamCall};
+
+use super::{
+    Body, Rpc,
+    balance::{Tally, Target, Targets},
+    service::to_json,
+};
+
+/// Calls one service, wherever it runs. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    /// The deadline of the call on whose behalf this one is made.
+    within: Option<Instant>,
+    metadata: Metadata,
+}
+
+/// What all clones of a client share.
+struct Shared {
+    rpc: Arc<Rpc>,
+    query: ServiceQuery,
+    /// The query's version as it travels: empty for any.
+    version: String,
+    labels: BTreeMap<String, String>,
+    policy: Policy,
+    /// Counts up by one for each choice.
+    turn: AtomicU64,
+    targets: Mutex<Option<Arc<Targets>>>,
+}
+
+impl Shared {
+    fn new(rpc: Arc<Rpc>, query: ServiceQuery, labels: BTreeMap<String, String>, policy: Policy) -> Self {
+        let version = if query.version == semver::VersionReq::STAR { String::new() } else { query.version.to_string() };
+        // From anywhere: clients that start together are not to choose alike.
+        let turn = AtomicU64::new(rand::random());
+        Self { rpc, query, version, labels, policy, turn, targets: Mutex::default() }
+    }
+
+    fn turn(&self) -> u64 {
+        self.turn.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The instances that will do, as they are known now. If there is none, the network is asked. A named node is asked whether
+    /// or not it is listed here: it knows best what it has.
+    async fn targets(&self, peer: Option<NodeId>, now: Time, until: Instant) -> Result<Arc<Targets>, Status> {
+        if let Some(node) = peer {
+            return Ok(Arc::new(Targets::only(Target::named(node, &self.rpc.instances, &self.rpc.lanes))));
+        }
+        let generation = self.rpc.directory.generation();
+        let known = self.targets.lock().clone().filter(|targets| targets.are_current(generation, now));
+        if let Some(targets) = known {
+            return Ok(targets);
+        }
+        let mut found = self.rpc.directory.find(&self.query);
+        if found.is_empty() {
+            let resolved = Box::pin(tokio::time::timeout_at(until, self.rpc.directory.resolve(&self.query))).await;
+            found = resolved.unwrap_or_default();
+        }
+        let target = |instance: &_| Target::listed(instance, &self.rpc.instances, &self.rpc.lanes);
+        let targets = Arc::new(Targets::new(&found, &self.labels, (generation, now), target));
+        if targets.all.is_empty() {
+            return Err(self.nobody(!found.is_empty()));
+        }
+        *self.targets.lock() = Some(Arc::clone(&targets));
+        Ok(targets)
+    }
+
+    fn nobody(&self, others: bool) -> Status {
+        let query = &self.query;
+        if others {
+            let labels: Vec<String> = self.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            return Status::not_found(format!("no instance of {query} is labelled {}", labels.join(", ")));
+        }
+        let alone = if self.rpc.net.connections.len() == 0 { "; this node is not connected to any other" } else { "" };
+        Status::not_found(format!("no node offers {query}{alone}"))
+    }
+}
+
+impl Client {
+    pub(crate) fn new(rpc: Arc<Rpc>, query: ServiceQuery) -> Self {
+        Self::inheriting(rpc, query, None, Metadata::new())
+    }
+
+    pub(super) fn inheriting(rpc: Arc<Rpc>, query: ServiceQuery, within: Option<Instant>, metadata: Metadata) -> Self {
+        let shared = Arc::new(Shared::new(rpc, query, BTreeMap::new(), Policy::default()));
+        Self { shared, within, metadata }
+    }
+
+    /// Chooses between instances in this way; without it, the power of two choices.
+    #[must_use]
+    pub fn policy(self, policy: Policy) -> Self {
+        let shared = &self.shared;
+        let (rpc, query, labels) = (Arc::clone(&shared.rpc), shared.query.clone(), shared.labels.clone());
+        Self { shared: Arc::new(Shared::new(rpc, query, labels, policy)), ..self }
+    }
+
+    /// Calls only instances whose metadata has this value under this key.
+    #[must_use]
+    pub fn labelled(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let shared = &self.shared;
+        let (rpc, query, mut labels) = (Arc::clone(&shared.rpc), shared.query.clone(), shared.labels.clone());
+        labels.insert(key.into(), value.into());
+        Self { shared: Arc::new(Shared::new(rpc, query, labels, shared.policy)), ..self }
+    }
+
+    /// Calls `method` with a request that is sent as JSON. The call is made when it is awaited.
+    pub fn call<Req: Serialize + ?Sized, Res: DeserializeOwned>(&self, method: &str, request: &Req) -> Call<Res> {
+        let body =
+            to_json(request).map_err(|status| Status::invalid_argument(format!("the request {}", status.message())));
+        Call::new(RawCall::new(self.clone(), method, body))
+    }
+
+    /// Calls `method` with bytes, and gets bytes back.
+    pub fn call_raw(&self, method: &str, request: impl Into<Bytes>) -> RawCall {
+        RawCall::new(self.clone(), method, Ok(Body::raw(request)))
+    }
+
+    /// What each instance that this node has called got to do so far, of whatever service.
+    pub(crate) fn tally(&self) -> Vec<Tally> {
+        let rpc = &self.shared.rpc;
+        rpc.instances.tally(rpc.directory.now())
+    }
+
+    /// Begins to set up a call of a method that streams.
+    pub fn stream(&self, method: &str) -> StreamCall {
+        StreamCall::new(self.clone(), method)
+    }
+}
+
+/// Metadata travels with every call: it is bounded where it is made.
+fn bounded(metadata: &Metadata) -> Result<(), Status> {
+    let (count, limit) = (metadata.len(), limits::METADATA_ENTRIES);
+    if count > limit {
+        return Err(Status::invalid_argument(format!("{count} metadata entries, at most {limit} are allowed")));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client({})", self.shared.query)
+    }
+}

@@ -1,0 +1,110 @@
+//! Serving streams.
+
+use std::{sync::Arc, time::Duration};
+
+use atoll_protocol::{
+    identity::NodeId,
+    rpc::{RequestHead, Status, stream::Stream},
+};
+use bytes::Bytes;
+use futures::io::WriteHalf;
+use tokio::time::Instant;
+
+use super::{MESSAGE, Pipe, RawReceiver, RawSender, carry::failure, hand_over};
+use crate::{
+    net::streams::Substream,
+    rpc::{
+        Body, Rpc,
+        context::Stop,
+        dispatch::Run,
+        lane,
+        wire::{Reader, note_broken},
+    },
+};
+
+/// How long the outcome of a stream may take to be written once nothing more comes in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves the stream that a peer has opened with `head`, until it is over.
+pub(in crate::rpc) async fn serve(
+    rpc: &Arc<Rpc>,
+    peer: NodeId,
+    head: &[u8],
+    mut reader: Reader,
+    write: WriteHalf<Substream>,
+) {
+    reader.allow(MESSAGE);
+    let pipe = Pipe::new(Stream::accept(), rpc.memories.of(peer));
+    let stop = match lane::read_head(head) {
+        Ok(head) => rpc.start_stream(peer, &head, &pipe),
+        Err(status) => {
+            conclude(&pipe, Err(status));
+            None
+        }
+    };
+    let writing = pipe.write(write);
+    tokio::pin!(writing);
+    tokio::select! {
+        // All has been said, or the substream broke; the reader's end of it is of no use any more.
+        _ = &mut writing => {}
+        read = pipe.read(reader, || ()) => {
+            note_broken(&rpc.net.counters, &peer, read);
+            give_up(&pipe, stop);
+            let _ = tokio::time::timeout(PATIENCE, writing).await;
+        }
+    }
+}
+
+/// Nobody waits for what the handler does. Whoever broke the protocol is told so, as far as it listens.
+fn give_up(pipe: &Pipe, stop: Option<Stop>) {
+    if let Some(stop) = stop {
+        stop.stop();
+    }
+    let status = pipe.with(|stream, _| stream.ending().map(failure));
+    conclude(pipe, Err(status.unwrap_or_else(|| Status::cancelled("the stream is over"))));
+}
+
+/// The outcome as the last frame. An answer that is too long for a frame becomes `resource_exhausted`.
+fn conclude(pipe: &Pipe, result: Result<Body, Status>) {
+    let (mut head, mut body) = lane::encode(result);
+    if body.len() > MESSAGE {
+        let text = format!("the answer has {} bytes, at most {MESSAGE} end a stream; send it as messages", body.len());
+        (head, body) = lane::encode(Err(Status::resource_exhausted(text).retryable(false)));
+    }
+    pipe.conclude(&head, body);
+}
+
+impl Rpc {
+    /// Starts the handler of a stream; gives what stops it.
+    fn start_stream(self: &Arc<Self>, caller: NodeId, head: &RequestHead<'_>, pipe: &Arc<Pipe>) -> Option<Stop> {
+        let receiver = RawReceiver::of_handler(Arc::clone(pipe));
+        let sender = RawSender::new(Arc::clone(pipe), false, None);
+        match self.prepare_stream(caller, head, receiver, sender, Instant::now()) {
+            Ok(Run { context, outcome, .. }) => {
+                let pipe = Arc::clone(pipe);
+                let task = tokio::spawn(async move { conclude(&pipe, outcome.await) });
+                Some(Stop::new(task.abort_handle(), context))
+            }
+            Err(status) => {
+                conclude(pipe, Err(status));
+                None
+            }
+        }
+    }
+
+    /// Connects a caller's stream to this node's own handler.
+    pub(in crate::rpc) fn stream_in_process(self: &Arc<Self>, head: &RequestHead<'_>, caller: &Arc<Pipe>) {
+        let pipe = Pipe::new(Stream::accept(), self.memories.of(self.net.me));
+        let stop = self.start_stream(self.net.me, head, &pipe);
+        // The request itself has been handed over already.
+        caller.with(|stream, _| drop::<Option<Bytes>>(stream.outbox().take()));
+        let (there, back) = ((Arc::clone(caller), Arc::clone(&pipe)), (pipe, Arc::clone(caller)));
+        tokio::spawn(async move {
+            hand_over(&there.0, &there.1).await;
+            if let Some(stop) = stop {
+                stop.stop();
+            }
+        });
+        tokio::spawn(async move { hand_over(&back.0, &back.1).await });
+    }
+}
