@@ -19,8 +19,8 @@ target_dir() {
   printf '%s\n' "$dir"
 }
 
-# Builds every program and example. Always the whole workspace: another selection of packages would select other
+# Builds every program and example. Always all default members: another selection of packages would select other
 # features of the dependencies, and build them all once more.
 build_programs() { # [CARGO OPTION…]
-  cargo build --workspace --bins --examples "$@"
+  cargo build --bins --examples "$@"
 }

@@ -7,4 +7,4 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 scripts/setup.sh
 # The whole-network tests start the programs themselves.
 build_programs --profile dev
-cargo test --workspace
+cargo test
