@@ -95,7 +95,7 @@ async fn a_program_that_is_no_node_is_not_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_opens_substreams_without_end_is_refused_at_the_bound() {
     use futures::{AsyncReadExt, AsyncWriteExt};
-    const OPEN: usize = 128;
+    const OPEN: usize = 2 * atoll_protocol::limits::LANES_PER_PEER;
     let node = node(&[]).await;
     let bare = Bare::beside(&node).await;
     let refused = || rpc(&node).net.counters.refused_streams.count();

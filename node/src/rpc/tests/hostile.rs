@@ -125,7 +125,7 @@ async fn a_second_request_under_an_id_in_use_is_refused_and_the_first_can_be_can
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_under_way_on_one_lane_are_bounded() {
-    const CALLS: u64 = 4096;
+    const CALLS: u64 = atoll_protocol::limits::LANE_CALLS as u64;
     let siege = Siege::begin().await;
     let mut lane = siege.lane().await;
     for call in 0..=CALLS {

@@ -93,7 +93,8 @@ impl Caller {
         }
         let start = self.outbox.pushed();
         let index = self.free.last().copied().unwrap_or(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
-        let generation = self.slots.get(index as usize).map_or(0, |slot| slot.generation);
+        // From 1 on: zero is the number of no call.
+        let generation = self.slots.get(index as usize).map_or(1, |slot| slot.generation);
         let call = number(generation, index);
         if !self.outbox.push(FrameKind::Request, call, head, body) {
             return Err(Refused::TooLong);
