@@ -3,8 +3,11 @@
 mod bodies;
 mod context;
 mod endings;
+mod flows;
 mod hostile;
 mod liars;
+mod stream_faults;
+mod streams;
 mod wire;
 
 use std::{future::IntoFuture, sync::Arc};
