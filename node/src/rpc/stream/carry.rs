@@ -55,7 +55,7 @@ impl Pipe {
         wakes.wake();
     }
 
-    fn lost(&self) {
+    pub(super) fn lost(&self) {
         self.with(|stream, _| stream.lost()).wake();
     }
 
@@ -64,13 +64,10 @@ impl Pipe {
         self.with(|stream, _| stream.conclude(head, body)).wake();
     }
 
-    /// Writes what this end says, until it is silent or the substream breaks.
+    /// Writes what this end says, until it is silent or the substream breaks. That it breaks in this direction says nothing of
+    /// what still comes in the other: who has concluded a stream need not hear out the credits for its last messages.
     pub(in crate::rpc) async fn write(&self, mut stream: WriteHalf<Substream>) -> io::Result<()> {
-        let result = self.shared.write(&mut stream, || self.shared.lock().written().wake()).await;
-        if result.is_err() {
-            self.lost();
-        }
-        result
+        self.shared.write(&mut stream, || self.shared.lock().written().wake()).await
     }
 
     /// Takes in what comes, until nothing more can, or nobody waits for what the program does here. `heard` is called when

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// How long the outcome of a stream may take to be written once nothing more comes in.
+/// How long the outcome of a stream may take to be written once nothing more comes in, and to be heard once it is written.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves the stream that a peer has opened with `head`, until it is over.
@@ -43,11 +43,20 @@ pub(in crate::rpc) async fn serve(
         }
     };
     let writing = pipe.write(write);
-    tokio::pin!(writing);
+    let reading = pipe.read(reader, || ());
+    tokio::pin!(writing, reading);
     tokio::select! {
-        // All has been said, or the substream broke; the reader's end of it is of no use any more.
-        _ = &mut writing => {}
-        read = pipe.read(reader, || ()) => {
+        written = &mut writing => match written {
+            // All has been said. The caller closes its side when it has heard it; dropping this one before would look like a
+            // stream that broke.
+            Ok(()) => drop(tokio::time::timeout(PATIENCE, reading).await),
+            // The caller does not listen any more.
+            Err(_) => {
+                pipe.lost();
+                give_up(&pipe, stop);
+            }
+        },
+        read = &mut reading => {
             note_broken(&rpc.net.counters, &peer, read);
             give_up(&pipe, stop);
             let _ = tokio::time::timeout(PATIENCE, writing).await;
