@@ -61,3 +61,13 @@ async fn the_first_example_serves_the_command_line() -> Result<()> {
     node.run(&zero).await?.failed(1, &["invalid_argument: ", "divisor"])?;
     Ok(())
 }
+
+#[tokio::test]
+async fn the_fourth_example_streams() -> Result<()> {
+    let mut streams = example("04_stream", &[])?;
+    for expected in ["3", "2", "1", "sum 5050", "HELLO", "GOODBYE"] {
+        streams.line(expected, |line: &Line| (line.text == expected).then_some(())).await?;
+    }
+    ensure!(streams.exit(PATIENCE).await?.success(), "{}", streams.report());
+    Ok(())
+}
