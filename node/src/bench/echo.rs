@@ -31,7 +31,7 @@ pub struct EchoLoad {
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EchoReport {
-    /// Calls that were answered.
+    /// Calls that ended, well or not.
     pub requests: u64,
     /// Calls that failed.
     pub errors: u64,
@@ -160,7 +160,7 @@ fn report(seen: &Seen, seconds: f64, before: &[Tally], after: &[Tally], start: I
         }
     });
     EchoReport {
-        requests: latencies.len(),
+        requests: latencies.len() + errors,
         errors: *errors,
         requests_per_second: latencies.len() as f64 / seconds,
         p50_us: latencies.value_at_quantile(0.5),
