@@ -12,10 +12,13 @@
 //! | `GET /v1/config` | [`Config`](crate::config::Config) |
 //! | `POST /v1/connect` with [`ConnectRequest`] | [`ConnectReply`] |
 //! | `POST /v1/call` with [`CallRequest`] | [`CallReply`] |
+//! | `POST /v1/call/stream` with a [`CallRequest`] and messages, one a line | lines of [`StreamEvent`], as they come |
+//! | `POST /v1/bench/rpc` with [`BenchRequest`] | [`EchoReport`](crate::bench::EchoReport) |
+//! | `POST /v1/bench/stream` with [`BenchRequest`] | [`FlowReport`](crate::bench::FlowReport) |
 //!
 //! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -225,33 +228,91 @@ pub struct ConnectReply {
 }
 
 /// "Make this call for me."
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CallRequest {
     /// The service, as `name` or `name@requirement`.
     pub service: String,
     /// The method.
     pub method: String,
-    /// The request.
+    /// The request. A stream has none: its messages follow.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub body: Value,
-    /// How long to wait.
+    /// How long to wait; without it, as long as calls do by default, and for a stream for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
     /// Call this node's instance and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<NodeId>,
+    /// Call only instances with this metadata.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// What travels with the call.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    /// How to choose between instances, as [`Policy`](crate::Policy) is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// Ask a second instance after this time, if the method is idempotent; not for a stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge_ms: Option<u64>,
 }
 
 /// How a call ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CallReply {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallStatus {
     /// `ok`, or why not.
     pub code: Code,
     /// Why not, for people; empty for `ok`.
     pub message: String,
     /// Whether the same call may succeed if tried again.
     pub retryable: bool,
+    /// When to try again, if the service said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallReply {
+    /// How it ended.
+    #[serde(flatten)]
+    pub status: CallStatus,
     /// The response, `null` where there is none.
     pub body: Value,
     /// How long it took, as this node measured it.
     pub micros: u64,
+}
+
+/// What a stream has to say, one a line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum StreamEvent {
+    /// A message has come.
+    Message {
+        /// The message.
+        message: Value,
+    },
+    /// It is over; nothing follows.
+    End {
+        /// How it ended.
+        status: CallStatus,
+        /// How long it was open, as this node measured it.
+        micros: u64,
+    },
+}
+
+/// Calls, or streams, that a load may have under way at a time.
+pub const BENCH_CONCURRENCY: usize = 64 * 1024;
+/// How long calls may be measured.
+pub const BENCH_DURATION: Duration = Duration::from_secs(24 * 3600);
+
+/// "Put this service under load for me."
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BenchRequest<T> {
+    /// The service, as `name` or `name@requirement`; it has the methods of [`crate::bench`].
+    pub service: String,
+    /// What to do.
+    pub load: T,
 }
 
 /// Why the node could not do what was asked.

@@ -3,8 +3,12 @@
 //! [`api`] holds what is said there; the command line is a thin client of it.
 
 pub mod api;
+mod bench;
+mod call;
+pub mod lines;
 mod report;
 mod routes;
+mod stream;
 #[cfg(test)]
 mod tests;
 

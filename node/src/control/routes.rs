@@ -1,17 +1,14 @@
 //! The control socket's routes: each reads a report or carries out a command.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, Weak};
 
 use atoll_protocol::{
-    names::ServiceQuery,
-    rpc::{Code, Status},
+    limits,
+    names::{NameError, ServiceQuery},
 };
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{DefaultBodyLimit, Path, State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -20,19 +17,23 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    api::{ApiError, CallReply, CallRequest, ConnectReply, ConnectRequest},
-    report,
+    api::{ApiError, ConnectReply, ConnectRequest},
+    bench, call, report, stream,
 };
-use crate::{Client, net, node::Inner, rpc::DEFAULT_DEADLINE};
+use crate::{net, node::Inner};
 
-type Shared = State<Weak<Inner>>;
+/// The largest request, in bytes: the largest body of a call, and what the JSON around it may take.
+const REQUEST: usize = 2 * limits::RPC_BODY;
+
+pub(super) type Shared = State<Weak<Inner>>;
 
 /// The node; gone if it is stopping.
-fn node(state: &Weak<Inner>) -> Result<Arc<Inner>, Failure> {
+pub(super) fn node(state: &Weak<Inner>) -> Result<Arc<Inner>, Failure> {
     state.upgrade().ok_or(Failure(StatusCode::SERVICE_UNAVAILABLE, "this node is stopping".to_owned()))
 }
 
-struct Failure(StatusCode, String);
+/// Why the node does not do what it is asked to.
+pub(super) struct Failure(pub(super) StatusCode, pub(super) String);
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
@@ -40,14 +41,19 @@ impl IntoResponse for Failure {
     }
 }
 
-type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
 /// A request's body, or why it is none.
-type Received<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Received<T> = Result<Json<T>, JsonRejection>;
 
 impl From<JsonRejection> for Failure {
     fn from(rejection: JsonRejection) -> Self {
         Self(rejection.status(), rejection.body_text())
     }
+}
+
+/// The service that a request names.
+pub(super) fn query(text: &str) -> Result<ServiceQuery, Failure> {
+    text.parse().map_err(|e: NameError| Failure(StatusCode::BAD_REQUEST, e.to_string()))
 }
 
 pub(super) fn router(node: Weak<Inner>) -> Router {
@@ -61,11 +67,15 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/graph", get(graph))
         .route("/v1/config", get(async |state: Shared| report_of(&state, |node| node.config.clone())))
         .route("/v1/connect", post(connect))
-        .route("/v1/call", post(call))
+        .route("/v1/call", post(call::call))
+        .route("/v1/call/stream", post(stream::carry))
+        .route("/v1/bench/rpc", post(bench::rpc))
+        .route("/v1/bench/stream", post(bench::stream))
         .fallback(async || Failure(StatusCode::NOT_FOUND, "there is nothing at this path".to_owned()))
         .method_not_allowed_fallback(async || {
             Failure(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this HTTP method".to_owned())
         })
+        .layer(DefaultBodyLimit::max(REQUEST))
         .with_state(node)
 }
 
@@ -76,9 +86,7 @@ fn report_of<T: Serialize>(state: &Weak<Inner>, report: impl Fn(&Inner) -> T) ->
 async fn service(state: Shared, Path(name): Path<String>) -> Response {
     let found = async {
         let node = node(&state)?;
-        let query: ServiceQuery = name
-            .parse()
-            .map_err(|e: atoll_protocol::names::NameError| Failure(StatusCode::BAD_REQUEST, e.to_string()))?;
+        let query = query(&name)?;
         let mut instances = node.rpc.directory.find(&query);
         if instances.is_empty() {
             instances = node.rpc.directory.resolve(&query).await;
@@ -106,36 +114,4 @@ async fn connect(state: Shared, request: Received<ConnectRequest>) -> Answer<Con
     let address = node.net().connections.best(&peer).map_or(address, |c| c.address.clone());
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Json(ConnectReply { peer, address: net::with_peer(&net::bare(&address), &peer).to_string(), millis }))
-}
-
-async fn call(state: Shared, request: Received<CallRequest>) -> Answer<CallReply> {
-    let Json(request) = request?;
-    let node = node(&state)?;
-    let started = Instant::now();
-    let query: ServiceQuery = request
-        .service
-        .parse()
-        .map_err(|e: atoll_protocol::names::NameError| Failure(StatusCode::BAD_REQUEST, e.to_string()))?;
-    let deadline = request.deadline_ms.map_or(DEFAULT_DEADLINE, Duration::from_millis);
-    let client = Client::new(Arc::clone(&node.rpc), query);
-    let mut call = client.call_raw(&request.method, request.body.to_string()).json().deadline(deadline);
-    if let Some(peer) = request.peer {
-        call = call.peer(peer);
-    }
-    let result = call.run().await;
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let reply = |status: &Status| CallReply {
-        code: status.code(),
-        message: status.message().to_owned(),
-        retryable: status.is_retryable(),
-        body: serde_json::from_slice(status.detail()).unwrap_or_default(),
-        micros,
-    };
-    Ok(Json(match result {
-        Ok(body) => match report::body_as_json(&body) {
-            Ok(body) => CallReply { code: Code::Ok, message: String::new(), retryable: false, body, micros },
-            Err(status) => reply(&status),
-        },
-        Err(status) => reply(&status),
-    }))
 }

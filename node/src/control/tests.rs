@@ -1,5 +1,9 @@
 //! Tests of the control socket, over real sockets with the types that both ends share.
 
+mod bench;
+mod choosing;
+mod stream;
+
 use std::os::unix::fs::PermissionsExt;
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -16,14 +20,14 @@ use crate::{
     testing::{builder, eventually, listening, lists, node, within},
 };
 
-/// One exchange in HTTP/1.0, where the answer ends with the connection.
+/// One exchange in HTTP/1.0, where the answer ends with the connection. It is read while the request is still written.
 async fn exchange(node: &Node, request: &str) -> (u16, String) {
     let path = socket_path(node.data_dir().unwrap());
     let answer = within("an answer", async {
-        let mut socket = UnixStream::connect(path).await.unwrap();
-        socket.write_all(request.as_bytes()).await.unwrap();
+        let (mut from, mut to) = UnixStream::connect(path).await.unwrap().into_split();
         let mut answer = String::new();
-        socket.read_to_string(&mut answer).await.unwrap();
+        let (written, read) = tokio::join!(to.write_all(request.as_bytes()), from.read_to_string(&mut answer));
+        written.and(read).unwrap();
         answer
     })
     .await;
@@ -59,7 +63,7 @@ async fn with_socket(dir: &Path, bootstrap: Vec<Multiaddr>) -> Node {
 }
 
 fn call(service: &str, method: &str, body: Value) -> CallRequest {
-    CallRequest { service: service.to_owned(), method: method.to_owned(), body, deadline_ms: None, peer: None }
+    CallRequest { service: service.to_owned(), method: method.to_owned(), body, ..CallRequest::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,14 +160,14 @@ async fn a_node_connects_and_calls_when_it_is_told_to() {
 
     let said = json!({ "text": "ahoy", "deep": [1, 2, { "x": null }] });
     let reply: CallReply = ask(&node, "/v1/call", &call("echo@1", "say", said.clone())).await;
-    assert_eq!((reply.code, reply.body, reply.message.as_str()), (Code::Ok, said, ""));
+    assert_eq!((reply.status.code, reply.body, reply.status.message.as_str()), (Code::Ok, said, ""));
     let reply: CallReply = ask(&node, "/v1/call", &call("echo", "fail", Value::Null)).await;
-    assert_eq!((reply.code, reply.message.as_str()), (Code::FailedPrecondition, "not now"));
-    assert_eq!((reply.body, reply.retryable), (json!({ "why": "night" }), false));
+    assert_eq!((reply.status.code, reply.status.message.as_str()), (Code::FailedPrecondition, "not now"));
+    assert_eq!((reply.body, reply.status.retryable), (json!({ "why": "night" }), false));
     let reply: CallReply = ask(&node, "/v1/call", &call("echo", "bytes", Value::Null)).await;
-    assert_eq!((reply.code, reply.body), (Code::Ok, json!({ "bytes": 2 })));
+    assert_eq!((reply.status.code, reply.body), (Code::Ok, json!({ "bytes": 2 })));
     let reply: CallReply = ask(&node, "/v1/call", &call("no.such.thing", "x", Value::Null)).await;
-    assert_eq!(reply.code, Code::NotFound);
+    assert_eq!(reply.status.code, Code::NotFound);
     // Longer than any clock can count.
     let mut patient = call("system", "ping", Value::Null);
     (patient.peer, patient.deadline_ms) = (Some(server.id()), Some(u64::MAX));

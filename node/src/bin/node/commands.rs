@@ -6,7 +6,7 @@ use atoll_node::cli::{RunArgs, text::program};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 
-use crate::{call::CallArgs, config::ConfigAction, network::NetworkQuery, service::ServiceQuery};
+use crate::{bench::BenchAction, call::CallArgs, config::ConfigAction, network::NetworkQuery, service::ServiceQuery};
 
 /// Your node of an Atoll network: runs it, and asks it.
 ///
@@ -50,6 +50,11 @@ pub(crate) enum Command {
     },
     /// Call a method of a service and print its answer
     Call(Box<CallArgs>),
+    /// Measure calls and streams to nodes that run with --bench
+    Bench {
+        #[command(subcommand)]
+        action: BenchAction,
+    },
     /// Who this node is
     Identity {
         #[command(subcommand)]

@@ -2,9 +2,13 @@
 
 use std::{io, path::PathBuf};
 
-use atoll_node::cli::{RunError, text::printable};
-use atoll_protocol::rpc::Code;
+use atoll_node::{
+    cli::{RunError, text::printable},
+    control::api::CallStatus,
+};
 use serde_json::{Value, json};
+
+use crate::units::wait;
 
 /// Why a command did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -35,15 +39,11 @@ pub(crate) enum Failure {
     #[error("{0}")]
     NoAnswer(String),
     /// A call ended with an error.
-    #[error("{code}: {message}")]
-    Status {
-        /// The status code.
-        code: Code,
-        /// Why, in the service's words.
-        message: String,
-        /// Whether trying again may help.
-        retryable: bool,
-    },
+    #[error("{}: {}", .0.code, .0.message)]
+    Status(CallStatus),
+    /// Nothing came of a measurement.
+    #[error("{0}")]
+    Unmeasured(String),
     /// There is no identity yet, or none that can be used.
     #[error("{0}")]
     Identity(String),
@@ -67,8 +67,11 @@ impl Failure {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => None,
             Self::NoNode { .. } => Some(self.to_string()),
-            Self::Status { code, message, .. } => Some(format!("{code}: {}", printable(message))),
-            Self::Refused(reason) => Some(format!("error: {}", printable(reason))),
+            Self::Status(CallStatus { code, message, retry_after_ms, .. }) => {
+                let wait = retry_after_ms.map(|millis| format!("; try again in {}", wait(millis))).unwrap_or_default();
+                Some(format!("{code}: {}{wait}", printable(message)))
+            }
+            Self::Refused(reason) | Self::Unmeasured(reason) => Some(format!("error: {}", printable(reason))),
             other => Some(format!("error: {other}")),
         }
     }
@@ -76,9 +79,7 @@ impl Failure {
     /// What programs read on stdout, where the node itself said why.
     pub(crate) fn object(&self) -> Option<Value> {
         match self {
-            Self::Status { code, message, retryable } => {
-                Some(json!({ "code": code, "message": message, "retryable": retryable }))
-            }
+            Self::Status(status) => serde_json::to_value(status).ok(),
             Self::Refused(error) => Some(json!({ "error": error })),
             _ => None,
         }
@@ -95,3 +96,6 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Everything but `node --peer` is a thin client of the control socket in the node's data directory; one file per
 //! command. Nothing in here decides anything: it parses, asks and prints.
 
+mod bench;
 mod call;
 mod client;
 mod commands;
@@ -12,11 +13,14 @@ mod describe;
 mod failure;
 mod identity;
 mod network;
+mod progress;
+mod request;
 mod service;
 mod session;
 mod table;
 mod tree;
 mod units;
+mod values;
 
 use std::process::ExitCode;
 
@@ -67,6 +71,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Network { query } => network::run(query, &session).await,
         Command::Service { query } => service::run(query, &session).await,
         Command::Call(args) => call::run(*args, &session).await,
+        Command::Bench { action } => bench::run(action, &session).await,
         Command::Identity { .. } => identity::show(&session).await,
         Command::Config { action } => config::run(action, &cli.run.global, &session).await,
         Command::Completions { .. } => Ok(()),

@@ -28,5 +28,45 @@ pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// How long to wait: `30 ms`, `1.5 s`.
+pub(crate) fn wait(millis: u64) -> String {
+    if millis < 1000 { format!("{millis} ms") } else { format!("{} s", millis as f64 / 1000.0) }
+}
+
+/// A latency in the unit that makes it short: `412 µs`, `1.20 ms`, `3.05 s`.
+pub(crate) fn latency(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..1_000_000 => format!("{:.2} ms", micros as f64 / 1e3),
+        _ => format!("{:.2} s", micros as f64 / 1e6),
+    }
+}
+
+/// Bytes: in a binary unit where they are a whole number of them, in a decimal one otherwise.
+pub(crate) fn size(bytes: u64) -> String {
+    let binary = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    let whole = binary.iter().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit));
+    match (whole, bytes) {
+        (Some((name, unit)), _) => format!("{} {name}", bytes / unit),
+        (None, 0..10_000) => format!("{bytes} B"),
+        (None, 10_000..1_000_000) => format!("{:.1} kB", bytes as f64 / 1e3),
+        (None, 1_000_000..1_000_000_000) => format!("{:.1} MB", bytes as f64 / 1e6),
+        (None, _) => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
-//! `node call`: one call, and its answer.
+//! `node call`: one call and its answer, or a stream.
 
-use std::{
-    io::{self, Read},
-    time::Duration,
-};
+mod stream;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use atoll_node::{
+    Policy,
     cli::text::printable_json,
     control::api::{CallReply, CallRequest},
 };
@@ -17,7 +17,14 @@ use atoll_protocol::{
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::{failure::Failure, session::Session};
+use crate::{
+    failure::Failure,
+    request,
+    session::Session,
+    values::{millis, pair, time},
+};
+
+use self::stream::Source;
 
 #[cfg(test)]
 mod tests;
@@ -25,8 +32,8 @@ mod tests;
 /// How much longer than the call's deadline the node may take to say so.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// A request longer than this is shown without an arrow to the mistake.
-const SHOWABLE: usize = 100;
+/// Where a request comes from that is not on stdin.
+const COMMAND_LINE: &str = "the command line";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -40,12 +47,29 @@ pub(crate) struct CallArgs {
     /// The request as JSON; - reads it from stdin [default: {}]
     #[arg(value_name = "JSON", allow_hyphen_values = true)]
     pub(crate) request: Option<String>,
-    /// How long to wait, such as 500ms, 2s or 1m [default: the node's]
-    #[arg(long, value_name = "TIME", value_parser = deadline)]
+    /// Call a method that streams. Each JSON value of the request is a message (of stdin, each line, sent as it comes);
+    /// each message that comes is printed at once, one a line
+    #[arg(long, conflicts_with = "hedge")]
+    pub(crate) stream: bool,
+    /// How long to wait, such as 500ms, 2s or 1m [default: 10s; a stream may last for ever]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) deadline: Option<Duration>,
     /// Call the instance on this node and no other; an id as `network nodes --output json` lists it
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["labels", "policy", "hedge"])]
     pub(crate) peer: Option<NodeId>,
+    /// Call only instances with this metadata, as `service describe` shows it; may be given several times
+    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Send this text with the call, for the service to read; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// How to choose between instances: p2c (the better of two), round_robin, least_inflight, random, or affinity(KEY)
+    /// for the same one whenever KEY is the same [default: p2c]
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) policy: Option<Policy>,
+    /// Ask a second instance if the first takes longer than this; only where the method is idempotent
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) hedge: Option<Duration>,
 }
 
 const EXAMPLES: &str = "\
@@ -54,57 +78,64 @@ Examples:
   node call math.calc add '{\"a\": 2, \"b\": 3}'
   node call math.calc@1 add '{\"a\": 2, \"b\": 3}' --deadline 500ms
   echo '{\"a\": 2, \"b\": 3}' | node call math.calc add -
+  node call math.calc add '{\"a\": 2, \"b\": 3}' --where zone=eu --policy least_inflight
+  node call clock ticks '{\"every_ms\": 500}' --stream
+      print what comes, until it ends or Ctrl-C does
+  node call chat room --stream -
+      a conversation: what you type line by line goes out, what the others say is printed
 
 An error of the call is printed on stderr as `code: message`, with exit code 1.";
 
 pub(crate) async fn run(args: CallArgs, session: &Session) -> Result<(), Failure> {
-    let body = match args.request.as_deref() {
-        Some("-") => parse(&stdin()?, "stdin")?,
-        Some(text) => parse(text.as_bytes(), "the command line")?,
+    let given = args.request.as_deref();
+    if args.stream {
+        let source = match given {
+            Some("-") => Source::Stdin,
+            Some(text) => Source::Given(request::many(text.as_bytes(), COMMAND_LINE)?),
+            None => Source::Given(vec![json!({})]),
+        };
+        return stream::run(&head(&args)?, source, session).await;
+    }
+    let body = match given {
+        Some("-") => request::one(&request::stdin()?, "stdin")?,
+        Some(text) => request::one(text.as_bytes(), COMMAND_LINE)?,
         None => json!({}),
     };
-    let deadline_ms = args.deadline.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    let (service, method) = (args.service.to_string(), args.method.to_string());
-    let request = CallRequest { service, method, body, deadline_ms, peer: args.peer };
+    let request = CallRequest { body, ..head(&args)? };
     let patience = args.deadline.map(|time| time.saturating_add(SLACK));
     let reply: CallReply = session.client.post("/v1/call", &request, patience).await?;
-    if reply.code == Code::Ok {
-        return session.out.value(&reply.body, pretty);
+    if reply.status.code == Code::Ok {
+        session.out.value(&reply.body, pretty)
+    } else {
+        Err(Failure::Status(reply.status))
     }
-    Err(Failure::Status { code: reply.code, message: reply.message, retryable: reply.retryable })
+}
+
+/// Everything but the request's JSON.
+fn head(args: &CallArgs) -> Result<CallRequest, Failure> {
+    Ok(CallRequest {
+        service: args.service.to_string(),
+        method: args.method.to_string(),
+        body: Value::Null,
+        deadline_ms: args.deadline.map(millis),
+        peer: args.peer,
+        labels: map(&args.labels, "--where")?,
+        metadata: map(&args.metadata, "--metadata")?,
+        policy: args.policy.map(|policy| policy.to_string()),
+        hedge_ms: args.hedge.map(millis),
+    })
+}
+
+fn map(pairs: &[(String, String)], option: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let mut map = BTreeMap::new();
+    for (key, value) in pairs {
+        if let Some(other) = map.insert(key.clone(), value.clone()) {
+            return Err(Failure::Usage(format!("{option} gives {key:?} twice, as {other:?} and as {value:?}")));
+        }
+    }
+    Ok(map)
 }
 
 fn pretty(body: &Value) -> String {
     printable_json(&format!("{body:#}")).into_owned()
-}
-
-fn stdin() -> Result<Vec<u8>, Failure> {
-    let mut request = Vec::new();
-    io::stdin().lock().read_to_end(&mut request).map_err(Failure::Input)?;
-    Ok(request)
-}
-
-fn parse(text: &[u8], origin: &str) -> Result<Value, Failure> {
-    serde_json::from_slice(text).map_err(|error| {
-        let mut said = format!("the request from {origin} is not JSON: {error}");
-        if let Some(shown) = std::str::from_utf8(text).ok().and_then(|text| arrow(text, error.line(), error.column())) {
-            said.push_str(&shown);
-        }
-        Failure::Usage(said)
-    })
-}
-
-/// The line with the mistake and an arrow below it, where it is short and the arrow would hit.
-fn arrow(text: &str, line: usize, column: usize) -> Option<String> {
-    let line = text.lines().nth(line.checked_sub(1)?)?;
-    let plain = line.len() <= SHOWABLE && line.bytes().all(|b| (b' '..=b'~').contains(&b));
-    plain.then(|| format!("\n  {line}\n  {:>column$}", '^', column = column.max(1)))
-}
-
-fn deadline(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(time) if time < Duration::from_millis(1) => Err("less than 1ms leaves no time to answer; try 2s".to_owned()),
-        Ok(time) => Ok(time),
-        Err(error) => Err(format!("{error}; a time looks like 500ms, 2s or 1m")),
-    }
 }

@@ -1,40 +1,63 @@
+use clap::Parser;
+
 use super::*;
 
-#[test]
-fn a_request_is_json() {
-    assert_eq!(parse(b" {\"a\": [1, 2]} ", "stdin").unwrap(), json!({ "a": [1, 2] }));
-    assert_eq!(parse(b"3", "stdin").unwrap(), json!(3));
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    call: CallArgs,
+}
+
+fn read(line: &str) -> Result<CallArgs, clap::Error> {
+    Program::try_parse_from(std::iter::once("call").chain(line.split_whitespace())).map(|program| program.call)
+}
+
+fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
 }
 
 #[test]
-fn a_mistake_is_shown_with_its_place() {
-    let failure = parse(b"{\"a\": 1, b: 2}", "the command line").unwrap_err();
-    let expected = "\
-the request from the command line is not JSON: key must be a string at line 1 column 10
-  {\"a\": 1, b: 2}
-           ^";
-    assert_eq!(failure.to_string(), expected);
-    assert_eq!(failure.exit_code(), 2);
+fn every_option_travels() {
+    let line =
+        "a@1 b --where zone=eu --where disk=ssd --metadata user=x=y --policy affinity(x) --hedge 20ms --deadline 2s";
+    let request = head(&read(line).unwrap()).unwrap();
+    let expected = CallRequest {
+        service: "a@^1".to_owned(),
+        method: "b".to_owned(),
+        deadline_ms: Some(2_000),
+        labels: pairs([("zone", "eu"), ("disk", "ssd")]),
+        metadata: pairs([("user", "x=y")]),
+        policy: Some(Policy::affinity("x").to_string()),
+        hedge_ms: Some(20),
+        ..CallRequest::default()
+    };
+    assert_eq!(request, expected);
+    // What is not given is not said.
+    let said = serde_json::to_value(head(&read("a b").unwrap()).unwrap()).unwrap();
+    assert_eq!(said, json!({ "service": "a", "method": "b" }), "{said}");
 }
 
 #[test]
-fn a_mistake_without_a_showable_line_is_named_only() {
-    let long = format!("{{\"a\": \"{}\", b}}", "x".repeat(200));
-    for text in [long.as_bytes(), b"\"\xff\"", "{\"ä\": x}".as_bytes(), b"{\"a\": \x1b[2J}"] {
-        let said = parse(text, "stdin").unwrap_err().to_string();
-        assert!(said.contains("line 1 column") && said.lines().count() == 1, "{said}");
+fn what_excludes_each_other_is_refused() {
+    let id = NodeId::from_public_key([7; 32]);
+    for line in [
+        "a b --stream --hedge 20ms".to_owned(),
+        format!("a b --peer {id} --where a=b"),
+        format!("a b --peer {id} --policy random"),
+        format!("a b --peer {id} --hedge 20ms"),
+    ] {
+        let said = read(&line).expect_err(&line).to_string();
+        assert!(said.contains("cannot be used with"), "{line}: {said}");
     }
-    let lines = parse(b"{\n \"a\": 1,\n \"b\" 2\n}", "stdin").unwrap_err().to_string();
-    assert!(lines.contains("line 3 column 6") && lines.ends_with("\n   \"b\" 2\n       ^"), "{lines}");
 }
 
 #[test]
-fn times_have_a_unit() {
-    for (text, millis) in [("500ms", 500), ("2s", 2000), ("1m", 60_000), ("1m 30s", 90_000)] {
-        assert_eq!(deadline(text), Ok(Duration::from_millis(millis)));
-    }
-    for text in ["", "2", "-2s", "2 parsecs", "0s", "10us"] {
-        assert!(deadline(text).is_err(), "{text}");
+fn a_key_has_one_value() {
+    for (line, option) in [("--where a=1 --where a=2", "--where"), ("--metadata a=1 --metadata a=2", "--metadata")] {
+        let failure = head(&read(&format!("a b {line}")).unwrap()).unwrap_err();
+        let said = failure.to_string();
+        assert!(said.contains(option) && said.contains("\"1\" and as \"2\""), "{said}");
+        assert_eq!(failure.exit_code(), 2);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The control socket's client: JSON over HTTP/1.1 over a Unix socket, one connection a request.
 
 use std::{
+    convert::Infallible,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -14,13 +15,19 @@ use atoll_node::{
     control::{api::ApiError, socket_path},
 };
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Method, Request, StatusCode, body::Bytes, client::conn::http1, header};
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Body, Bytes, Incoming},
+    client::conn::http1,
+    header,
+};
 use hyper_util::rt::TokioIo;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{net::UnixStream, time::timeout};
+use tokio::{net::UnixStream, task::JoinHandle, time::timeout};
 
 use crate::failure::Failure;
 
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +41,15 @@ const ANSWER: usize = 128 * 1024 * 1024;
 pub(crate) struct Client {
     data_dir: PathBuf,
     start: String,
+}
+
+/// What carries one connection; it ends when this is dropped.
+struct Driver(JoinHandle<hyper::Result<()>>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Client {
@@ -84,33 +100,38 @@ impl Client {
                 |e| Failure::NoAnswer(format!("the node's answer is not understood ({e}); is it of another version?"));
             serde_json::from_slice(&answer).map_err(other)
         } else {
-            Err(match serde_json::from_slice::<ApiError>(&answer) {
-                Ok(refusal) => Failure::Refused(refusal.error),
-                Err(_) => Failure::Refused(format!("the node answered {status} to {path}; is it of another version?")),
-            })
+            Err(refusal(status, path, &answer))
         }
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), Failure> {
+        let (response, _driver) = self.send(method, path, Full::new(body)).await?;
+        let status = response.status();
+        let answer = Limited::new(response.into_body(), ANSWER)
+            .collect()
+            .await
+            .map_err(|e| Failure::NoAnswer(format!("the node's answer ended early or is too large ({e})")))?
+            .to_bytes();
+        Ok((status, answer))
+    }
+
+    /// Sends a request, on a connection that lasts as long as its driver.
+    async fn send<B>(&self, method: Method, path: &str, body: B) -> Result<(Response<Incoming>, Driver), Failure>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    {
         let stream = self.connect().await?;
         let gone = |e: hyper::Error| Failure::NoAnswer(format!("the node went away before it answered ({e})"));
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
-        let driver = tokio::spawn(connection);
+        let driver = Driver(tokio::spawn(connection));
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "localhost")
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
+            .body(body)
             .map_err(|e| Failure::Usage(format!("{path:?} cannot be asked for: {e}")))?;
-        let response = sender.send_request(request).await.map_err(gone)?;
-        let status = response.status();
-        let collected = Limited::new(response.into_body(), ANSWER).collect().await;
-        driver.abort();
-        let answer = collected
-            .map_err(|e| Failure::NoAnswer(format!("the node's answer ended early or is too large ({e})")))?
-            .to_bytes();
-        Ok((status, answer))
+        Ok((sender.send_request(request).await.map_err(gone)?, driver))
     }
 
     /// A socket that nobody listens on was left by a node that was killed: there is no node.
@@ -131,5 +152,13 @@ impl Client {
                 _ => Failure::Socket { path, reason: error.to_string() },
             }
         })
+    }
+}
+
+/// Why the node does not do what it was asked to.
+fn refusal(status: StatusCode, path: &str, said: &[u8]) -> Failure {
+    match serde_json::from_slice::<ApiError>(said) {
+        Ok(refusal) => Failure::Refused(refusal.error),
+        Err(_) => Failure::Refused(format!("the node answered {status} to {path}; is it of another version?")),
     }
 }

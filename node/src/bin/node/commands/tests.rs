@@ -53,6 +53,9 @@ fn every_command_is_there() {
         "service list",
         "service describe math.calc",
         "call math.calc add",
+        "call math.calc add --stream",
+        "bench rpc",
+        "bench stream",
         "identity show",
         "config show",
         "config show --peer --no-mdns --listen /ip4/127.0.0.1/tcp/1 --log info",
@@ -91,6 +94,13 @@ fn bad_values_are_refused_with_the_value_and_an_example() {
         ("call math.calc add {} --deadline 0s", "'0s'", "2s"),
         ("call math.calc add {} --deadline soon", "'soon'", "500ms"),
         ("call math.calc add {} --peer 12D3", "'12D3'", "12D3Koo…"),
+        ("call math.calc add {} --where zone", "'zone'", "zone=eu"),
+        ("call math.calc add {} --metadata =x", "'=x'", "zone=eu"),
+        ("call math.calc add {} --policy best", "'best'", "least_inflight"),
+        ("call math.calc add {} --policy affinity()", "'affinity()'", "affinity(customer-17)"),
+        ("call math.calc add {} --hedge 5", "'5'", "500ms"),
+        ("bench rpc --concurrency 0", "'0'", "such as 64"),
+        ("bench stream --size much", "'much'", "512MiB"),
         ("network connect there", "'there'", "/ip4/"),
         ("service describe math.calc@1", "'math.calc@1'", "math.calc"),
         ("completions tcsh", "'tcsh'", "bash"),
@@ -108,12 +118,14 @@ fn what_is_missing_is_named() {
     assert!(refusal("service describe").contains("NAME"));
     assert!(refusal("network connect").contains("ADDR"));
     assert!(refusal("network").contains("Usage"));
+    assert!(refusal("bench").contains("rpc"));
     assert!(refusal("netwrok nodes").contains("network"), "a slip is put right");
 }
 
 #[test]
 fn options_of_a_run_do_not_go_with_a_command() {
     assert!(refusal("--no-mdns network nodes").contains("--no-mdns"));
+    assert!(refusal("--bench network nodes").contains("--bench"));
     assert!(refusal("--listen /ip4/127.0.0.1/tcp/1 network nodes").contains("--listen"));
     assert!(refusal("--log info config show").contains("config show --log"));
     assert!(refusal("--no-mdns").contains("--peer"));

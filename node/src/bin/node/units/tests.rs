@@ -30,3 +30,41 @@ fn counts_agree_with_their_noun() {
     assert_eq!(count(1, "peer", "peers"), "1 peer");
     assert_eq!(count(0, "peer", "peers"), "0 peers");
 }
+
+#[test]
+fn waits_and_latencies_use_one_unit() {
+    for (millis, expected) in [(0, "0 ms"), (30, "30 ms"), (999, "999 ms"), (1_000, "1 s"), (1_500, "1.5 s")] {
+        assert_eq!(wait(millis), expected);
+    }
+    let cases = [(0, "0 µs"), (999, "999 µs"), (1_204, "1.20 ms"), (999_000, "999.00 ms"), (3_050_000, "3.05 s")];
+    for (micros, expected) in cases {
+        assert_eq!(latency(micros), expected);
+    }
+}
+
+#[test]
+fn sizes_are_as_they_were_meant() {
+    let cases = [
+        (0, "0 B"),
+        (100, "100 B"),
+        (1_024, "1 KiB"),
+        (9_999, "9999 B"),
+        (65_536, "64 KiB"),
+        (536_870_912, "512 MiB"),
+        (1 << 30, "1 GiB"),
+        (1_500_000, "1.5 MB"),
+        (12_345, "12.3 kB"),
+        (5_000_000_001, "5.0 GB"),
+    ];
+    for (bytes, expected) in cases {
+        assert_eq!(size(bytes), expected);
+    }
+}
+
+#[test]
+fn thousands_stand_apart() {
+    for (number, expected) in [(0, "0"), (999, "999"), (1_000, "1,000"), (123_456, "123,456"), (1_234_567, "1,234,567")]
+    {
+        assert_eq!(thousands(number), expected);
+    }
+}
