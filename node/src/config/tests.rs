@@ -31,6 +31,7 @@ fn everything_can_be_said() {
         network = "island"
         data_dir = "/var/lib/atoll"
         bootstrap = ["/dnsaddr/example.org", "/ip4/192.0.2.7/tcp/4077"]
+        bench = true
         log = "debug"
 
         [net]
@@ -40,11 +41,11 @@ fn everything_can_be_said() {
     )
     .unwrap();
     let expected = Config {
-        bench: false,
         network: "island".parse().unwrap(),
         data_dir: Some("/var/lib/atoll".into()),
         bootstrap: vec!["/dnsaddr/example.org".parse().unwrap(), "/ip4/192.0.2.7/tcp/4077".parse().unwrap()],
         net: NetConfig { listen: vec!["/ip4/0.0.0.0/udp/5000/quic-v1".parse().unwrap()], mdns: false },
+        bench: true,
         log: "debug".to_owned(),
     };
     assert_eq!(config, expected);

@@ -21,6 +21,9 @@ fn help_is_for_every_command() {
         "service",
         "service describe",
         "call",
+        "bench",
+        "bench rpc",
+        "bench stream",
         "identity show",
         "config show",
         "completions",
@@ -44,6 +47,9 @@ fn no_node_is_exit_code_3_and_one_line() {
         "service list",
         "service describe system",
         "call system ping",
+        "call system ping --stream",
+        "bench rpc",
+        "bench stream",
     ] {
         let Said { code, out, err } = run(line);
         assert_eq!((code, out.as_str()), (3, ""), "{line}: {err}");
@@ -74,6 +80,10 @@ fn mistakes_are_exit_code_2() {
         "call system ping {a:1}",
         "call system ping {} --deadline 2",
         "call system ping {} --peer me",
+        "call system ping {} --where zone=a --where zone=b",
+        "call system ping {a:1} --stream",
+        "bench rpc --duration 0s",
+        "bench stream --size 1 --concurrency 2",
         "completions tcsh",
         "network nodes --output xml",
         "network nodes --network No_Such",

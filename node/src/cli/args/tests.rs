@@ -39,7 +39,7 @@ fn peer_takes_no_address_or_many() {
 fn every_option_arrives() {
     let args = parse(
         "--peer --data-dir /d --network home --listen /ip4/0.0.0.0/tcp/1 --listen /ip6/::/udp/2/quic-v1 \
-         --config /f.toml --no-mdns --log info,libp2p=debug --output json",
+         --config /f.toml --no-mdns --bench --log info,libp2p=debug --output json",
     )
     .unwrap();
     assert_eq!(args.global.data_dir, Some("/d".into()));
@@ -47,7 +47,7 @@ fn every_option_arrives() {
     assert_eq!(args.global.output, Output::Json);
     assert_eq!(args.config.listen.len(), 2);
     assert_eq!(args.config.config, Some("/f.toml".into()));
-    assert!(args.config.no_mdns);
+    assert!(args.config.no_mdns && args.config.bench);
     assert_eq!(args.config.log.as_deref(), Some("info,libp2p=debug"));
 }
 
@@ -78,6 +78,7 @@ fn an_option_without_its_value_is_refused() {
 #[test]
 fn the_first_given_option_is_named() {
     assert_eq!(parse("--peer").unwrap().config.given(), Some("--peer"));
+    assert_eq!(parse("--bench").unwrap().config.given(), Some("--bench"));
     assert_eq!(parse("--log info").unwrap().config.given(), Some("--log"));
     assert_eq!(parse("--network home").unwrap().config.given(), None);
 }

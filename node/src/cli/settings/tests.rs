@@ -39,11 +39,12 @@ fn options_win_over_the_file_and_the_file_over_the_default() {
     assert_eq!(from_file.data_dir, Some("/from-file".into()));
     assert_eq!(from_file.log, "debug");
     assert_eq!(from_file.net.listen, ["/ip4/127.0.0.1/tcp/1".parse().unwrap()]);
-    assert!(from_file.net.mdns);
+    assert!(from_file.net.mdns && !from_file.bench);
 
     let args = ConfigArgs {
         listen: vec!["/ip4/127.0.0.1/tcp/2".parse().unwrap()],
         no_mdns: true,
+        bench: true,
         log: Some("trace".to_owned()),
         ..with_file(&file)
     };
@@ -53,7 +54,13 @@ fn options_win_over_the_file_and_the_file_over_the_default() {
     assert_eq!(both.data_dir, Some("/data".into()));
     assert_eq!(both.log, "trace");
     assert_eq!(both.net.listen, ["/ip4/127.0.0.1/tcp/2".parse().unwrap()]);
-    assert!(!both.net.mdns);
+    assert!(!both.net.mdns && both.bench);
+}
+
+#[test]
+fn a_file_alone_makes_a_node_measurable() {
+    let file = file("bench = true");
+    assert!(patched(&with_file(&file), &global(), Role::Member, "").unwrap().bench);
 }
 
 #[test]
