@@ -30,6 +30,7 @@ pub struct NodeOptions {
     peers: Vec<String>,
     network: Option<String>,
     listen: Vec<String>,
+    bench: bool,
     data_dir: Option<PathBuf>,
 }
 
@@ -43,6 +44,7 @@ impl NodeOptions {
             peers: Vec::new(),
             network: None,
             listen: Vec::new(),
+            bench: false,
             data_dir: None,
         }
     }
@@ -74,6 +76,13 @@ impl NodeOptions {
         self
     }
 
+    /// Offers the service `bench`.
+    #[must_use]
+    pub fn bench(mut self) -> Self {
+        self.bench = true;
+        self
+    }
+
     /// A directory that outlives the node, instead of a temporary one.
     #[must_use]
     pub fn data_dir(mut self, directory: &Path) -> Self {
@@ -99,6 +108,7 @@ impl NodeOptions {
         arguments.extend(self.network.into_iter().flat_map(|n| ["--network".into(), n.into()]));
         let listen = if self.listen.is_empty() { vec![LOOPBACK.to_owned()] } else { self.listen };
         arguments.extend(listen.into_iter().flat_map(|a| ["--listen".into(), a.into()]));
+        arguments.extend(self.bench.then(|| "--bench".into()));
         arguments.extend(["--no-mdns", "--output", "json"].map(OsString::from));
         Ok((Process::spawn(&self.name, &self.program.path()?, arguments)?, data_dir))
     }

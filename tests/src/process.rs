@@ -11,8 +11,8 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin, Command},
     sync::watch,
     time::timeout,
 };
@@ -48,6 +48,7 @@ impl Line {
 pub struct Process {
     name: String,
     child: Child,
+    stdin: Option<ChildStdin>,
     stdout: watch::Receiver<Vec<Line>>,
     stderr: watch::Receiver<Vec<Line>>,
 }
@@ -58,9 +59,30 @@ impl Process {
     /// # Errors
     /// If the system does not start it.
     pub fn spawn<A: AsRef<OsStr>>(name: &str, program: &Path, arguments: impl IntoIterator<Item = A>) -> Result<Self> {
+        Self::start(name, program, arguments, Stdio::null())
+    }
+
+    /// The same, with someone at the keyboard: see [`say`](Self::say).
+    ///
+    /// # Errors
+    /// If the system does not start it.
+    pub fn converse<A: AsRef<OsStr>>(
+        name: &str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Self> {
+        Self::start(name, program, arguments, Stdio::piped())
+    }
+
+    fn start<A: AsRef<OsStr>>(
+        name: &str,
+        program: &Path,
+        arguments: impl IntoIterator<Item = A>,
+        stdin: Stdio,
+    ) -> Result<Self> {
         let mut child = command(program)
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -68,7 +90,22 @@ impl Process {
             .with_context(|| format!("cannot start {}", program.display()))?;
         let stdout = collect(child.stdout.take().context("no stdout")?);
         let stderr = collect(child.stderr.take().context("no stderr")?);
-        Ok(Self { name: name.to_owned(), child, stdout, stderr })
+        let stdin = child.stdin.take();
+        Ok(Self { name: name.to_owned(), child, stdin, stdout, stderr })
+    }
+
+    /// Types a line.
+    ///
+    /// # Errors
+    /// If it does not read.
+    pub async fn say(&mut self, line: &str) -> Result<()> {
+        let stdin = self.stdin.as_mut().context("nobody is at the keyboard")?;
+        stdin.write_all(format!("{line}\n").as_bytes()).await.with_context(|| format!("{} does not read", self.name))
+    }
+
+    /// Types nothing more.
+    pub fn finish(&mut self) {
+        self.stdin = None;
     }
 
     /// Its process id.

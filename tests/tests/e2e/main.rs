@@ -4,15 +4,18 @@
 //! |---|---|
 //! | [`join`] | the first node, the events of joining, addresses, two networks side by side |
 //! | [`discover`] | every listing command, on seven nodes |
+//! | [`bench`] | `node bench` |
 //! | [`call`] | calls across nodes, and how they fail |
 //! | [`connect`] | `network connect`, and who is refused |
 //! | [`crash`] | `kill -9`: gone everywhere when the lease ends |
+//! | [`stream`] | `call --stream`: both ways, cancelled, broken off |
 //! | [`stop`] | a clean end: withdrawn everywhere, exit code 0 |
 //! | [`restart`] | the same identity, the remembered peers |
 //! | [`refuse`] | what is damaged, taken or unreadable |
 //! | [`local`] | commands that need no network |
 //! | [`examples`] | the examples, run against each other |
 
+mod bench;
 mod call;
 mod connect;
 mod crash;
@@ -24,3 +27,4 @@ mod refuse;
 mod restart;
 mod services;
 mod stop;
+mod stream;

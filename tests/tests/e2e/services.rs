@@ -1,9 +1,15 @@
 //! Services for the tests to call.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Result;
-use atoll_node::{Context, Node, Serving, Status};
+use atoll_node::{Context, Node, Receiver, Sender, Serving, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,5 +69,69 @@ pub(crate) async fn trouble(node: &Node) -> Result<Serving> {
                 async move { Ok(quotient) }
             })
             .raw_method("echo", |_, bytes| async move { Ok(bytes) });
+    Ok(service.register().await?)
+}
+
+/// How many handlers of [`talk`] are at work.
+#[derive(Clone, Default)]
+pub(crate) struct Talkers(Arc<AtomicUsize>);
+
+/// One handler at work.
+struct Talker(Talkers);
+
+impl Talkers {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn enter(&self) -> Talker {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Talker(self.clone())
+    }
+}
+
+impl Drop for Talker {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// `talk`: counts, without end if it is told so; sums; gives back what it is told, until that is "fail".
+pub(crate) async fn talk(node: &Node, talkers: &Talkers) -> Result<Serving> {
+    let (counting, echoing) = (talkers.clone(), talkers.clone());
+    let service = node
+        .service("talk", "1.0.0")?
+        .metadata("zone", "eu")
+        .server_stream("count", move |_: Context, to: Option<u64>, mut out: Sender<u64>| {
+            let work = counting.enter();
+            async move {
+                let _work = work;
+                for number in 1..=to.unwrap_or(u64::MAX) {
+                    out.send(&number).await?;
+                }
+                Ok(())
+            }
+        })
+        .client_stream("sum", |_: Context, mut numbers: Receiver<i64>| async move {
+            let mut sum = 0;
+            while let Some(number) = numbers.next().await? {
+                sum += number;
+            }
+            Ok(Sum { sum })
+        })
+        .bidirectional("echo", move |_: Context, mut from: Receiver<String>, mut to: Sender<String>| {
+            let work = echoing.enter();
+            async move {
+                let _work = work;
+                while let Some(said) = from.next().await? {
+                    if said == "fail" {
+                        return Err(Status::resource_exhausted("enough").retry_after(Duration::from_millis(30)));
+                    }
+                    to.send(&said).await?;
+                }
+                Ok(())
+            }
+        })
+        .method("ask", |context: Context, _: Nothing| async move { Ok(context.metadata().get("user").cloned()) });
     Ok(service.register().await?)
 }
