@@ -9,6 +9,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::frame::{self, FrameKind};
 
+#[cfg(test)]
+mod tests;
+
 /// A body at least this long is not copied but handed on as it is: below, copying is cheaper than one more write.
 const SEPARATE: usize = 16 * 1024;
 /// Bytes that may wait before those who want to add more have to wait, too.
@@ -66,6 +69,14 @@ impl Outbox {
         self.held -= next.len();
         self.taken += next.len() as u64;
         Some(next)
+    }
+
+    /// Drops what waits: it will never be written. Nothing may be added after that, since the last frame taken may lack its
+    /// body.
+    pub fn discard(&mut self) {
+        self.ready = VecDeque::new();
+        self.tail = BytesMut::new();
+        self.held = 0;
     }
 
     fn close_tail(&mut self) {

@@ -171,7 +171,9 @@ impl Caller {
 
     /// Asks the other side whether it is there.
     pub fn ping(&mut self) {
-        self.outbox.push_bare(FrameKind::Ping, 0);
+        if !self.closed {
+            self.outbox.push_bare(FrameKind::Ping, 0);
+        }
     }
 
     /// The other side says nothing: calls that may be made elsewhere end here with [`Reply::Lost`], and are cancelled
@@ -184,9 +186,11 @@ impl Caller {
         calls.into_iter().filter_map(|call| self.finish(call, Reply::Lost)).collect()
     }
 
-    /// The lane is gone, or is to take no more calls. Gives the tasks to wake.
+    /// The lane is gone, or is to take no more calls. What has not been taken from the outbox never is: a call that ends with
+    /// [`Reply::Unsent`] may be made again elsewhere. Gives the tasks to wake.
     pub fn close(&mut self) -> Vec<Waker> {
         self.closed = true;
+        self.outbox.discard();
         let taken = self.outbox.taken();
         let unsent = self.calls(|slot| slot.start >= taken);
         let lost = self.calls(|slot| slot.start < taken);
