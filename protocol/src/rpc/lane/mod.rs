@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Whatever the other side sends, no machine panics, and what it holds stays within
-//! [`LANE_CALLS`](crate::limits::LANE_CALLS) calls.
+//! [`LANE_CALLS`](crate::limits::LANE_CALLS) calls. A server may have as many more that are cancelled, until their handlers
+//! are attached, and so stopped.
 
 mod caller;
 mod server;

@@ -1,6 +1,6 @@
 //! The answering end.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -31,12 +31,14 @@ pub enum Request<H> {
 pub struct Server<H> {
     /// Calls under way; without a handle until one is attached.
     running: HashMap<u64, Option<H>>,
+    /// Calls given up before there was a handle, whose handlers are still to be stopped.
+    unwanted: HashSet<u64>,
     outbox: Outbox,
 }
 
 impl<H> Default for Server<H> {
     fn default() -> Self {
-        Self { running: HashMap::new(), outbox: Outbox::default() }
+        Self { running: HashMap::new(), unwanted: HashSet::new(), outbox: Outbox::default() }
     }
 }
 
@@ -53,7 +55,7 @@ impl<H> Server<H> {
         };
         match kind {
             FrameKind::Request => self.admit(call, head, body),
-            FrameKind::Cancel => self.running.remove(&call).flatten().map(Request::Stop),
+            FrameKind::Cancel => self.cancel(call).map(Request::Stop),
             FrameKind::Ping => {
                 self.outbox.push_bare(FrameKind::Pong, call);
                 None
@@ -67,38 +69,47 @@ impl<H> Server<H> {
 
     fn admit(&mut self, call: u64, head: Bytes, body: Bytes) -> Option<Request<H>> {
         let limit = limits::LANE_CALLS;
-        if self.running.len() >= limit {
+        // Each on its own: a caller that keeps to the limit is not refused for what it has given up.
+        if self.running.len() >= limit || self.unwanted.len() >= limit {
             let status = format!("more than {limit} calls are under way on this lane; wait for some to end");
             self.refuse(call, &Status::resource_exhausted(status));
             return None;
         }
-        match self.running.entry(call) {
-            Entry::Vacant(free) => {
-                free.insert(None);
-                Some(Request::Start { call, head, body })
-            }
-            // The call that has the number keeps it, or it could no longer be cancelled.
-            Entry::Occupied(_) => {
-                self.refuse(call, &Status::invalid_argument(format!("call id {call} is in use already")));
-                None
-            }
+        // The call that has the number keeps it, or it could no longer be cancelled.
+        if self.running.contains_key(&call) || self.unwanted.contains(&call) {
+            self.refuse(call, &Status::invalid_argument(format!("call id {call} is in use already")));
+            return None;
         }
+        self.running.insert(call, None);
+        Some(Request::Start { call, head, body })
     }
 
-    /// What stops the call's handler. Given back if the call is over.
+    fn cancel(&mut self, call: u64) -> Option<H> {
+        let handle = self.running.remove(&call)?;
+        if handle.is_none() {
+            self.unwanted.insert(call);
+        }
+        handle
+    }
+
+    /// What stops the call's handler. Given back, to be used at once, if the call has been cancelled; dropped if it has been
+    /// answered.
     pub fn attach(&mut self, call: u64, handle: H) -> Option<H> {
-        match self.running.get_mut(&call) {
-            Some(place) => {
-                *place = Some(handle);
-                None
-            }
-            None => Some(handle),
+        if self.unwanted.remove(&call) {
+            return Some(handle);
         }
+        if let Some(place) = self.running.get_mut(&call) {
+            *place = Some(handle);
+        }
+        None
     }
 
-    /// Ends a call with its answer ([`FrameKind::Response`] or [`FrameKind::Parked`]). Returns `false` if it was not under
-    /// way any more, and nothing is sent.
+    /// Ends a call with its answer ([`FrameKind::Response`] or [`FrameKind::Parked`]). Returns `false` if nobody waits for it
+    /// any more, and nothing is sent.
     pub fn answer(&mut self, kind: FrameKind, call: u64, head: &[u8], body: Bytes) -> bool {
+        if self.unwanted.remove(&call) {
+            return false;
+        }
         self.running.remove(&call).is_some() && self.outbox.push(kind, call, head, body)
     }
 
@@ -110,7 +121,8 @@ impl<H> Server<H> {
 
     /// The lane is gone: everything that still runs, to be stopped.
     pub fn close(&mut self) -> Vec<H> {
-        self.running.drain().filter_map(|(_, handle)| handle).collect()
+        let calls: Vec<u64> = self.running.keys().copied().collect();
+        calls.into_iter().filter_map(|call| self.cancel(call)).collect()
     }
 
     /// What is to be written.
