@@ -294,8 +294,11 @@ impl Stream {
         wakes
     }
 
-    /// The caller has sent all.
+    /// The caller has sent all. The server's end says this with its outcome only.
     pub fn finish(&mut self) {
+        if self.role == Role::Server {
+            return;
+        }
         if !mem::replace(&mut self.finished, true) && self.ending.is_none() {
             self.outbox.push_bare(FrameKind::End, 0);
         }
@@ -317,10 +320,13 @@ impl Stream {
             // Callers have checked the lengths.
             let _ = self.outbox.push(FrameKind::Response, 0, head, body);
         }
-        match self.ending {
-            None => self.end(Ending::Complete),
-            Some(_) => Wakes::default(),
+        if self.ending.is_none() {
+            return self.end(Ending::Complete);
         }
+        // Whoever still waits to send learns that it cannot.
+        let mut wakes = Wakes::default();
+        wakes.add(&mut self.sender);
+        wakes
     }
 
     /// How what comes in has ended, if it has.
