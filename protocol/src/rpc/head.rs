@@ -153,12 +153,14 @@ impl ResponseHead {
             Code::Ok => return None,
             code => code,
         };
-        let status = Status::new(code, self.message.clone()).retryable(self.retryable).with_detail(detail.to_vec());
+        let status = Status::new(code, self.message.clone()).with_detail(detail.to_vec());
         let wait = self.extensions.get(&RETRY_AFTER).and_then(|bytes| <[u8; 4]>::try_from(bytes.as_slice()).ok());
-        Some(match wait {
+        let status = match wait {
             Some(millis) => status.retry_after(Duration::from_millis(u32::from_le_bytes(millis).into())),
             None => status,
-        })
+        };
+        // Last, since a wait alone implies that trying again helps.
+        Some(status.retryable(self.retryable))
     }
 }
 

@@ -1,13 +1,13 @@
 //! Request and response heads.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use proptest::{collection, prelude::*};
 
 use crate::{
     codec::{DecodeError, encode},
     golden, limits,
-    rpc::{Code, ContentType, Metadata, RequestHead, ResponseHead},
+    rpc::{Code, ContentType, Metadata, RequestHead, ResponseHead, Status},
     strategies,
 };
 
@@ -77,6 +77,38 @@ fn retryable_is_what_the_service_says() {
     let [unavailable, internal] = [14, 13].map(|code| ResponseHead::decode(&[code, 0, code % 2, 0, 0, 0]));
     assert!(!unavailable.unwrap().failure(&[]).unwrap().is_retryable());
     assert!(internal.unwrap().failure(&[]).unwrap().is_retryable());
+}
+
+#[test]
+fn a_wait_travels_in_whole_milliseconds_among_other_extensions() {
+    for (wait, comes) in [
+        (Duration::ZERO, Duration::ZERO),
+        (Duration::from_micros(1999), Duration::from_millis(1)),
+        (Duration::from_millis(u32::MAX.into()), Duration::from_millis(u32::MAX.into())),
+        (Duration::MAX, Duration::from_millis(u32::MAX.into())),
+    ] {
+        let status = Status::resource_exhausted("full").retry_after(wait);
+        let mut head = ResponseHead::failed(&status);
+        for unknown in [0, 2, u16::MAX] {
+            head.extensions.insert(unknown, vec![9; 5]);
+        }
+        let head = ResponseHead::decode(&head.encode().unwrap()).unwrap();
+        assert_eq!(head.extensions.len(), 4, "what this version does not know is kept");
+        assert_eq!(head.failure(&[]).unwrap().wait(), Some(comes));
+    }
+}
+
+#[test]
+fn a_wait_that_is_none_is_passed_over() {
+    for bytes in [vec![], vec![1, 2, 3], vec![1, 2, 3, 4, 5]] {
+        let mut head = ResponseHead::failed(&Status::internal("no"));
+        head.extensions.insert(1, bytes);
+        let status = head.failure(&[]).unwrap();
+        assert_eq!((status.wait(), status.is_retryable()), (None, false));
+    }
+    let mut answer = ResponseHead::ok(ContentType::Json);
+    answer.extensions.insert(1, vec![0; 4]);
+    assert_eq!(answer.failure(&[]), None, "an answer waits for nothing");
 }
 
 #[test]

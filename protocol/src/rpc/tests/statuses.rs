@@ -1,5 +1,7 @@
 //! Status codes and statuses.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use crate::{
@@ -49,6 +51,10 @@ fn what_may_help_to_try_again_starts_out_retryable() {
     }
     assert!(Status::internal("").retryable(true).is_retryable());
     assert!(!Status::unavailable("").retryable(false).is_retryable());
+    // So does what says when.
+    let status = Status::internal("").retry_after(Duration::from_secs(1));
+    assert_eq!((status.is_retryable(), status.wait()), (true, Some(Duration::from_secs(1))));
+    assert_eq!(Status::internal("").wait(), None);
 }
 
 #[test]
@@ -88,9 +94,14 @@ fn media_types() {
 proptest! {
     #[test]
     fn a_status_survives_its_head(
-        number in 1..=16_u8, message in ".{0,900}", retryable: bool, detail: Vec<u8>
+        number in 1..=16_u8, message in ".{0,900}", retryable: bool, detail: Vec<u8>, wait: Option<u32>,
     ) {
-        let status = Status::new(Code::from_number(number), message).retryable(retryable).with_detail(detail);
+        let status = Status::new(Code::from_number(number), message).with_detail(detail);
+        let status = match wait {
+            Some(millis) => status.retry_after(Duration::from_millis(millis.into())),
+            None => status,
+        };
+        let status = status.retryable(retryable);
         let bytes = ResponseHead::failed(&status).encode().unwrap();
         prop_assert!(bytes.len() <= limits::RPC_HEAD);
         prop_assert_eq!(ResponseHead::decode(&bytes).unwrap().failure(status.detail()), Some(status));
