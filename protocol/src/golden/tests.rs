@@ -1,6 +1,6 @@
 //! Encoding gives the vector; the vector decodes to the value.
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use bytes::BytesMut;
 use serde::{Serialize, de::DeserializeOwned};
@@ -81,6 +81,12 @@ fn frames(book: &mut Book) {
         ("frame: cancel", FrameKind::Cancel, &[], &[]),
         ("frame: parked", FrameKind::Parked, &[], &9u64.to_le_bytes()),
         ("frame: fetch", FrameKind::Fetch, &[], &[]),
+        ("frame: open", FrameKind::Open, head.as_slice(), &[]),
+        ("frame: data", FrameKind::Data, &[], b"42"),
+        ("frame: credit", FrameKind::Credit, &[], &[]),
+        ("frame: end", FrameKind::End, &[], &[]),
+        ("frame: ping", FrameKind::Ping, &[], &[]),
+        ("frame: pong", FrameKind::Pong, &[], &[]),
     ] {
         let (call, mut out) = (0x0807_0605_0403_0201, BytesMut::new());
         assert!(frame::encode(&mut out, kind, call, head, body));
@@ -97,12 +103,14 @@ fn heads(book: &mut Book) {
         assert_eq!(RequestHead::decode(&bytes), Ok(head), "decoding {name}");
         book.bytes(name, &bytes);
     }
+    let wait = Duration::from_millis(1500);
     let mut answer = ResponseHead::ok(ContentType::Raw);
     answer.metadata.insert("etag".into(), "7".into());
     for (name, head) in [
         ("response head: ok", ResponseHead::ok(ContentType::Json)),
         ("response head: raw", answer),
         ("response head: failed", ResponseHead::failed(&Status::unavailable("gone"))),
+        ("response head: full", ResponseHead::failed(&Status::resource_exhausted("full").retry_after(wait))),
     ] {
         let bytes = head.encode().unwrap();
         assert_eq!(ResponseHead::decode(&bytes), Ok(head), "decoding {name}");

@@ -7,7 +7,7 @@ use crate::{
     limits::{RPC_BODY, RPC_HEAD, RPC_INLINE_BODY},
     rpc::{
         Frame, FrameError, FrameKind,
-        frame::{Decoded, HEADER, decode, encode},
+        frame::{Decoded, HEADER, decode, encode, encode_start, kind},
     },
 };
 
@@ -101,14 +101,14 @@ fn an_unknown_kind_is_skipped_and_the_stream_goes_on() {
     let known = frame(FrameKind::Cancel, 5, b"", b"");
     let mut buffer = BytesMut::new();
     write(&mut buffer, &known);
-    for kind in [0, 6, 255] {
+    for kind in [0, 12, 255] {
         buffer.extend_from_slice(&header(kind, 0, 2, 3));
         buffer.put_slice(b"hhbbb");
     }
     write(&mut buffer, &known);
     let unknown = |kind| Decoded::Unknown { kind, call: 77 };
     let known = Decoded::Frame(known);
-    assert_eq!(drain(&mut buffer), [known.clone(), unknown(0), unknown(6), unknown(255), known]);
+    assert_eq!(drain(&mut buffer), [known.clone(), unknown(0), unknown(12), unknown(255), known]);
     assert!(buffer.is_empty());
 }
 
@@ -123,14 +123,50 @@ fn what_no_peer_would_read_is_not_written() {
     assert_eq!(out.len(), 6 + HEADER + RPC_HEAD + RPC_BODY);
 }
 
+#[test]
+fn a_frames_start_and_its_body_are_the_frame() {
+    for (head, body) in [(&b"head"[..], &b"body"[..]), (b"", b""), (b"", b"body"), (b"head", b"")] {
+        let (mut whole, mut start) = (BytesMut::from(&b"before"[..]), BytesMut::from(&b"before"[..]));
+        assert!(encode(&mut whole, FrameKind::Data, 7, head, body));
+        assert!(encode_start(&mut start, FrameKind::Data, 7, head, body.len()));
+        assert_eq!(start, whole[..whole.len() - body.len()]);
+        start.put_slice(body);
+        assert_eq!(start, whole);
+    }
+    let mut out = BytesMut::new();
+    assert!(!encode_start(&mut out, FrameKind::Data, 1, &[], RPC_BODY + 1));
+    assert!(!encode_start(&mut out, FrameKind::Data, 1, &[], 1 << 32));
+    assert!(!encode_start(&mut out, FrameKind::Data, 1, &[0; RPC_HEAD + 1], 0));
+    assert!(out.is_empty());
+}
+
+#[test]
+fn the_kind_of_a_frame_is_known_from_its_first_byte() {
+    let known: Vec<Option<FrameKind>> = (0..=u8::MAX).map(|byte| kind(&[byte])).collect();
+    let mut expected = vec![None; 256];
+    for kind in KINDS {
+        expected[kind as usize] = Some(kind);
+    }
+    assert_eq!(known, expected);
+    assert_eq!((kind(&[]), kind(&[10, 99, 99])), (None, Some(FrameKind::Ping)));
+}
+
+const KINDS: [FrameKind; 11] = [
+    FrameKind::Request,
+    FrameKind::Response,
+    FrameKind::Cancel,
+    FrameKind::Parked,
+    FrameKind::Fetch,
+    FrameKind::Open,
+    FrameKind::Data,
+    FrameKind::Credit,
+    FrameKind::End,
+    FrameKind::Ping,
+    FrameKind::Pong,
+];
+
 fn kinds() -> impl Strategy<Value = FrameKind> {
-    prop::sample::select(vec![
-        FrameKind::Request,
-        FrameKind::Response,
-        FrameKind::Cancel,
-        FrameKind::Parked,
-        FrameKind::Fetch,
-    ])
+    prop::sample::select(&KINDS[..])
 }
 
 fn frames() -> impl Strategy<Value = Vec<Frame>> {
