@@ -28,13 +28,15 @@ struct Inner {
     deadline: Option<Instant>,
     metadata: Metadata,
     cancelled: AtomicBool,
+    /// Set by whichever comes first: the handler's end, or the caller's.
+    over: AtomicBool,
     cancellation: Notify,
 }
 
 impl Context {
     pub(super) fn new(rpc: Arc<Rpc>, caller: NodeId, deadline: Option<Instant>, metadata: Metadata) -> Self {
-        let (cancelled, cancellation) = (AtomicBool::new(false), Notify::new());
-        Self(Arc::new(Inner { rpc, caller, deadline, metadata, cancelled, cancellation }))
+        let (cancelled, over, cancellation) = (AtomicBool::new(false), AtomicBool::new(false), Notify::new());
+        Self(Arc::new(Inner { rpc, caller, deadline, metadata, cancelled, over, cancellation }))
     }
 
     /// Who calls; proved by the connection's encryption.
@@ -83,7 +85,15 @@ impl Context {
         self.0.cancelled.load(Ordering::Acquire)
     }
 
+    /// The handler has come to its end: from now on there is nothing to cancel.
+    pub(super) fn finish(&self) {
+        self.0.over.store(true, Ordering::Release);
+    }
+
     pub(super) fn cancel(&self) {
+        if self.0.over.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.0.cancelled.store(true, Ordering::Release);
         self.0.cancellation.notify_waiters();
     }

@@ -37,7 +37,7 @@ struct Making<'a> {
     body: Body,
     deadline: Instant,
     targets: &'a [Target],
-    /// Those that need not be tried (again), by place.
+    /// Those that have been tried, or are being tried, by place.
     tried: Mutex<Vec<usize>>,
     idempotent: bool,
 }
@@ -53,7 +53,7 @@ pub(super) async fn make(options: &RawCall, body: Body, now: Instant, deadline: 
     rpc.budget.deposit();
     // Here and below: what is rarely taken is boxed, so that the future of a call, which is moved a few times, stays small.
     match options.hedge.filter(|_| idempotent && targets.len() > 1) {
-        None => making.attempts(now, false).await,
+        None => making.attempts(now).await,
         Some(after) => Box::pin(making.hedged(now, now + after)).await,
     }
 }
@@ -61,7 +61,7 @@ pub(super) async fn make(options: &RawCall, body: Body, now: Instant, deadline: 
 impl Making<'_> {
     /// Two at a time, the second begun when the first has taken too long.
     async fn hedged(&self, now: Instant, then: Instant) -> Result<Body, Status> {
-        let first = self.attempts(now, true);
+        let first = self.attempts(now);
         tokio::pin!(first);
         tokio::select! {
             biased;
@@ -71,7 +71,7 @@ impl Making<'_> {
         if !self.shared.rpc.budget.try_withdraw() {
             return first.await;
         }
-        let second = self.attempts(Instant::now(), true);
+        let second = self.attempts(Instant::now());
         tokio::pin!(second);
         // Dropping the slower one cancels it.
         let (result, other) = tokio::select! {
@@ -85,20 +85,17 @@ impl Making<'_> {
     }
 
     /// One instance after the other, as far as that is safe.
-    async fn attempts(&self, now: Instant, beside_another: bool) -> Result<Body, Status> {
+    async fn attempts(&self, now: Instant) -> Result<Body, Status> {
         let mut now = now;
         let mut last = None;
         for _ in 0..ATTEMPTS {
             let Some(index) = self.choose(now) else { break };
-            if beside_another {
-                self.tried.lock().push(index);
-            }
+            self.tried.lock().push(index);
             let Some(target) = self.targets.get(index) else { break };
             let failure = match self.attempt(target, now).await {
                 Ok(body) => return Ok(body),
                 Err(failure) => failure,
             };
-            self.tried.lock().push(index);
             let goes_on = self.may_go_on(&failure);
             let status = self.report(target, failure);
             if !goes_on {
@@ -208,9 +205,13 @@ impl Making<'_> {
         if let Some(lane) = target.peer.ready(&rpc.net) {
             return Ok(lane);
         }
-        let is_last = self.tried.lock().len() + 1 >= self.targets.len();
-        let by = if is_last { self.deadline } else { now + self.deadline.saturating_duration_since(now) / 2 };
         let reached = target.peer.lane(&rpc.net, || rpc.directory.addresses_of(&target.node));
+        let is_last = self.tried.lock().len() >= self.targets.len();
+        if is_last {
+            // The call's deadline ends this: that it is short says nothing of the node.
+            return Box::pin(reached).await;
+        }
+        let by = now + self.deadline.saturating_duration_since(now) / 2;
         let reached = Box::pin(tokio::time::timeout_at(by, reached)).await;
         reached.unwrap_or_else(|_| Err(Failure::unsent("it did not answer in time")))
     }

@@ -83,6 +83,10 @@ impl RawCall {
         bounded(&self.metadata)?;
         let own = now + self.deadline.min(LONGEST);
         let deadline = self.client.within.map_or(own, |outer| own.min(outer));
+        if deadline <= now {
+            // No instance is to be blamed for it.
+            return Err(Status::deadline_exceeded("no time was left when the call was made"));
+        }
         attempt::make(&self, body, now, deadline).await
     }
 }

@@ -120,6 +120,10 @@ impl StreamCall {
             (Some(own), Some(outer)) => Some(own.min(outer)),
             (own, outer) => own.or(outer),
         };
+        if deadline.is_some_and(|end| end <= now) {
+            // No instance is to be blamed for it.
+            return Err(Status::deadline_exceeded("no time was left when the stream was opened"));
+        }
         let by = deadline.unwrap_or(now + OPENING_PATIENCE).min(now + OPENING_PATIENCE);
         let time = rpc.directory.time_of(now);
         let targets = shared.targets(self.peer, time, by).await?;
@@ -170,7 +174,13 @@ impl StreamCall {
             rpc.stream_in_process(&self.head(deadline), &pipe);
         } else {
             let reached = tokio::time::timeout_at(by, rpc.substream(target)).await;
-            let reached = reached.unwrap_or_else(|_| Err(Failure::unsent("it did not answer in time")));
+            let reached = match reached {
+                Err(_) if deadline.is_some_and(|end| end <= by) => {
+                    attempt.failed(Fault::Answer, rpc.directory.now());
+                    return Err(Failure::answered(Status::deadline_exceeded("the stream was not opened in time")));
+                }
+                reached => reached.unwrap_or_else(|_| Err(Failure::unsent("it did not answer in time"))),
+            };
             match reached {
                 Ok(opened) => carry(rpc, &pipe, opened),
                 Err(failure) => {

@@ -91,7 +91,17 @@ impl Rpc {
         match self.prepare_stream(caller, head, receiver, sender, Instant::now()) {
             Ok(Run { context, outcome, .. }) => {
                 let pipe = Arc::clone(pipe);
-                let task = tokio::spawn(async move { conclude(&pipe, outcome.await) });
+                let given = context.clone();
+                let task = tokio::spawn(async move {
+                    let result = outcome.await;
+                    // Before the caller hears of it: that it goes then means nothing. A handler may also end because the caller
+                    // has gone.
+                    match pipe.with(|stream, _| stream.is_broken()) {
+                        true => given.cancel(),
+                        false => given.finish(),
+                    }
+                    conclude(&pipe, result);
+                });
                 Some(Stop::new(task.abort_handle(), context))
             }
             Err(status) => {
