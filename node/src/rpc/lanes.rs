@@ -77,6 +77,11 @@ impl Peer {
         self.lanes.read().iter().any(|lane| lane.is_stalled())
     }
 
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.lanes.read().len()
+    }
+
     fn is_idle(&self) -> bool {
         self.lanes.read().iter().all(|lane| lane.waiting() == 0)
     }

@@ -12,6 +12,9 @@ use std::{
 use futures::future::poll_fn;
 use tokio::time::Instant;
 
+#[cfg(test)]
+mod tests;
+
 /// A method below this is quick: running it costs less than handing it to another thread, which takes some microseconds.
 const QUICK: Duration = Duration::from_micros(20);
 

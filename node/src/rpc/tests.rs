@@ -1,11 +1,13 @@
 //! Tests of calls over real sockets: what they carry, how they end, and what hostile peers do to them.
 
+mod balance;
 mod bodies;
 mod context;
 mod endings;
 mod flows;
 mod hostile;
 mod liars;
+mod limits;
 mod stream_faults;
 mod streams;
 mod wire;

@@ -93,6 +93,12 @@ impl Wire {
         (frame.call, head.failure(&frame.body).map_or(Code::Ok, |s| s.code()), frame.body)
     }
 
+    /// Says that nothing more comes, and waits until the other side has ended the stream.
+    pub(super) async fn close(mut self) {
+        within("closing", self.stream.close()).await.unwrap();
+        self.ended().await;
+    }
+
     /// Waits until the other side has ended the stream.
     pub(super) async fn ended(&mut self) {
         while self.next().await.is_some() {}
