@@ -117,9 +117,14 @@ async fn rpc(args: RpcArgs, session: &Session) -> Result<(), Failure> {
     measured(&report)
 }
 
+/// Calls that did not fail.
+fn answered(report: &EchoReport) -> u64 {
+    report.requests.saturating_sub(report.errors)
+}
+
 /// Figures without a single answer are none.
 fn measured(report: &EchoReport) -> Result<(), Failure> {
-    match (&report.first_error, report.requests) {
+    match (&report.first_error, answered(report)) {
         (_, 1..) => Ok(()),
         (Some(error), 0) => Err(Failure::Unmeasured(format!("no call was answered; the first failed with {error}"))),
         (None, 0) => Err(Failure::Unmeasured("no call was answered in that time; measure for longer".to_owned())),
@@ -146,15 +151,15 @@ async fn stream(args: StreamArgs, session: &Session) -> Result<(), Failure> {
 
 fn rpc_page(report: &EchoReport, load: &EchoLoad) -> String {
     let calls = format!("{} at a time, {} each way", load.concurrency, size(load.size as u64));
-    let answered =
-        format!("{} in {:.1} s, {} failed", thousands(report.requests), report.seconds, thousands(report.errors));
+    let ended =
+        format!("{} in {:.1} s, {} failed", thousands(answered(report)), report.seconds, thousands(report.errors));
     let latencies = [("p50", report.p50_us), ("p99", report.p99_us), ("max", report.max_us)];
     let latencies = latencies.map(|(name, micros)| format!("{name} {}", latency(micros))).join(", ");
     let mut table = Table::default();
     table.row(["calls".to_owned(), calls]);
-    table.row(["answered".to_owned(), answered]);
+    table.row(["answered".to_owned(), ended]);
     table.row(["rate".to_owned(), format!("{} calls/s", thousands(report.requests_per_second.round() as u64))]);
-    if report.requests > 0 {
+    if answered(report) > 0 {
         table.row(["latency".to_owned(), latencies]);
     }
     for (index, instance) in report.instances.iter().enumerate() {
