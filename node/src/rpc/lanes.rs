@@ -136,7 +136,8 @@ impl Peer {
 
     fn look_after(&self, now: Instant) -> bool {
         let lanes = self.lanes.read().clone();
-        lanes.iter().fold(false, |busy, lane| lane.look_after(now) || busy)
+        // Each of them, whatever the first says.
+        lanes.iter().filter(|lane| lane.look_after(now)).count() > 0
     }
 }
 
@@ -192,6 +193,6 @@ impl Lanes {
     fn look(&self) -> bool {
         let peers: Vec<_> = self.peers.read().values().cloned().collect();
         let now = Instant::now();
-        peers.iter().fold(false, |busy, peer| peer.look_after(now) || busy)
+        peers.iter().filter(|peer| peer.look_after(now)).count() > 0
     }
 }

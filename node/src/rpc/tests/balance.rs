@@ -256,7 +256,7 @@ async fn idempotent_calls_survive_their_instance_and_others_are_not_made_twice()
 struct Silent {
     runtime: Runtime,
     /// Dropping it lets the thread go on.
-    block: mpsc::Sender<()>,
+    block: mpsc::SyncSender<()>,
     node: Node,
     _serving: Serving,
 }
@@ -265,7 +265,7 @@ impl Silent {
     async fn beside(client: &Node) -> Self {
         let mut threads = tokio::runtime::Builder::new_multi_thread();
         let runtime = threads.worker_threads(1).enable_all().build().unwrap();
-        let (block, blocked) = mpsc::channel::<()>();
+        let (block, blocked) = mpsc::sync_channel::<()>(1);
         let blocked = Arc::new(Mutex::new(blocked));
         let bootstrap = client.addresses();
         let serving = runtime.spawn(async move {
