@@ -136,6 +136,11 @@ impl Stop {
         Self { task, context }
     }
 
+    /// Whether the handler has come to its end by itself.
+    pub(super) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// The caller no longer waits: the handler's future is dropped, and whatever it has handed out is told.
     pub(super) fn stop(self) {
         self.context.cancel();

@@ -101,7 +101,8 @@ async fn leaving_cancels_the_handler() -> Result<()> {
     for (method, request) in [("echo", "-"), ("count", "null")] {
         let mut talk = stage.converse(method, request)?;
         stage.talking(1).await?;
-        talk.interrupt().await?;
+        // Not SIGINT: tests that a script runs in the background inherit that it is ignored.
+        talk.terminate().await?;
         stage.talking(0).await?;
         ensure!(!talk.exit(PATIENCE).await?.success());
     }

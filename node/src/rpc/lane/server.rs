@@ -106,11 +106,10 @@ impl Answering {
             }
         }
         let mut server = self.shared.lock();
-        for (call, stop) in started {
-            // Those that are over already need not be stopped.
-            drop(server.attach(call, stop));
-        }
+        // Those are over already, or their caller gave up in the same breath as it asked.
+        let left: Vec<_> = started.into_iter().filter_map(|(call, stop)| server.attach(call, stop)).collect();
         drop(server);
+        left.into_iter().filter(|stop| !stop.is_over()).for_each(Stop::stop);
         self.shared.said();
     }
 

@@ -1,6 +1,9 @@
 //! Peers that write what they should not, on lanes and bulk substreams.
 
-use atoll_protocol::{limits, rpc::frame::FrameKind};
+use atoll_protocol::{
+    limits,
+    rpc::frame::{self, FrameKind},
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
@@ -202,4 +205,19 @@ async fn a_bulk_substream_takes_one_request_of_bounded_size() {
     siege.bulk().await.write(&header(1, 0, 0, 1_000_000, 0)).await;
     siege.stands().await;
     assert_eq!(siege.broken(), 1, "a stream that merely breaks off is no broken frame");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_cancelled_in_the_same_breath_leaves_no_handler_behind() {
+    let siege = Siege::begin().await;
+    let mut lane = siege.lane().await;
+    for call in 1..=20 {
+        let mut bytes = bytes::BytesMut::new();
+        let head = super::wire::request_head("test", "wait");
+        assert!(frame::encode(&mut bytes, FrameKind::Request, call, &head, b""));
+        assert!(frame::encode(&mut bytes, FrameKind::Cancel, call, b"", b""));
+        lane.write(&bytes).await;
+        crate::testing::within("the handler is dropped", siege.pair.witness.dropped.notified()).await;
+    }
+    siege.stands().await;
 }
