@@ -38,6 +38,17 @@ pub enum Applied {
     Incomplete,
 }
 
+/// What a withdrawal was to those who heard it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Heard {
+    /// Something later has been heard of all that it withdraws.
+    Outdated,
+    /// It has been heard before, and nothing later: still the last word.
+    Known,
+    /// It was not known before.
+    News,
+}
+
 /// Why a batch was refused. Nothing of it was taken in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

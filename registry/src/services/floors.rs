@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_protocol::{identity::NodeId, names::InstanceId, service::Seq};
 
+use super::batch::Heard;
 use crate::time::Time;
 
 /// The last lease heard of a node that is gone.
@@ -80,20 +81,22 @@ impl Floors {
         });
     }
 
-    /// Marks that a node withdrew everything it had said up to `seq`. Returns whether this was news.
-    pub(super) fn withdraw_node(&mut self, node: NodeId, seq: Seq) -> bool {
+    /// Marks that a node withdrew everything it had said up to `seq`.
+    pub(super) fn withdraw_node(&mut self, node: NodeId, seq: Seq) -> Heard {
         if !self.allow_node(&node, seq) {
-            return false;
+            let floor = self.nodes.get(&node).and_then(|floors| floors.node);
+            return if floor == Some(seq) { Heard::Known } else { Heard::Outdated };
         }
         self.end_node(node, seq, Time::default());
         self.mark(node, |floors| floors.node = Some(seq));
-        true
+        Heard::News
     }
 
-    /// Marks that a node withdrew what it had said of an instance up to `seq`. Returns whether this was news.
-    pub(super) fn withdraw_instance(&mut self, node: NodeId, instance: InstanceId, seq: Seq) -> bool {
+    /// Marks that a node withdrew what it had said of an instance up to `seq`.
+    pub(super) fn withdraw_instance(&mut self, node: NodeId, instance: InstanceId, seq: Seq) -> Heard {
         if !self.allow_instance(&node, instance, seq) {
-            return false;
+            let floor = self.nodes.get(&node).and_then(|floors| floors.node.max(floors.instances.get(&instance).copied()));
+            return if floor == Some(seq) { Heard::Known } else { Heard::Outdated };
         }
         let limit = self.instances_per_node;
         self.mark(node, |floors| {
@@ -107,7 +110,7 @@ impl Floors {
                 floors.instances.remove(&lowest);
             }
         });
-        true
+        Heard::News
     }
 
     /// Changes a node's floors, then forgets the oldest ones if they are too many.

@@ -31,7 +31,7 @@ use atoll_protocol::{
 use crate::time::Time;
 
 pub use self::{
-    batch::{Applied, Batch, Refused},
+    batch::{Applied, Batch, Heard, Refused},
     lookup::{Holding, Instance, KnownNode},
     watch::{Change, Removal},
 };
@@ -136,23 +136,20 @@ impl Directory {
         Ok(if complete { Applied::Complete } else { Applied::Incomplete })
     }
 
-    /// Takes in that records are gone. Returns whether this was news.
-    pub fn withdraw(&mut self, withdrawal: &Verified<Withdrawal>, now: Time) -> bool {
+    /// Takes in that records are gone.
+    pub fn withdraw(&mut self, withdrawal: &Verified<Withdrawal>, now: Time) -> Heard {
         self.expire(now);
         let (node, seq) = (withdrawal.author(), withdrawal.value().seq);
         match &withdrawal.value().what {
             Withdrawn::Node => {
-                let news = self.floors.withdraw_node(node, seq);
+                let heard = self.floors.withdraw_node(node, seq);
                 self.table.remove_up_to(&node, seq, &mut self.changes);
-                news
+                heard
             }
             Withdrawn::Instances(instances) => {
-                let mut news = false;
-                for &instance in instances {
-                    news |= self.floors.withdraw_instance(node, instance, seq);
-                }
+                let heard = instances.iter().map(|i| self.floors.withdraw_instance(node, *i, seq)).max();
                 self.table.remove_instances(&node, instances, seq, &mut self.changes);
-                news
+                heard.unwrap_or(Heard::Outdated)
             }
         }
     }

@@ -8,7 +8,7 @@ use atoll_protocol::{
     sealed::{SealError, Verified},
     service::{Seq, Withdrawal},
 };
-use atoll_registry::services::{Applied, Batch, Refused};
+use atoll_registry::services::{Applied, Batch, Heard, Refused};
 use libp2p::PeerId;
 use tokio::sync::oneshot;
 
@@ -39,7 +39,8 @@ impl Actor {
     }
 
     fn take_in(&mut self, Opened { withdrawal, batch }: Opened, source: Option<NodeId>) -> Verdict {
-        let withdrawn = withdrawal.as_ref().is_some_and(|w| self.withdrawn(w));
+        // Known from a neighbour's goodbye, its neighbours may not know it yet; those who do, drop it by its id.
+        let withdrawn = withdrawal.as_ref().is_some_and(|w| self.withdrawn(w) != Heard::Outdated);
         let Some(batch) = batch else {
             return if withdrawn { Verdict::Accept } else { Verdict::Ignore };
         };
@@ -95,20 +96,20 @@ impl Actor {
         }
     }
 
-    /// Takes in a withdrawal, and says whether it was news. This node's own words do not come back to it from others:
+    /// Takes in a withdrawal. This node's own words do not come back to it from others:
     /// what it withdraws it has taken in already, and what an earlier life of it withdrew no longer counts.
-    fn withdrawn(&self, withdrawal: &Verified<Withdrawal>) -> bool {
+    fn withdrawn(&self, withdrawal: &Verified<Withdrawal>) -> Heard {
         if withdrawal.author() == self.directory.net.me {
-            return false;
+            return Heard::Outdated;
         }
         self.directory.view.write().withdraw(withdrawal, self.directory.clock.now())
     }
 
     /// A neighbour leaves. Its own gossip may no longer get out, so this node passes the word on.
     pub(super) fn goodbye(&mut self, withdrawal: Verified<Withdrawal>, reply: oneshot::Sender<()>) {
-        let news = self.withdrawn(&withdrawal);
+        let heard = self.withdrawn(&withdrawal);
         let _ = reply.send(());
-        if news {
+        if heard == Heard::News {
             let signed = withdrawal.signed().clone();
             if let Ok(data) = codec::encode(&Announcement::Withdrawal { withdrawal: signed, lease: None }) {
                 let net = self.directory.net.clone();

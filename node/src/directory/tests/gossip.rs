@@ -101,6 +101,23 @@ async fn what_was_withdrawn_is_not_brought_back_by_saying_it_again() {
     assert!(!lists(&node, "a.past"));
 }
 
+/// A node that leaves says so to its neighbours directly and by gossip. A neighbour that hears the direct word first
+/// still has to pass on the gossip.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_known_already_is_passed_on() {
+    let (far, near) = pair().await;
+    let mut bare = Bare::beside(&near).await;
+    bare.heard().await;
+    let mut author = Author::new("a.leaver");
+    bare.net.publish(encode(&announcement(&author.set()))).await;
+    eventually("it is listed", || lists(&far, "a.leaver") && lists(&near, "a.leaver")).await;
+    let left = author.leave();
+    let directory = &rpc(&near).directory;
+    directory.view.write().withdraw(&left, directory.clock.now());
+    bare.net.publish(withdrawn(left.signed().clone())).await;
+    eventually("it is gone", || !lists(&far, "a.leaver")).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lies_are_not_passed_on() {
     let (far, near) = pair().await;

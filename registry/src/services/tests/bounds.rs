@@ -107,7 +107,7 @@ fn floors_are_bounded_and_the_oldest_go_first() {
     let mut directory = small(100, 100, 5);
     let mut authors: Vec<Author> = (1..=20).map(Author::new).collect();
     for author in &mut authors {
-        assert!(directory.withdraw(&author.leave(), at(0)));
+        assert_eq!(directory.withdraw(&author.leave(), at(0)), Heard::News);
         assert!(directory.floors.len() <= 5);
     }
     let last = authors.last_mut().unwrap();

@@ -9,7 +9,7 @@ use atoll_protocol::{
     service::{Extensions, Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal, Withdrawn},
 };
 
-use super::{Applied, Batch, Change, Directory, DirectoryLimits, Instance, Refused};
+use super::{Applied, Batch, Change, Directory, DirectoryLimits, Heard, Instance, Refused};
 use crate::time::Time;
 
 mod apply;

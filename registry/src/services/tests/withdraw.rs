@@ -10,10 +10,10 @@ fn withdrawn_instances_are_gone_at_once() {
     apply(&mut directory, a.whole(), at(0));
     told(&mut directory);
     let gone = a.take_back(&[1, 9]);
-    assert!(directory.withdraw(&gone, at(1)));
+    assert_eq!(directory.withdraw(&gone, at(1)), Heard::News);
     assert_eq!(listed(&directory), [2]);
     assert_eq!(told(&mut directory), ["removed 1 withdrawn"]);
-    assert!(!directory.withdraw(&gone, at(1)), "no news the second time");
+    assert_eq!(directory.withdraw(&gone, at(1)), Heard::Known);
     // What is held no longer is what the lease says, so it is not passed on before the next one.
     assert!(directory.known().is_empty() && directory.holding(&a.id(), at(1)).is_none());
     assert_eq!(apply(&mut directory, a.renewal(), at(2)), Applied::Complete);
@@ -27,7 +27,7 @@ fn replays_do_not_bring_back_a_withdrawn_instance() {
     let old = a.whole();
     let gone = a.take_back(&[1]);
     apply(&mut directory, old.clone(), at(0));
-    assert!(directory.withdraw(&gone, at(1)));
+    assert_eq!(directory.withdraw(&gone, at(1)), Heard::News);
     assert_eq!(apply(&mut directory, old.clone(), at(2)), Applied::Stale);
     let whole = directory.apply(Batch { whole: true, ..part(a.lease(), [record.clone()]) }, at(3), WALL);
     assert!(matches!(whole, Err(Refused::Inconsistent { .. })));
@@ -46,7 +46,7 @@ fn a_withdrawal_may_come_before_what_it_withdraws() {
     a.offer(1, "a", "1.0.0");
     let set = a.whole();
     let gone = a.take_back(&[1]);
-    assert!(directory.withdraw(&gone, at(0)));
+    assert_eq!(directory.withdraw(&gone, at(0)), Heard::News);
     assert_eq!(apply(&mut directory, set, at(1)), Applied::Incomplete);
     assert!(directory.is_empty());
     // The same instance may be offered anew.
@@ -76,11 +76,11 @@ fn a_node_that_leaves_is_gone_with_all_it_offered() {
     apply(&mut directory, old.clone(), at(0));
     told(&mut directory);
     let left = a.leave();
-    assert!(directory.withdraw(&left, at(1)));
+    assert_eq!(directory.withdraw(&left, at(1)), Heard::News);
     assert!(directory.is_empty() && directory.node(&a.id()).is_none());
     assert_eq!(told(&mut directory), ["removed 1 withdrawn"]);
     assert_eq!(directory.next_expiry(), None);
-    assert!(!directory.withdraw(&left, at(1)));
+    assert_eq!(directory.withdraw(&left, at(1)), Heard::Known);
     assert_eq!(apply(&mut directory, old, at(2)), Applied::Stale);
     // It comes back with something later to say.
     a.offer(1, "a", "1.0.0");
@@ -100,11 +100,23 @@ fn a_late_withdrawal_of_the_node_takes_only_what_is_older() {
     // Under the later lease, old and new records: as if a relay had mixed them.
     apply(&mut directory, part(lease.clone(), [before]), at(0));
     assert_eq!(listed(&directory), [1]);
-    assert!(directory.withdraw(&left, at(1)));
+    assert_eq!(directory.withdraw(&left, at(1)), Heard::News);
     assert!(directory.is_empty());
     assert!(directory.node(&a.id()).is_some_and(|node| node.record.is_none()));
     assert_eq!(apply(&mut directory, part(lease, [after]), at(2)), Applied::Complete);
     assert_eq!(listed(&directory), [2]);
+}
+
+#[test]
+fn an_older_withdrawal_than_the_last_is_outdated() {
+    let (mut directory, mut a) = (directory(), Author::new(1));
+    let (first, second) = (a.take_back(&[1]), a.take_back(&[1, 2]));
+    assert_eq!(directory.withdraw(&second, at(0)), Heard::News);
+    assert_eq!(directory.withdraw(&first, at(0)), Heard::Outdated);
+    let (left, again) = (a.leave(), a.leave());
+    assert_eq!(directory.withdraw(&again, at(1)), Heard::News);
+    assert_eq!(directory.withdraw(&left, at(1)), Heard::Outdated);
+    assert_eq!(directory.withdraw(&second, at(1)), Heard::Outdated, "the node has left since");
 }
 
 #[test]
@@ -113,8 +125,8 @@ fn this_node_withdraws_its_own() {
     me.offer(1, "a", "1.0.0");
     me.offer(2, "b", "1.0.0");
     apply(&mut directory, me.whole(), at(0));
-    assert!(directory.withdraw(&me.take_back(&[1]), at(1)));
+    assert_eq!(directory.withdraw(&me.take_back(&[1]), at(1)), Heard::News);
     assert_eq!(listed(&directory), [2]);
-    assert!(directory.withdraw(&me.leave(), at(2)));
+    assert_eq!(directory.withdraw(&me.leave(), at(2)), Heard::News);
     assert!(directory.is_empty());
 }
