@@ -1,12 +1,14 @@
 //! A substream whose halves can be used by two tasks, and which ends with its connection.
 //!
-//! Two things are made good here that a lane, with a reader and a writer of its own, would otherwise hang on:
+//! Three things are made good here that a lane, with a reader and a writer of its own, would otherwise hang or panic on:
 //!
 //! - While a protocol is negotiated lazily, reading flushes what was written before (multistream-select 0.14), and flushing a
 //!   yamux substream waits in the same place as writing to it, where there is room for one waker: the reader's replaces
 //!   the writer's, which is never woken. Here whatever wakes the one wakes the other as well.
 //! - When this side closes a TCP connection, yamux (0.14) forgets its substreams without waking anybody who waits for
 //!   them. Here they are woken.
+//! - When a read fails while a protocol is still negotiated lazily, multistream-select (0.14) is left without a state, and
+//!   panics when the other half writes or closes. Here a substream that failed to be read is not touched again.
 
 use std::{
     fmt, io,
@@ -48,6 +50,8 @@ pub(crate) struct Substream<S = Stream> {
     waiting: Arc<Waiting>,
     /// Wakes all that wait.
     waker: Waker,
+    /// Why a read has failed, after which nothing can be done any more.
+    failed: Option<io::ErrorKind>,
     /// Its place among those that its connection may have open.
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -57,7 +61,7 @@ impl<S: Unpin> Substream<S> {
     pub(crate) fn new(stream: S, gone: &CancellationToken, place: Option<OwnedSemaphorePermit>) -> Self {
         let waiting = Arc::<Waiting>::default();
         let waker = Waker::from(Arc::clone(&waiting));
-        Self { stream, gone: Box::pin(gone.clone().cancelled_owned()), waiting, waker, _place: place }
+        Self { stream, gone: Box::pin(gone.clone().cancelled_owned()), waiting, waker, failed: None, _place: place }
     }
 
     /// Polls for the half whose task waits at `place`. What can be done is done, whether or not the connection is gone.
@@ -67,7 +71,10 @@ impl<S: Unpin> Substream<S> {
         task: &Context<'_>,
         poll: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let Self { stream, gone, waiting, waker, .. } = self.get_mut();
+        let Self { stream, gone, waiting, waker, failed, .. } = self.get_mut();
+        if let Some(kind) = *failed {
+            return Poll::Ready(Err(kind.into()));
+        }
         let place = place(waiting);
         // Before it is polled, or a wake in between would be lost.
         place.register(task.waker());
@@ -86,7 +93,13 @@ impl<S: Unpin> Substream<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Substream<S> {
     fn poll_read(self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.poll(|w| &w.reader, task, |stream, context| stream.poll_read(context, buffer))
+        let this = self.get_mut();
+        let polled =
+            Pin::new(&mut *this).poll(|w| &w.reader, task, |stream, context| stream.poll_read(context, buffer));
+        if let Poll::Ready(Err(error)) = &polled {
+            this.failed = Some(error.kind());
+        }
+        polled
     }
 }
 

@@ -100,3 +100,50 @@ async fn what_is_there_is_read_although_the_connection_is_gone() {
     let mut substream = Substream::new(Narrow(shared), &gone, None);
     assert_eq!(substream.read(&mut [0; 8]).await.unwrap(), 0);
 }
+
+/// A stream whose reads fail, and that must not be touched afterwards.
+#[derive(Default)]
+struct Fragile {
+    failed: bool,
+}
+
+impl Fragile {
+    fn touch(&self) -> Poll<io::Result<()>> {
+        assert!(!self.failed, "touched after it had failed");
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Fragile {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        let _ = self.touch();
+        self.failed = true;
+        Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
+    }
+}
+
+impl AsyncWrite for Fragile {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.touch().map_ok(|()| bytes.len())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.touch()
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.touch()
+    }
+}
+
+#[tokio::test]
+async fn what_failed_to_be_read_is_not_touched_again() {
+    let (mut read, mut write) = Substream::new(Fragile::default(), &CancellationToken::new(), None).split();
+    assert_eq!(write.write(b"1234").await.unwrap(), 4);
+    let failed = |result: io::Result<()>| result.unwrap_err().kind() == io::ErrorKind::InvalidData;
+    assert!(failed(read.read(&mut [0; 8]).await.map(drop)));
+    assert!(failed(read.read(&mut [0; 8]).await.map(drop)));
+    assert!(failed(write.write(b"1234").await.map(drop)));
+    assert!(failed(write.flush().await));
+    assert!(failed(write.close().await));
+}
