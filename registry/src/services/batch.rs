@@ -30,8 +30,10 @@ pub struct Batch {
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Applied {
-    /// It says nothing new: older than or equal to what is known, or of a node that is known to be gone.
+    /// It says nothing new: older than what is known, or of a node that is known to be gone.
     Stale,
+    /// It says nothing new, but it is the node's latest word, heard a moment ago: others may not have heard it yet.
+    Known,
     /// It was taken in, and the node's whole record set is held.
     Complete,
     /// It was taken in, but records are missing or outdated: ask for a description of the node. What is held is usable.

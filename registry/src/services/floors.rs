@@ -95,7 +95,8 @@ impl Floors {
     /// Marks that a node withdrew what it had said of an instance up to `seq`.
     pub(super) fn withdraw_instance(&mut self, node: NodeId, instance: InstanceId, seq: Seq) -> Heard {
         if !self.allow_instance(&node, instance, seq) {
-            let floor = self.nodes.get(&node).and_then(|floors| floors.node.max(floors.instances.get(&instance).copied()));
+            let floor =
+                self.nodes.get(&node).and_then(|floors| floors.node.max(floors.instances.get(&instance).copied()));
             return if floor == Some(seq) { Heard::Known } else { Heard::Outdated };
         }
         let limit = self.instances_per_node;

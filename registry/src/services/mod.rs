@@ -21,6 +21,8 @@
 //!
 //! Memory is bounded by [`DirectoryLimits`]; at a limit the records of the least recently used node leave, visibly.
 
+use std::time::Duration;
+
 use atoll_protocol::{
     identity::NodeId,
     limits,
@@ -50,6 +52,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod watch;
+
+/// How long what a node said may be on its way through the network. Repeated later, it is a replay.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// How much a directory remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +117,7 @@ impl Directory {
         let held = self.table.node(&node);
         let first_hand = batch.remaining.is_none();
         let renewed = held.is_none_or(|held| seq > held.lease.value().seq);
+        let fresh = held.is_some_and(|held| seq == held.lease.value().seq && now.since(held.renewed) < FRESH);
         if node == self.me && batch.remaining.is_some() {
             return if renewed { Err(Refused::Mine { seq }) } else { Ok(Applied::Stale) };
         }
@@ -124,7 +130,7 @@ impl Directory {
         let Some(expires) = self.expiry_of(&batch, now) else { return Ok(Applied::Stale) };
         let plan = Plan::new(&batch, held, &self.floors);
         if !renewed && plan.is_empty() {
-            return Ok(Applied::Stale);
+            return Ok(if fresh { Applied::Known } else { Applied::Stale });
         }
         self.make_room(&node, plan.count, held.is_none())?;
         let entry = Entry::new(batch.lease, now, expires);

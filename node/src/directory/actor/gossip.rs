@@ -51,7 +51,8 @@ impl Actor {
             return Verdict::Ignore;
         }
         match self.apply(batch) {
-            Ok(Applied::Complete) => Verdict::Accept,
+            // Known from a synchronisation, it may be news to those who have only this node to hear it from.
+            Ok(Applied::Complete | Applied::Known) => Verdict::Accept,
             Ok(Applied::Incomplete) => {
                 self.neighbours.describe(node, source);
                 Verdict::Accept

@@ -101,6 +101,20 @@ async fn what_was_withdrawn_is_not_brought_back_by_saying_it_again() {
     assert!(!lists(&node, "a.past"));
 }
 
+/// A synchronisation may be faster than gossip: the neighbours of who learnt something that way still need the gossip.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_known_already_is_passed_on() {
+    let (far, near) = pair().await;
+    let mut bare = Bare::beside(&near).await;
+    bare.heard().await;
+    let mut author = Author::new("a.newcomer");
+    let set = author.set();
+    let directory = &rpc(&near).directory;
+    directory.view.write().apply(set.clone(), directory.clock.now(), directory.clock.wall()).unwrap();
+    bare.net.publish(encode(&announcement(&set))).await;
+    eventually("it is listed", || lists(&far, "a.newcomer")).await;
+}
+
 /// A node that leaves says so to its neighbours directly and by gossip. A neighbour that hears the direct word first
 /// still has to pass on the gossip.
 #[tokio::test(flavor = "multi_thread")]

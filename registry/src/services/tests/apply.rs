@@ -46,13 +46,14 @@ fn pieces_under_one_lease_add_up_without_extending_it() {
 }
 
 #[test]
-fn the_same_again_is_stale() {
+fn the_same_again_is_known_then_stale() {
     let (mut directory, mut a) = (directory(), Author::new(1));
     a.offer(1, "a", "1.0.0");
     let batch = a.whole();
     assert_eq!(apply(&mut directory, batch.clone(), at(0)), Applied::Complete);
     told(&mut directory);
-    assert_eq!(apply(&mut directory, batch, at(50)), Applied::Stale);
+    assert_eq!(apply(&mut directory, batch.clone(), at(9)), Applied::Known);
+    assert_eq!(apply(&mut directory, batch, at(10)), Applied::Stale);
     assert_eq!(directory.node(&a.id()).unwrap().expires, at(90));
     assert!(told(&mut directory).is_empty());
 }

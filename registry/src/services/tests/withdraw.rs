@@ -28,7 +28,8 @@ fn replays_do_not_bring_back_a_withdrawn_instance() {
     let gone = a.take_back(&[1]);
     apply(&mut directory, old.clone(), at(0));
     assert_eq!(directory.withdraw(&gone, at(1)), Heard::News);
-    assert_eq!(apply(&mut directory, old.clone(), at(2)), Applied::Stale);
+    assert_eq!(apply(&mut directory, old.clone(), at(2)), Applied::Known);
+    assert!(directory.is_empty());
     let whole = directory.apply(Batch { whole: true, ..part(a.lease(), [record.clone()]) }, at(3), WALL);
     assert!(matches!(whole, Err(Refused::Inconsistent { .. })));
     apply(&mut directory, part(a.lease(), [record.clone()]), at(4));
