@@ -12,6 +12,7 @@ mod listen;
 pub(crate) mod streams;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::{
     sync::{

@@ -7,9 +7,7 @@ use std::{
     time::Duration,
 };
 
-use libp2p::{
-    Multiaddr, Swarm, SwarmBuilder, core::upgrade::Version, gossipsub, identity::Keypair, noise, tcp, tls, yamux,
-};
+use libp2p::{Multiaddr, Swarm, SwarmBuilder, core::upgrade::Version, gossipsub, identity::Keypair, noise, tcp, yamux};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -26,6 +24,7 @@ use crate::{
         joining::Joining,
         listen,
         streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS, SUBSTREAMS_OVER_TCP},
+        tls::Tls,
     },
 };
 
@@ -86,7 +85,7 @@ fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnEr
         .with_tcp(
             tcp::Config::default().nodelay(true),
             // TLS with AES is the faster of the two on today's machines; js-libp2p speaks only Noise.
-            (tls::Config::new, noise::Config::new),
+            (Tls::new, noise::Config::new),
             || {
                 let mut config = yamux::Config::default();
                 config.set_max_num_streams(SUBSTREAMS_OVER_TCP);
