@@ -187,8 +187,9 @@ impl<M: Speaks> Shared<M> {
     }
 
     /// Writes what the machine says, until it is silent or the stream breaks. Whatever waits is written before the stream is
-    /// flushed: batching comes from backpressure alone, never from a timer.
-    pub(super) async fn write(&self, stream: &mut WriteHalf<Substream>, written: impl Fn()) -> io::Result<()> {
+    /// flushed: batching comes from backpressure alone, never from a timer. Calls `room` when
+    /// there is room for more to be said.
+    pub(super) async fn write(&self, stream: &mut WriteHalf<Substream>, room: impl Fn()) -> io::Result<()> {
         while self.has_said().await {
             // Whoever else is ready to say something does so first, and shares the write: one for each frame would cost more
             // than all the rest. It takes no time where nobody is.
@@ -196,10 +197,11 @@ impl<M: Speaks> Shared<M> {
             loop {
                 let next = self.lock().outbox().take();
                 let Some(bytes) = next else { break };
+                // There is room for more as soon as this is taken: what is said meanwhile goes out right after it.
+                room();
                 stream.write_all(&bytes).await?;
             }
             stream.flush().await?;
-            written();
         }
         stream.close().await
     }

@@ -142,8 +142,10 @@ struct Node {
 impl Node {
     async fn start(program: &Path, name: &str, listen: &str, peers: Vec<&str>, options: &[&str]) -> Result<Self> {
         let data_dir = tempfile::Builder::new().prefix("atoll-load-").tempdir()?;
-        let mut run = node_command(program, data_dir.path(), &["run", "--listen", listen, "--no-mdns"]);
-        run.args(options).args(peers.into_iter().flat_map(|peer| ["--peer", peer]));
+        // Without an address, --peer starts a network of its own.
+        let run: Vec<&str> = ["--peer"].into_iter().chain(peers).chain(["--listen", listen, "--no-mdns"]).collect();
+        let mut run = node_command(program, data_dir.path(), &run);
+        run.args(options);
         let process = Process::spawn(name, run)?;
         let id = text(&process.event("started", STARTING).await?, "node")?;
         let address = text(&process.event("listening", STARTING).await?, "address")?;
