@@ -4,12 +4,15 @@ use std::collections::HashMap;
 
 use atoll_protocol::identity::NodeId;
 use libp2p::{
-    PeerId,
+    Multiaddr, PeerId,
     swarm::{ConnectionId, DialError},
 };
 use tokio::sync::oneshot;
 
 use crate::error::ConnectError;
+
+#[cfg(test)]
+mod tests;
 
 pub(super) type Reply = oneshot::Sender<Result<NodeId, ConnectError>>;
 
@@ -22,16 +25,37 @@ pub(super) fn answer(reply: Reply, result: Result<NodeId, ConnectError>) {
 /// network.
 #[derive(Debug, Default)]
 pub(super) struct Dials {
-    by_peer: HashMap<PeerId, Vec<Reply>>,
+    by_peer: HashMap<PeerId, Waiting>,
     /// Dials to an address whose peer is not known yet.
     by_connection: HashMap<ConnectionId, (String, Reply)>,
+}
+
+/// Who waits for a peer.
+#[derive(Debug, Default)]
+struct Waiting {
+    replies: Vec<Reply>,
+    /// Where to dial it once more if it hangs up first: two nodes that dial each other at the same moment may each close
+    /// the connection that the other one keeps.
+    again: Option<Vec<Multiaddr>>,
 }
 
 impl Dials {
     pub(super) fn wait_for_peer(&mut self, peer: PeerId, reply: Reply) {
         let waiting = self.by_peer.entry(peer).or_default();
-        waiting.retain(|reply| !reply.is_closed());
-        waiting.push(reply);
+        waiting.replies.retain(|reply| !reply.is_closed());
+        waiting.replies.push(reply);
+    }
+
+    /// Notes where the peer may be dialled if its connections close before it is identified.
+    pub(super) fn may_redial(&mut self, peer: &PeerId, addresses: Vec<Multiaddr>) {
+        if let Some(waiting) = self.by_peer.get_mut(peer) {
+            waiting.again = Some(addresses);
+        }
+    }
+
+    /// Where to dial a peer that has hung up while somebody waits for it; once for each dial.
+    pub(super) fn redial(&mut self, peer: &PeerId) -> Option<Vec<Multiaddr>> {
+        self.by_peer.get_mut(peer)?.again.take()
     }
 
     pub(super) fn wait_for_connection(&mut self, connection: ConnectionId, target: String, reply: Reply) {
@@ -47,7 +71,7 @@ impl Dials {
 
     /// The peer has said who it is, and what of it.
     pub(super) fn identified(&mut self, peer: &PeerId, result: &Result<NodeId, ConnectError>) {
-        for reply in self.by_peer.remove(peer).unwrap_or_default() {
+        for reply in self.by_peer.remove(peer).unwrap_or_default().replies {
             answer(reply, result.clone());
         }
     }

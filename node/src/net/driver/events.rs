@@ -149,7 +149,10 @@ impl Driver {
     }
 
     fn last_connection_closed(&mut self, peer: PeerId, cause: Option<&ConnectionError>) {
-        self.dials.peer_failed(&peer, "the connection was closed before the peer said who it is");
+        match self.dials.redial(&peer) {
+            Some(addresses) => self.dial(peer, addresses),
+            None => self.dials.peer_failed(&peer, "the connection was closed before the peer said who it is"),
+        }
         self.strangers.remove(&peer);
         let Some(node) = node_id(&peer) else { return };
         if self.ready.remove(&node) {

@@ -131,9 +131,13 @@ impl Driver {
             return dials::answer(reply, Err(error.clone()));
         }
         self.dials.wait_for_peer(id, reply);
-        if self.swarm.is_connected(&id) {
-            return;
+        self.dials.may_redial(&id, addresses.clone());
+        if !self.swarm.is_connected(&id) {
+            self.dial(id, addresses);
         }
+    }
+
+    fn dial(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
         let dial = DialOpts::peer_id(id)
             .condition(PeerCondition::DisconnectedAndNotDialing)
             .addresses(addresses)
