@@ -69,12 +69,15 @@ pub const RPC_BODY: usize = 16 * 1024 * 1024;
 pub const LANE_CALLS: usize = 1024;
 /// Lanes that one node opens to another.
 pub const LANES_PER_PEER: usize = 4;
-/// What a sender may have under way on a stream before the receiver has said anything, in bytes. Frame headers count.
+/// What a message takes of a stream's window beside its bytes: whoever receives it keeps an entry in a queue, so empty
+/// messages are not free.
+pub const STREAM_OVERHEAD: usize = 64;
+/// What a sender may have under way on a stream before the receiver has said anything, in bytes, overhead included.
 pub const STREAM_WINDOW: u64 = 256 * 1024;
 /// What a receiver that keeps up lets a sender have under way on a stream, in bytes.
 pub const STREAM_WINDOW_MAX: u64 = 768 * 1024;
-/// Largest message of a stream, in bytes. With its header it takes at most half of the smallest window, so a sender that
+/// Largest message of a stream, in bytes. With its overhead it takes at most half of the smallest window, so a sender that
 /// waits for credit always gets it once the receiver has taken what it holds.
-pub const STREAM_MESSAGE: usize = STREAM_WINDOW as usize / 2 - super::rpc::frame::HEADER;
+pub const STREAM_MESSAGE: usize = STREAM_WINDOW as usize / 2 - STREAM_OVERHEAD;
 /// Longest status message, in bytes; a longer one is cut.
 pub const STATUS_MESSAGE: usize = 2 * 1024;

@@ -172,7 +172,9 @@ impl Rpc {
         let found = self.services.find(head)?;
         if matches!(found.method.handler, Handler::Unary(_)) {
             let path = &found.method.path;
-            return Err(Status::unimplemented(format!("{path} is no stream: one request, one answer")));
+            return Err(Status::unimplemented(format!(
+                "{path} is no stream: one request, one answer; leave out --stream"
+            )));
         }
         let (context, pace) = (self.context(caller, head, now), Arc::clone(&found.method.pace));
         let outcome = guarded(found, context.clone(), |handler, context| match handler {

@@ -4,10 +4,12 @@ use std::{fmt, future::IntoFuture, marker::PhantomData, sync::Arc, time::Duratio
 
 use atoll_protocol::{
     identity::NodeId,
+    limits::STREAM_MESSAGE,
     rpc::{ContentType, Metadata, RequestHead, Status, stream::Stream},
     service::Extensions,
 };
 use atoll_registry::select::{self, Fault, Policy};
+use bytes::Bytes;
 use futures::{AsyncReadExt, FutureExt, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
@@ -19,7 +21,8 @@ use crate::{
         Rpc,
         balance::Target,
         lane::Failure,
-        stream::{MESSAGE, OPENING_PATIENCE, Pipe, RawReceiver, RawSender, Receiver, Sender},
+        service::to_json,
+        stream::{MESSAGE, OPENING_PATIENCE, Pipe, RawReceiver, RawSender, Receiver, Sender, too_long},
         wire::{Reader, note_broken},
     },
 };
@@ -74,10 +77,13 @@ impl StreamCall {
     /// # Errors
     /// The status if no instance can be reached; what goes wrong later is told by the receiver.
     pub async fn receive<Req: Serialize, Res: DeserializeOwned>(self, request: &Req) -> Result<Receiver<Res>, Status> {
-        let (mut sender, receiver) = self.exchange::<Req, Res>().await?;
-        sender.send(request).await?;
+        let request = to_json(request)?.bytes;
+        if request.len() > STREAM_MESSAGE {
+            return Err(too_long(request.len()));
+        }
+        let (sender, receiver) = self.open(Some(request)).await?;
         sender.finish();
-        Ok(receiver)
+        Ok(Receiver::new(receiver))
     }
 
     /// Many requests, one response.
@@ -85,7 +91,7 @@ impl StreamCall {
     /// # Errors
     /// The status if no instance can be reached; what goes wrong later is told by the answer.
     pub async fn send<Req: Serialize, Res: DeserializeOwned>(self) -> Result<(Sender<Req>, Answer<Res>), Status> {
-        let (sender, raw) = self.open().await?;
+        let (sender, raw) = self.open(None).await?;
         Ok((Sender::new(sender), Answer { raw, of: PhantomData }))
     }
 
@@ -94,7 +100,7 @@ impl StreamCall {
     /// # Errors
     /// The status if no instance can be reached; what goes wrong later is told by the receiver.
     pub async fn exchange<Req: Serialize, Res: DeserializeOwned>(self) -> Result<(Sender<Req>, Receiver<Res>), Status> {
-        let (sender, receiver) = self.open().await?;
+        let (sender, receiver) = self.open(None).await?;
         Ok((Sender::new(sender), Receiver::new(receiver)))
     }
 
@@ -104,15 +110,17 @@ impl StreamCall {
     /// The status if no instance can be reached; what goes wrong later is told by the receiver.
     pub async fn raw(mut self) -> Result<(RawSender, RawReceiver), Status> {
         self.content = ContentType::Raw;
-        self.open().await
+        self.open(None).await
     }
 
     /// The same for messages of JSON.
     pub(crate) async fn json(self) -> Result<(RawSender, RawReceiver), Status> {
-        self.open().await
+        self.open(None).await
     }
 
-    async fn open(self) -> Result<(RawSender, RawReceiver), Status> {
+    /// Opens the stream, with `only` as the only message that will be sent, if that is known already: it then travels with the
+    /// request.
+    async fn open(self, only: Option<Bytes>) -> Result<(RawSender, RawReceiver), Status> {
         bounded(&self.metadata)?;
         let (shared, rpc, now) = (&self.client.shared, &self.client.shared.rpc, Instant::now());
         let own = self.deadline.map(|deadline| now + deadline.min(LONGEST));
@@ -133,7 +141,7 @@ impl StreamCall {
             let candidates: Vec<_> = left.iter().map(|t| t.candidate(rpc.net.me, rpc.directory.now())).collect();
             let Some(chosen) = select::choose(&self.policy, &candidates, shared.turn()) else { return Err(last) };
             let target = left.remove(chosen);
-            match self.open_at(target, deadline, by).await {
+            match self.open_at(target, only.as_ref(), deadline, by).await {
                 Ok(ends) => return Ok(ends),
                 Err(Failure { status, sent: true, .. }) => return Err(status),
                 Err(Failure { status, .. }) => {
@@ -163,13 +171,15 @@ impl StreamCall {
     async fn open_at(
         &self,
         target: &Target,
+        only: Option<&Bytes>,
         deadline: Option<Instant>,
         by: Instant,
     ) -> Result<(RawSender, RawReceiver), Failure> {
         let rpc = &self.client.shared.rpc;
         let head = encode_head(&self.head(deadline)).map_err(Failure::answered)?;
+        let stream = only.map_or_else(|| Stream::open(&head), |message| Stream::open_with(&head, message));
         let attempt = target.load.begin(rpc.directory.now());
-        let pipe = Pipe::new(Stream::open(&head), rpc.memories.of(target.node));
+        let pipe = Pipe::new(stream, rpc.memories.of(target.node));
         if target.node == rpc.net.me {
             rpc.stream_in_process(&self.head(deadline), &pipe);
         } else {

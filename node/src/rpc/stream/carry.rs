@@ -132,7 +132,10 @@ pub(in crate::rpc) async fn hand_over(from: &Pipe, to: &Pipe) {
         buffer.extend_from_slice(&bytes);
         from.shared.lock().written().wake();
         while let Ok(Decoded::Frame(frame)) = frame::decode(&mut buffer, super::MESSAGE) {
-            to.receive(frame);
+            // The handler was found, and runs, before anything was carried.
+            if frame.kind != FrameKind::Open {
+                to.receive(frame);
+            }
         }
     }
     to.lost();

@@ -51,11 +51,7 @@ impl RawSender {
             },
         };
         sent.map_err(|why| match why {
-            Unsendable::TooLong => {
-                let (len, limit) = (message.len(), limits::STREAM_MESSAGE);
-                let text = format!("a message of {len} bytes, at most {limit} can be sent at once; send it in pieces");
-                Status::resource_exhausted(text).retryable(false)
-            }
+            Unsendable::TooLong => too_long(message.len()),
             Unsendable::Over => self.pipe.with(|stream, _| match stream.ending() {
                 Some(ending) => outcome(ending).err().unwrap_or_else(|| failure(ending)),
                 None => Status::failed_precondition("this side of the stream has been finished"),
@@ -160,6 +156,13 @@ impl fmt::Debug for RawReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RawReceiver")
     }
+}
+
+/// What to do about a message of so many bytes.
+pub(in crate::rpc) fn too_long(len: usize) -> Status {
+    let limit = limits::STREAM_MESSAGE;
+    let text = format!("a message of {len} bytes, at most {limit} can be sent at once; send it in pieces");
+    Status::resource_exhausted(text).retryable(false)
 }
 
 /// The deadline has passed: nobody waits for the stream any more.

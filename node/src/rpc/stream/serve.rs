@@ -6,7 +6,6 @@ use atoll_protocol::{
     identity::NodeId,
     rpc::{RequestHead, Status, stream::Stream},
 };
-use bytes::Bytes;
 use futures::io::WriteHalf;
 use tokio::time::Instant;
 
@@ -115,8 +114,6 @@ impl Rpc {
     pub(in crate::rpc) fn stream_in_process(self: &Arc<Self>, head: &RequestHead<'_>, caller: &Arc<Pipe>) {
         let pipe = Pipe::new(Stream::accept(), self.memories.of(self.net.me));
         let stop = self.start_stream(self.net.me, head, &pipe);
-        // The request itself has been handed over already.
-        caller.with(|stream, _| drop::<Option<Bytes>>(stream.outbox().take()));
         let (there, back) = ((Arc::clone(caller), Arc::clone(&pipe)), (pipe, Arc::clone(caller)));
         tokio::spawn(async move {
             hand_over(&there.0, &there.1).await;

@@ -2,7 +2,7 @@
 
 use std::{future::IntoFuture, time::Duration};
 
-use atoll_protocol::limits::{STREAM_MESSAGE, STREAM_WINDOW, STREAM_WINDOW_MAX};
+use atoll_protocol::limits::{STREAM_MESSAGE, STREAM_OVERHEAD, STREAM_WINDOW, STREAM_WINDOW_MAX};
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
@@ -103,7 +103,7 @@ async fn bytes_arrive_unharmed_up_to_the_longest_message() {
             // One byte too long is refused here, and the stream goes on.
             let status = within("a refusal", sender.send(vec![0; STREAM_MESSAGE + 1])).await.unwrap_err();
             assert_eq!((status.code(), status.is_retryable()), (Code::ResourceExhausted, false), "{status}");
-            assert!(status.message().contains("131057") && status.message().contains("pieces"), "{status}");
+            assert!(status.message().contains("131009") && status.message().contains("pieces"), "{status}");
             within("room", sender.send("on we go")).await.unwrap();
             assert_eq!(within("a message", receiver.next()).await.unwrap().unwrap(), "on we go");
             sender.finish();
@@ -224,7 +224,7 @@ async fn the_wrong_kind_of_call_is_told_the_way_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_stops_the_writer() {
     const SIZE: u64 = 4 * 1024;
-    const FRAME: u64 = SIZE + 16;
+    const FRAME: u64 = SIZE + STREAM_OVERHEAD as u64;
     for transport in TRANSPORTS {
         let flows = Flows::over(transport).await;
         for node in flows.callers() {

@@ -37,7 +37,7 @@ use bytes::Bytes;
 use self::window::{Receiving, Sending};
 use super::{
     Outbox,
-    frame::{Frame, FrameKind, HEADER},
+    frame::{Frame, FrameKind},
 };
 use crate::limits;
 
@@ -146,7 +146,7 @@ pub struct Stream {
 
 /// What a message takes of a window.
 fn cost(message: &Bytes) -> u64 {
-    (HEADER + message.len()) as u64
+    (limits::STREAM_OVERHEAD + message.len()) as u64
 }
 
 impl Stream {
@@ -156,6 +156,16 @@ impl Stream {
         let mut stream = Self::new(Role::Caller);
         // The caller has checked the head's length.
         let _ = stream.outbox.push(FrameKind::Open, 0, head, Bytes::new());
+        stream
+    }
+
+    /// The caller's end of a stream on which it sends this one message, at once.
+    #[must_use]
+    pub fn open_with(head: &[u8], message: &Bytes) -> Self {
+        let mut stream = Self::open(head);
+        // The caller has checked its length, and the smallest window has room for one of any length.
+        let _ = stream.poll_send(message, Waker::noop());
+        stream.finish();
         stream
     }
 
@@ -304,9 +314,9 @@ impl Stream {
         }
     }
 
-    /// The caller gives up.
+    /// The caller gives up. A server's end concludes instead.
     pub fn cancel(&mut self) -> Wakes {
-        if self.ending.is_some() {
+        if self.role == Role::Server || self.ending.is_some() {
             return Wakes::default();
         }
         self.finished = true;

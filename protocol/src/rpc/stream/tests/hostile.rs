@@ -6,10 +6,9 @@ use bytes::Bytes;
 use proptest::{collection, option, prelude::*, sample::select};
 
 use crate::{
-    limits::{STREAM_MESSAGE, STREAM_WINDOW, STREAM_WINDOW_MAX},
+    limits::{STREAM_MESSAGE, STREAM_OVERHEAD, STREAM_WINDOW, STREAM_WINDOW_MAX},
     rpc::{
         Frame, FrameKind,
-        frame::HEADER,
         stream::{Ending, Stream, Violation},
         tests::wire::said,
     },
@@ -68,7 +67,7 @@ proptest! {
         let (mut stream, mut sent, mut allowed) = (Stream::accept(), 0, STREAM_WINDOW);
         said(stream.outbox());
         for (number, len) in lens.into_iter().enumerate() {
-            sent += (HEADER + len) as u64;
+            sent += (STREAM_OVERHEAD + len) as u64;
             stream.receive(Frame {
                 kind: FrameKind::Data,
                 call: 0,

@@ -5,10 +5,9 @@ use std::{collections::VecDeque, task::Poll};
 use bytes::Bytes;
 
 use crate::{
-    limits::{STREAM_MESSAGE, STREAM_WINDOW, STREAM_WINDOW_MAX},
+    limits::{STREAM_MESSAGE, STREAM_OVERHEAD, STREAM_WINDOW, STREAM_WINDOW_MAX},
     rpc::{
         Frame, FrameKind,
-        frame::HEADER,
         stream::{Ending, Role, Stream, Unsendable},
         tests::wire::{Task, Wire},
     },
@@ -102,7 +101,7 @@ impl End {
     /// Sends what was blocked, or else a message of `len` bytes.
     pub(super) fn send(&mut self, len: usize) {
         let message = self.blocked.take().unwrap_or_else(|| vec![self.sent_count as u8; len].into());
-        let cost = (HEADER + message.len()) as u64;
+        let cost = (STREAM_OVERHEAD + message.len()) as u64;
         let expected = match () {
             () if message.len() > STREAM_MESSAGE => Poll::Ready(Err(Unsendable::TooLong)),
             () if self.is_over() => Poll::Ready(Err(Unsendable::Over)),
@@ -126,7 +125,7 @@ impl End {
     /// Whether the program would have its message sent if it knew.
     fn overslept(&mut self) -> bool {
         let Some(message) = &self.blocked else { return false };
-        let cost = (HEADER + message.len()) as u64;
+        let cost = (STREAM_OVERHEAD + message.len()) as u64;
         self.sender.waits() && (self.is_over() || !self.must_wait(cost))
     }
 
@@ -174,7 +173,7 @@ impl End {
     fn receive(&mut self, frame: Frame) {
         let ended = self.stream.ending().cloned();
         match frame.kind {
-            FrameKind::Data if ended.is_none() => self.waiting += (HEADER + frame.body.len()) as u64,
+            FrameKind::Data if ended.is_none() => self.waiting += (STREAM_OVERHEAD + frame.body.len()) as u64,
             FrameKind::Credit if matches!(ended, None | Some(Ending::Complete)) => self.allowed += frame.call,
             _ => {}
         }
@@ -237,7 +236,7 @@ impl Pair {
         let waiting = end.waiting;
         match polled {
             Poll::Ready(Some(message)) => {
-                end.waiting -= (HEADER + message.len()) as u64;
+                end.waiting -= (STREAM_OVERHEAD + message.len()) as u64;
                 end.taken_count += 1;
                 assert!(self.0[1 - at].sent.pop_front() == Some(message), "another message than was sent");
                 true
@@ -305,6 +304,6 @@ impl Pair {
 impl End {
     /// Cost of what the other program has not taken.
     fn unseen(&self) -> u64 {
-        self.sent.iter().map(|message| (HEADER + message.len()) as u64).sum()
+        self.sent.iter().map(|message| (STREAM_OVERHEAD + message.len()) as u64).sum()
     }
 }

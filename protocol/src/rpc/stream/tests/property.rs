@@ -4,7 +4,7 @@ use proptest::{collection, prelude::*, sample::select};
 
 use super::pair::{CALLER, OUTCOME, Pair, SERVER};
 use crate::{
-    limits::{STREAM_MESSAGE, STREAM_WINDOW, STREAM_WINDOW_MAX},
+    limits::{STREAM_MESSAGE, STREAM_OVERHEAD, STREAM_WINDOW, STREAM_WINDOW_MAX},
     rpc::stream::Ending,
 };
 
@@ -95,7 +95,7 @@ proptest! {
     fn a_slow_reader_stops_the_writer(at in select(vec![CALLER, SERVER]), len in 0..=STREAM_MESSAGE) {
         let mut pair = Pair::new();
         // The reader's machine takes everything in; its program takes nothing.
-        let (window, cost) = (STREAM_WINDOW as usize, len + 16);
+        let (window, cost) = (STREAM_WINDOW as usize, len + STREAM_OVERHEAD);
         for _ in 0..window / cost + 3 {
             pair.0[at].send(len);
             pair.0[at].write(usize::MAX);

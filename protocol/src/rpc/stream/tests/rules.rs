@@ -5,16 +5,15 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 
 use crate::{
-    limits::{STREAM_MESSAGE, STREAM_WINDOW, STREAM_WINDOW_MAX},
+    limits::{STREAM_MESSAGE, STREAM_OVERHEAD, STREAM_WINDOW, STREAM_WINDOW_MAX},
     rpc::{
         Frame, FrameKind,
-        frame::HEADER,
         stream::{Ending, Role, Stream, Unsendable, Violation, Wakes},
         tests::wire::{Task, said},
     },
 };
 
-const LONGEST: u64 = (STREAM_MESSAGE + HEADER) as u64;
+const LONGEST: u64 = (STREAM_MESSAGE + STREAM_OVERHEAD) as u64;
 
 fn frame(kind: FrameKind, call: u64, body: Bytes) -> Frame {
     Frame { kind, call, head: Bytes::new(), body }
@@ -77,7 +76,7 @@ fn a_window_is_two_of_the_longest_messages_and_not_a_byte_more() {
         // However much room there is in between.
         assert_eq!(said(stream.outbox()).len(), 2);
         assert_eq!(send(&mut stream, 0), Poll::Pending);
-        stream.receive(frame(FrameKind::Credit, HEADER as u64 + 4, Bytes::new())).wake();
+        stream.receive(frame(FrameKind::Credit, STREAM_OVERHEAD as u64 + 4, Bytes::new())).wake();
         assert_eq!(send(&mut stream, 5), Poll::Pending);
         assert_eq!((send(&mut stream, 4), send(&mut stream, 0)), (SENT, Poll::Pending));
     }
@@ -87,13 +86,13 @@ fn a_window_is_two_of_the_longest_messages_and_not_a_byte_more() {
 fn credit_is_given_for_what_the_program_has_taken() {
     let mut stream = end(Role::Server);
     data(&mut stream, STREAM_MESSAGE);
-    data(&mut stream, STREAM_MESSAGE - HEADER - 1);
+    data(&mut stream, STREAM_MESSAGE - STREAM_OVERHEAD - 1);
     data(&mut stream, 1);
     assert_eq!(stream.queued(), STREAM_WINDOW);
     assert!(stream.outbox().is_empty(), "nothing is taken yet");
     assert_eq!(next(&mut stream), Poll::Ready(Some(STREAM_MESSAGE)));
     assert_eq!(said(stream.outbox()), [frame(FrameKind::Credit, LONGEST, Bytes::new())]);
-    assert_eq!(next(&mut stream), Poll::Ready(Some(STREAM_MESSAGE - HEADER - 1)));
+    assert_eq!(next(&mut stream), Poll::Ready(Some(STREAM_MESSAGE - STREAM_OVERHEAD - 1)));
     assert!(stream.outbox().is_empty(), "less than half a window is worth no frame");
     assert_eq!(next(&mut stream), Poll::Ready(Some(1)));
     assert_eq!(said(stream.outbox()), [frame(FrameKind::Credit, LONGEST, Bytes::new())]);
@@ -106,7 +105,7 @@ fn a_budget_widens_the_window_and_without_one_it_narrows_again() {
     let mut stream = end(Role::Caller);
     data(&mut stream, 0);
     assert!(stream.poll_next(budget, Waker::noop()).is_ready());
-    let credit = budget + HEADER as u64;
+    let credit = budget + STREAM_OVERHEAD as u64;
     assert_eq!(said(stream.outbox()), [frame(FrameKind::Credit, credit, Bytes::new())]);
     // The peer uses all of it, and gets nothing more until a window's half is free again.
     (0..STREAM_WINDOW_MAX / LONGEST).for_each(|_| data(&mut stream, STREAM_MESSAGE));
@@ -124,7 +123,7 @@ fn whoever_oversteps_its_credit_is_given_up() {
         data(&mut stream, STREAM_MESSAGE);
         assert_eq!(stream.ending(), None);
         data(&mut stream, len);
-        let over = (HEADER + len) as u64;
+        let over = (STREAM_OVERHEAD + len) as u64;
         assert_eq!(stream.ending(), Some(&Ending::Violated(Violation::Overrun { over })));
         assert_eq!((stream.queued(), next(&mut stream)), (0, Poll::Ready(None)), "nothing of it is kept");
         assert!(stream.is_broken());
@@ -140,7 +139,7 @@ fn a_message_has_a_longest() {
         data(&mut stream, STREAM_MESSAGE + 1);
         let violation = Violation::TooLong { len: STREAM_MESSAGE + 1 };
         assert_eq!(stream.ending(), Some(&Ending::Violated(violation)));
-        assert_eq!(violation.to_string(), "the peer sent a message of 131057 bytes, more than 131056");
+        assert_eq!(violation.to_string(), "the peer sent a message of 131009 bytes, more than 131008");
     }
 }
 
@@ -234,9 +233,13 @@ fn a_caller_ends_its_side_once() {
 #[test]
 fn a_server_ends_its_side_with_the_outcome_only() {
     let mut server = end(Role::Server);
-    // A handler that has sent all may say so.
+    // A handler that has sent all may say so, or give up.
     server.finish();
-    assert!(server.outbox().is_empty(), "to a caller an End has no meaning");
+    server.cancel().wake();
+    assert!(
+        server.outbox().is_empty() && server.ending().is_none(),
+        "to a caller neither End nor Cancel has a meaning"
+    );
     server.conclude(b"", "outcome".into()).wake();
     server.conclude(b"", "another".into()).wake();
     assert_eq!(said(server.outbox()), [frame(FrameKind::Response, 0, "outcome".into())]);
@@ -310,6 +313,7 @@ fn a_receiver_is_woken_by_what_it_waits_for() {
 fn a_sender_is_woken_by_credit_by_room_and_by_the_end() {
     let waiting = || {
         let (mut server, task) = (end(Role::Server), Task::default());
+        server.receive(frame(FrameKind::Credit, LONGEST, Bytes::new())).wake();
         while send(&mut server, STREAM_MESSAGE).is_ready() {}
         assert!(server.poll_send(&zeros(STREAM_MESSAGE), &task.waker()).is_pending());
         (server, task)
@@ -318,8 +322,7 @@ fn a_sender_is_woken_by_credit_by_room_and_by_the_end() {
     server.written().wake();
     data(&mut server, 1);
     assert_eq!(task.woken(), 0, "the outbox is still full");
-    server.outbox().take();
-    server.outbox().take();
+    said(server.outbox());
     server.written().wake();
     server.written().wake();
     assert_eq!(task.woken(), 1);
@@ -354,5 +357,15 @@ fn credit_without_end_is_just_enough() {
     for _ in 0..9 {
         assert_eq!(send(&mut stream, STREAM_MESSAGE), SENT);
         said(stream.outbox());
+    }
+}
+
+#[test]
+fn a_single_message_travels_with_the_request() {
+    for len in [0, 1, STREAM_MESSAGE] {
+        let mut caller = Stream::open_with(b"head", &zeros(len));
+        let kinds: Vec<_> = said(caller.outbox()).into_iter().map(|frame| (frame.kind, frame.body.len())).collect();
+        assert_eq!(kinds, [(FrameKind::Open, 0), (FrameKind::Data, len), (FrameKind::End, 0)]);
+        assert_eq!((send(&mut caller, 1), caller.ending()), (OVER, None), "it has sent all, and waits for what comes");
     }
 }
