@@ -96,7 +96,7 @@ impl Caller {
         // From 1 on: zero is the number of no call.
         let generation = self.slots.get(index as usize).map_or(1, |slot| slot.generation);
         let call = number(generation, index);
-        if !self.outbox.push(FrameKind::Request, call, head, body) {
+        if body.len() > limits::RPC_INLINE_BODY || !self.outbox.push(FrameKind::Request, call, head, body) {
             return Err(Refused::TooLong);
         }
         let slot = Slot { generation, start, movable, state: State::Waiting(None) };

@@ -105,12 +105,17 @@ impl<H> Server<H> {
     }
 
     /// Ends a call with its answer ([`FrameKind::Response`] or [`FrameKind::Parked`]). Returns `false` if nobody waits for it
-    /// any more, and nothing is sent.
+    /// any more, and nothing is sent. An answer too long for a lane becomes `resource_exhausted`.
     pub fn answer(&mut self, kind: FrameKind, call: u64, head: &[u8], body: Bytes) -> bool {
-        if self.unwanted.remove(&call) {
+        if self.unwanted.remove(&call) || self.running.remove(&call).is_none() {
             return false;
         }
-        self.running.remove(&call).is_some() && self.outbox.push(kind, call, head, body)
+        let (len, limit) = (body.len(), limits::RPC_INLINE_BODY);
+        if len > limit || !self.outbox.push(kind, call, head, body) {
+            let status = format!("the answer has {len} bytes, a lane carries at most {limit}");
+            self.refuse(call, &Status::resource_exhausted(status).retryable(false));
+        }
+        true
     }
 
     fn refuse(&mut self, call: u64, status: &Status) {

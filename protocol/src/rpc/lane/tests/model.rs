@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    limits::{LANE_CALLS, RPC_BODY, RPC_INLINE_BODY},
+    limits::{LANE_CALLS, RPC_INLINE_BODY},
     rpc::{
         Frame, FrameKind,
         frame::Decoded,
@@ -139,7 +139,7 @@ impl Lane {
         let expected = match () {
             () if self.caller.is_closed() => Err(Refused::Closed),
             () if full => Err(Refused::Full),
-            () if len > RPC_BODY => Err(Refused::TooLong),
+            () if len > RPC_INLINE_BODY => Err(Refused::TooLong),
             () => Ok(()),
         };
         let begun = self.caller.begin(b"head", request(serial, len), movable);

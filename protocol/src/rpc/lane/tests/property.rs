@@ -3,10 +3,7 @@
 use proptest::{collection, prelude::*, sample::select};
 
 use super::model::{Lane, To};
-use crate::{
-    limits::{RPC_BODY, RPC_INLINE_BODY},
-    rpc::FrameKind,
-};
+use crate::{limits::RPC_INLINE_BODY, rpc::FrameKind};
 
 /// What happens next. Numbers say which, among those that there are.
 #[derive(Debug, Clone)]
@@ -38,7 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
     let len = prop_oneof![
         8 => select(vec![8, 100, 1000]),
         3 => select(vec![16 * 1024 - 1, 16 * 1024, RPC_INLINE_BODY]),
-        1 => Just(RPC_BODY + 1),
+        1 => Just(RPC_INLINE_BODY + 1),
     ];
     let piece = prop_oneof![1..40_usize, Just(20_000), Just(usize::MAX)];
     prop_oneof![

@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 
 use crate::{
-    limits::{LANE_CALLS, RPC_BODY, RPC_HEAD, RPC_INLINE_BODY},
+    limits::{LANE_CALLS, RPC_HEAD, RPC_INLINE_BODY},
     rpc::{
         Code, Frame, FrameKind, ResponseHead,
         frame::Decoded,
@@ -147,8 +147,19 @@ fn so_does_one_with_too_much_to_write() {
 fn what_is_too_long_for_a_frame_is_no_call() {
     let mut caller = Caller::default();
     assert_eq!(caller.begin(&[0; RPC_HEAD + 1], Bytes::new(), false), Err(Refused::TooLong));
-    assert_eq!(caller.begin(&[], vec![0; RPC_BODY + 1].into(), false), Err(Refused::TooLong));
+    assert_eq!(caller.begin(&[], vec![0; RPC_INLINE_BODY + 1].into(), false), Err(Refused::TooLong));
     assert!(caller.outbox().is_empty() && caller.waiting() == 0);
+}
+
+#[test]
+fn an_answer_too_long_for_a_lane_is_told_as_such() {
+    let mut server = Server::default();
+    for (call, head, body) in [(1, 0, RPC_INLINE_BODY + 1), (2, RPC_HEAD + 1, 0)] {
+        start(&mut server, call);
+        assert!(server.answer(FrameKind::Response, call, &vec![0; head], vec![0; body].into()));
+        assert_eq!(refusal(&mut server), (call, Code::ResourceExhausted));
+    }
+    assert_eq!(server.running(), 0);
 }
 
 #[test]
