@@ -1,6 +1,11 @@
 //! Frames on a substream: the reading and the writing half that every lane and every substream of its own is made of.
 
-use std::{cell::RefCell, io, pin::Pin, task::Poll};
+use std::{
+    cell::RefCell,
+    io,
+    pin::{Pin, pin},
+    task::Poll,
+};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -16,9 +21,17 @@ use futures::{
     io::{ReadHalf, WriteHalf},
     task::AtomicWaker,
 };
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::net::{Counters, streams::Substream};
+
+#[cfg(test)]
+mod tests;
+
+/// Bytes that are worth a write although more may be said in a moment. Large enough that a write's cost is shared by some
+/// thirty small calls, small enough that of 64 calls under way one half is answered while the other is being asked:
+/// measured, 1.5 to 2 times the calls of writing them all at once.
+const ENOUGH: usize = 4 * 1024;
 
 /// Bytes asked of a stream at a time.
 const READ: usize = 64 * 1024;
@@ -120,8 +133,14 @@ impl Reader {
 
 /// A machine of the protocol together with the task that writes what it says.
 pub(super) struct Shared<M> {
-    machine: Mutex<M>,
+    state: Mutex<State<M>>,
     writer: AtomicWaker,
+}
+
+struct State<M> {
+    machine: M,
+    /// Whether the writer lets others speak before it writes: then not every word need wake it.
+    gathering: bool,
 }
 
 /// A machine with an outbox, as a writer sees it.
@@ -131,15 +150,18 @@ pub(super) trait Speaks {
 
     /// Whether nothing more will be said once the outbox is empty.
     fn is_silent(&self) -> bool;
+
+    /// Whether more may be said in a moment, worth a moment's wait.
+    fn may_say_more(&self) -> bool;
 }
 
 impl<M: Speaks> Shared<M> {
     pub(super) fn new(machine: M) -> Self {
-        Self { machine: Mutex::new(machine), writer: AtomicWaker::new() }
+        Self { state: Mutex::new(State { machine, gathering: false }), writer: AtomicWaker::new() }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, M> {
-        self.machine.lock()
+    pub(super) fn lock(&self) -> MappedMutexGuard<'_, M> {
+        MutexGuard::map(self.state.lock(), |state| &mut state.machine)
     }
 
     /// Tells the writer that there may be something to write. To be called after the lock is released.
@@ -149,20 +171,31 @@ impl<M: Speaks> Shared<M> {
 
     /// Does something with the machine and tells the writer.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut M) -> T) -> T {
-        let result = act(&mut self.machine.lock());
-        self.said();
+        let mut state = self.state.lock();
+        let result = act(&mut state.machine);
+        let wake = !state.gathering || state.machine.outbox().waiting() >= ENOUGH;
+        drop(state);
+        if wake {
+            self.said();
+        }
         result
     }
 
-    /// Waits for something to write; `false` once all has been said.
+    /// Tells the writer that several are about to say something, each on its own.
+    pub(super) fn expect(&self) {
+        self.state.lock().gathering = true;
+        self.said();
+    }
+
+    /// Waits for something to write, or to be expected; `false` once all has been said.
     async fn has_said(&self) -> bool {
         poll_fn(|context| {
             let poll = || {
-                let mut machine = self.machine.lock();
-                match machine.outbox().is_empty() {
-                    false => Poll::Ready(true),
-                    true if machine.is_silent() => Poll::Ready(false),
-                    true => Poll::Pending,
+                let mut state = self.state.lock();
+                match !state.machine.outbox().is_empty() || state.gathering {
+                    true => Poll::Ready(true),
+                    false if state.machine.is_silent() => Poll::Ready(false),
+                    false => Poll::Pending,
                 }
             };
             let polled = poll();
@@ -176,32 +209,50 @@ impl<M: Speaks> Shared<M> {
         .await
     }
 
+    /// Lets whoever is ready to say something do so first, and share the write: one for each frame would cost more than all
+    /// the rest. Not longer than until there is enough for a write: then the other side can begin while this one goes on.
+    async fn gather(&self) {
+        let mut turn = pin!(tokio::task::yield_now());
+        poll_fn(|context| {
+            let mut state = self.state.lock();
+            let ready = state.machine.outbox().waiting() >= ENOUGH || !state.machine.may_say_more();
+            self.writer.register(context.waker());
+            let polled = if ready { Poll::Ready(()) } else { turn.as_mut().poll(context) };
+            state.gathering = polled.is_pending();
+            polled
+        })
+        .await;
+    }
+
     /// Takes what is to be written next, waiting for it; `None` once all has been said.
     pub(super) async fn heard(&self) -> Option<Bytes> {
         while self.has_said().await {
-            if let Some(bytes) = self.lock().outbox().take() {
+            if let Some(bytes) = self.take() {
                 return Some(bytes);
             }
         }
         None
     }
 
+    fn take(&self) -> Option<Bytes> {
+        self.lock().outbox().take()
+    }
+
     /// Writes what the machine says, until it is silent or the stream breaks. Whatever waits is written before the stream is
-    /// flushed: batching comes from backpressure alone, never from a timer. Calls `room` when
-    /// there is room for more to be said.
+    /// flushed, and nothing ever waits for a timer. Calls `room` when there is room for more to be said.
     pub(super) async fn write(&self, stream: &mut WriteHalf<Substream>, room: impl Fn()) -> io::Result<()> {
         while self.has_said().await {
-            // Whoever else is ready to say something does so first, and shares the write: one for each frame would cost more
-            // than all the rest. It takes no time where nobody is.
-            tokio::task::yield_now().await;
-            loop {
-                let next = self.lock().outbox().take();
-                let Some(bytes) = next else { break };
+            self.gather().await;
+            let mut written = false;
+            while let Some(bytes) = self.take() {
+                written = true;
                 // There is room for more as soon as this is taken: what is said meanwhile goes out right after it.
                 room();
                 stream.write_all(&bytes).await?;
             }
-            stream.flush().await?;
+            if written {
+                stream.flush().await?;
+            }
         }
         stream.close().await
     }

@@ -86,6 +86,12 @@ impl Outbox {
         }
     }
 
+    /// Bytes that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.held + self.tail.len()
+    }
+
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -95,7 +101,7 @@ impl Outbox {
     /// Whether so much waits that nothing should be added.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.held + self.tail.len() >= FULL
+        self.waiting() >= FULL
     }
 
     /// Bytes pushed so far: where the next frame begins.

@@ -66,6 +66,10 @@ impl Speaks for Caller {
     fn is_silent(&self) -> bool {
         self.is_closed()
     }
+
+    fn may_say_more(&self) -> bool {
+        self.waiting() > 1
+    }
 }
 
 /// Since when a lane has heard nothing, as far as its calls are concerned.
@@ -250,6 +254,9 @@ async fn read_replies(mut reader: Reader, shared: &Shared<Caller>) -> Result<(),
                     }
                 }
             }
+        }
+        if wakers.len() > 1 {
+            shared.expect();
         }
         wakers.drain(..).for_each(std::task::Waker::wake);
         result?;

@@ -34,6 +34,10 @@ impl Speaks for Server<Stop> {
     fn is_silent(&self) -> bool {
         false
     }
+
+    fn may_say_more(&self) -> bool {
+        self.running() > 0
+    }
 }
 
 /// What every call on a lane shares.

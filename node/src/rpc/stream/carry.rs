@@ -24,6 +24,10 @@ impl Speaks for Stream {
     fn is_silent(&self) -> bool {
         self.is_silent()
     }
+
+    fn may_say_more(&self) -> bool {
+        true
+    }
 }
 
 /// One end of a stream, shared by the program's halves and the tasks that carry its frames.
