@@ -59,14 +59,18 @@ async fn those_who_speak_at_once_share_a_write_until_there_is_enough() {
         let shared = Arc::clone(&shared);
         async move {
             shared.expect();
-            let speakers = (0..12).map(|_| {
-                let shared = Arc::clone(&shared);
-                tokio::spawn(async move { shared.say(EACH) })
-            });
-            futures::future::join_all(speakers).await
+            let speaker = || {
+                tokio::spawn({
+                    let shared = Arc::clone(&shared);
+                    async move { shared.say(EACH) }
+                })
+            };
+            std::iter::repeat_with(speaker).take(12).collect::<Vec<_>>()
         }
     });
-    reader.await.unwrap();
+    for speaker in reader.await.unwrap() {
+        speaker.await.unwrap();
+    }
     shared.with(|speaker| speaker.silent = true);
     let (writes, each) = (writer.await.unwrap(), EACH + frame::HEADER);
     assert_eq!(writes.iter().sum::<usize>(), 12 * each);
