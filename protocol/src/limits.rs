@@ -46,8 +46,8 @@ pub const DOC: usize = 8 * 1024;
 
 /// Shortest lease a node may claim; below it renewals would flood the network.
 pub const LEASE_TTL_MIN: Duration = Duration::from_secs(10);
-/// Longest lease a node may claim; beyond it dead nodes would linger.
-pub const LEASE_TTL_MAX: Duration = Duration::from_secs(3600);
+/// Longest lease a node may claim: in a large network renewals are rare, and dead nodes are noticed by their neighbours.
+pub const LEASE_TTL_MAX: Duration = Duration::from_secs(3 * 3600);
 /// How far the issue time of a record may lie from the receiver's clock. Peers' clocks may be wrong by hours, so this
 /// only refuses what is absurd; freshness comes from the sequence number and the receiver's own clock.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(24 * 3600);
@@ -58,6 +58,12 @@ pub const ANNOUNCEMENT: usize = 32 * 1024;
 pub const SYNC_MESSAGE: usize = 1024 * 1024;
 /// Nodes that a synchronisation request may list, as known or as asked for.
 pub const SYNC_KNOWN: usize = 16 * 1024;
+/// Buckets that the summary of a view may have.
+pub const SUMMARY_BUCKETS: usize = 1024;
+/// Nodes that an answer to a comparison may list; further comparisons bring the rest.
+pub const HEADS: usize = 8 * 1024;
+/// Largest body of a signed suspicion, in bytes.
+pub const SUSPICION: usize = 128;
 
 /// Largest head of an RPC frame, in bytes (its length field is 16 bits wide).
 pub const RPC_HEAD: usize = 16 * 1024;

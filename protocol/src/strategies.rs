@@ -4,15 +4,15 @@ use proptest::{collection, option, prelude::*};
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, SyncReply, SyncRequest},
     golden::sealed,
     identity::NodeId,
     names::{InstanceId, MethodName, ServiceName},
     rpc::{ContentType, RequestHead},
     sealed::{Hash, Signed},
     service::{
-        Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, UnixMillis,
-        Withdrawal, Withdrawn,
+        Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, Suspicion,
+        UnixMillis, Withdrawal, Withdrawn,
     },
 };
 
@@ -137,7 +137,12 @@ pub(crate) fn announcement() -> impl Strategy<Value = Announcement> {
             .prop_map(|(lease, node, services)| Announcement::Lease { lease, node, services }),
         (withdrawal().prop_map(sealed), option::of(lease()))
             .prop_map(|(withdrawal, lease)| Announcement::Withdrawal { withdrawal, lease }),
+        suspicion().prop_map(|it| Announcement::Suspicion { suspicion: sealed(it) }),
     ]
+}
+
+fn suspicion() -> impl Strategy<Value = Suspicion> {
+    (node_id(), statement()).prop_map(|(node, (issued, lease))| Suspicion { node, lease, issued })
 }
 
 pub(crate) fn sync_request() -> impl Strategy<Value = SyncRequest> {
@@ -145,7 +150,14 @@ pub(crate) fn sync_request() -> impl Strategy<Value = SyncRequest> {
         collection::vec((node_id(), any::<u64>().prop_map(Seq)), 0..5).prop_map(|known| SyncRequest::Newer { known }),
         collection::vec(node_id(), 0..5).prop_map(|nodes| SyncRequest::Describe { nodes }),
         withdrawal().prop_map(|gone| SyncRequest::Goodbye { withdrawal: sealed(gone) }),
+        collection::vec(any::<u64>(), 0..9).prop_map(|summary| SyncRequest::Compare { summary }),
     ]
+}
+
+pub(crate) fn sync_heads() -> impl Strategy<Value = Heads> {
+    let head = (node_id(), any::<u64>(), any::<[u8; 32]>());
+    let head = head.prop_map(|(node, lease, digest)| Head { node, lease: Seq(lease), digest: Hash(digest) });
+    (collection::vec(head, 0..5), any::<bool>()).prop_map(|(heads, differs)| Heads { heads, differs })
 }
 
 pub(crate) fn sync_reply() -> impl Strategy<Value = SyncReply> {

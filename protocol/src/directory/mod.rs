@@ -20,8 +20,8 @@ use crate::{
     codec::{self, DecodeError},
     identity::NodeId,
     limits,
-    sealed::Signed,
-    service::{Lease, NodeRecord, Seq, ServiceRecord, Withdrawal},
+    sealed::{Hash, Signed},
+    service::{Lease, NodeRecord, Seq, ServiceRecord, Suspicion, Withdrawal},
 };
 
 #[cfg(test)]
@@ -46,6 +46,11 @@ pub enum Announcement {
         withdrawal: Signed<Withdrawal>,
         /// The lease that covers the rest.
         lease: Option<Signed<Lease>>,
+    },
+    /// A neighbour of a node has lost it.
+    Suspicion {
+        /// What the neighbour says.
+        suspicion: Signed<Suspicion>,
     },
 }
 
@@ -77,6 +82,12 @@ pub enum SyncRequest {
         /// The node's withdrawal of everything.
         withdrawal: Signed<Withdrawal>,
     },
+    /// "This is the sum of what I know: list what you know in each bucket that differs." Asked of neighbours now and then;
+    /// answered with one message of [`Heads`].
+    Compare {
+        /// One number for each bucket of nodes; their count is a power of two. See the registry for what goes into one.
+        summary: Vec<u64>,
+    },
 }
 
 impl SyncRequest {
@@ -86,13 +97,46 @@ impl SyncRequest {
     /// [`DecodeError`] if the bytes are no request, or it lists more than [`SYNC_KNOWN`](limits::SYNC_KNOWN) nodes.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let request = codec::decode(bytes, limits::SYNC_MESSAGE)?;
-        let (what, limit) = ("nodes in a synchronisation request", limits::SYNC_KNOWN);
-        let count = match &request {
-            Self::Newer { known } => known.len(),
-            Self::Describe { nodes } => nodes.len(),
-            Self::Goodbye { .. } => 0,
+        let nodes = ("nodes in a synchronisation request", limits::SYNC_KNOWN);
+        let ((what, limit), count) = match &request {
+            Self::Newer { known } => (nodes, known.len()),
+            Self::Describe { nodes: asked } => (nodes, asked.len()),
+            Self::Goodbye { .. } => (nodes, 0),
+            Self::Compare { summary } => (("buckets in a summary", limits::SUMMARY_BUCKETS), summary.len()),
         };
         if count > limit { Err(DecodeError::TooMany { what, count, limit }) } else { Ok(request) }
+    }
+}
+
+/// What the answering node knows of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The node.
+    pub node: NodeId,
+    /// The number of its lease.
+    pub lease: Seq,
+    /// The digest of its record set, which the answering node holds as a whole.
+    pub digest: Hash,
+}
+
+/// The answer to a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heads {
+    /// All nodes in the buckets that differ.
+    pub heads: Vec<Head>,
+    /// Whether anything differs.
+    pub differs: bool,
+}
+
+impl Heads {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are no such answer, or it lists more than [`HEADS`](limits::HEADS) nodes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let answer: Self = codec::decode(bytes, limits::SYNC_MESSAGE)?;
+        let (what, count, limit) = ("nodes in an answer to a comparison", answer.heads.len(), limits::HEADS);
+        if count > limit { Err(DecodeError::TooMany { what, count, limit }) } else { Ok(answer) }
     }
 }
 

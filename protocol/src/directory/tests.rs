@@ -31,6 +31,27 @@ fn a_request_lists_so_many_nodes() {
 }
 
 #[test]
+fn a_comparison_is_bounded_both_ways() {
+    let compare = |count| encode(&SyncRequest::Compare { summary: vec![u64::MAX; count] }).unwrap();
+    assert!(SyncRequest::decode(&compare(limits::SUMMARY_BUCKETS)).is_ok());
+    let error = SyncRequest::decode(&compare(limits::SUMMARY_BUCKETS + 1)).unwrap_err();
+    assert_eq!(error.to_string(), "1025 buckets in a summary, at most 1024 are allowed");
+    let head = Head { node: NOBODY, lease: Seq(u64::MAX), digest: Hash([9; 32]) };
+    let answer = |count| encode(&Heads { heads: vec![head; count], differs: true }).unwrap();
+    assert!(answer(limits::HEADS).len() <= limits::SYNC_MESSAGE, "the longest list fits into a message");
+    assert!(Heads::decode(&answer(limits::HEADS)).is_ok());
+    let error = Heads::decode(&answer(limits::HEADS + 1)).unwrap_err();
+    assert_eq!(error.to_string(), "8193 nodes in an answer to a comparison, at most 8192 are allowed");
+}
+
+#[test]
+fn nobody_suspects_itself() {
+    let suspicion = Suspicion { node: golden::key().node_id(), ..golden::suspicion() };
+    let error = Signed::seal(&golden::key(), &network(), suspicion).unwrap_err();
+    assert!(error.to_string().contains("should withdraw"), "{error}");
+}
+
+#[test]
 fn messages_above_their_limit_are_refused() {
     let error = Announcement::decode(&vec![0; limits::ANNOUNCEMENT + 1]).unwrap_err();
     assert_eq!(error.to_string(), "32769 bytes exceed the limit of 32768");
@@ -43,10 +64,10 @@ fn messages_above_their_limit_are_refused() {
 #[test]
 fn unknown_kinds_are_refused_in_words() {
     assert_eq!(
-        SyncRequest::decode(&[3, 0]).unwrap_err().to_string(),
-        "malformed: invalid value: integer `3`, expected variant index 0 <= i < 3"
+        SyncRequest::decode(&[4, 0]).unwrap_err().to_string(),
+        "malformed: invalid value: integer `4`, expected variant index 0 <= i < 4"
     );
-    assert!(Announcement::decode(&[2, 0]).unwrap_err().to_string().contains("integer `2`"));
+    assert!(Announcement::decode(&[3, 0]).unwrap_err().to_string().contains("integer `3`"));
 }
 
 #[test]
@@ -70,6 +91,7 @@ fn what_was_announced_opens() {
                 withdrawal.open(&network()).expect(name);
                 lease.map(|it| it.open(&network()).expect(name));
             }
+            Announcement::Suspicion { suspicion } => drop(suspicion.open(&network()).expect(name)),
         }
     }
 }
@@ -83,6 +105,11 @@ proptest! {
     #[test]
     fn requests_come_back(value in strategies::sync_request()) {
         prop_assert_eq!(SyncRequest::decode(&encode(&value).unwrap()), Ok(value));
+    }
+
+    #[test]
+    fn heads_come_back(value in strategies::sync_heads()) {
+        prop_assert_eq!(Heads::decode(&encode(&value).unwrap()), Ok(value));
     }
 
     #[test]

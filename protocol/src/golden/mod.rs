@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, SyncReply, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     rpc::{ContentType, Metadata, RequestHead},
     sealed::{Hash, Sealable, Signed},
     service::{
-        Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, UnixMillis,
-        Withdrawal, Withdrawn,
+        Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, Suspicion,
+        UnixMillis, Withdrawal, Withdrawn,
     },
 };
 
@@ -103,8 +103,12 @@ pub(crate) fn withdrawn_instances() -> Withdrawn {
     Withdrawn::Instances(vec![InstanceId(0x0123_4567_89ab_cdef), InstanceId(5)])
 }
 
+pub(crate) fn suspicion() -> Suspicion {
+    Suspicion { node: other_key().node_id(), lease: Seq(70_000), issued: ISSUED }
+}
+
 /// Every form of an announcement, by name.
-pub(crate) fn announcements() -> [(&'static str, Announcement); 4] {
+pub(crate) fn announcements() -> [(&'static str, Announcement); 5] {
     let (lease, farewell) = (sealed(lease()), sealed(withdrawal(Withdrawn::Node)));
     let (node, services) = (Some(sealed(node_record())), vec![sealed(service_record())]);
     let some_gone = sealed(withdrawal(withdrawn_instances()));
@@ -113,17 +117,24 @@ pub(crate) fn announcements() -> [(&'static str, Announcement); 4] {
         ("announcement: change", Announcement::Lease { lease: lease.clone(), node, services }),
         ("announcement: withdrawal", Announcement::Withdrawal { withdrawal: some_gone, lease: Some(lease) }),
         ("announcement: farewell", Announcement::Withdrawal { withdrawal: farewell, lease: None }),
+        ("announcement: suspicion", Announcement::Suspicion { suspicion: sealed(suspicion()) }),
     ]
 }
 
 /// Every form of a synchronisation request, by name.
-pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 3] {
+pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 4] {
     let (one, two): (NodeId, NodeId) = (key().node_id(), other_key().node_id());
     [
         ("sync request: newer", SyncRequest::Newer { known: vec![(one, Seq(3)), (two, Seq(70_000))] }),
         ("sync request: describe", SyncRequest::Describe { nodes: vec![two, one] }),
         ("sync request: goodbye", SyncRequest::Goodbye { withdrawal: sealed(withdrawal(Withdrawn::Node)) }),
+        ("sync request: compare", SyncRequest::Compare { summary: vec![7, u64::MAX] }),
     ]
+}
+
+pub(crate) fn sync_heads() -> Heads {
+    let head = Head { node: key().node_id(), lease: Seq(70_000), digest: Hash([0x22; 32]) };
+    Heads { heads: vec![head], differs: true }
 }
 
 pub(crate) fn sync_reply() -> SyncReply {

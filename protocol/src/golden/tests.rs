@@ -129,6 +129,7 @@ fn every_wire_type_has_the_bytes_it_always_had() {
     signed(&mut book, "lease", lease());
     signed(&mut book, "withdrawal of instances", withdrawal(withdrawn_instances()));
     signed(&mut book, "withdrawal of the node", withdrawal(Withdrawn::Node));
+    signed(&mut book, "suspicion", suspicion());
     for (name, announcement) in announcements() {
         book.value(name, &announcement);
     }
@@ -136,6 +137,7 @@ fn every_wire_type_has_the_bytes_it_always_had() {
         book.value(name, &request);
     }
     book.value("sync reply", &sync_reply());
+    book.value("sync heads", &sync_heads());
     heads(&mut book);
     frames(&mut book);
     book.close();
@@ -163,7 +165,7 @@ fn status_codes_have_grpcs_numbers_and_names() {
 #[test]
 fn domain_tags_never_change() {
     assert_eq!(
-        [ServiceRecord::DOMAIN, NodeRecord::DOMAIN, Lease::DOMAIN, Withdrawal::DOMAIN],
-        ["atoll service record 1", "atoll node record 1", "atoll lease 1", "atoll withdrawal 1"],
+        [ServiceRecord::DOMAIN, NodeRecord::DOMAIN, Lease::DOMAIN, Withdrawal::DOMAIN, Suspicion::DOMAIN],
+        ["atoll service record 1", "atoll node record 1", "atoll lease 1", "atoll withdrawal 1", "atoll suspicion 1"],
     );
 }

@@ -210,6 +210,28 @@ impl Sealable for Lease {
     }
 }
 
+/// "I have lost this node, which I was connected to": several such reports, each by another neighbour of the node, end
+/// its records before its lease does, unless it speaks up. It is no statement of the node that it speaks of, and has no
+/// number: it counts against the one lease that it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspicion {
+    /// Who was lost.
+    pub node: NodeId,
+    /// The latest lease that the author had heard of that node.
+    pub lease: Seq,
+    /// When it was said, by its author's clock.
+    pub issued: UnixMillis,
+}
+
+impl Sealable for Suspicion {
+    const DOMAIN: &'static str = "atoll suspicion 1";
+    const LIMIT: usize = limits::SUSPICION;
+
+    fn check(&self, author: &NodeId) -> Result<(), String> {
+        if self.node == *author { Err("a node that suspects itself; it should withdraw".to_owned()) } else { Ok(()) }
+    }
+}
+
 /// "These are gone": ends records before their lease does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withdrawal {

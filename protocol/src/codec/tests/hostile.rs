@@ -5,13 +5,13 @@ use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::{
-    directory::{Announcement, SyncReply, SyncRequest},
+    directory::{Announcement, Heads, SyncReply, SyncRequest},
     identity::NodeId,
     limits::SYNC_MESSAGE,
     names::InstanceId,
     rpc::{RequestHead, ResponseHead},
     sealed::{Sealable, Signed},
-    service::{NodeRecord, Withdrawal},
+    service::{NodeRecord, Suspicion, Withdrawal},
     strategies,
 };
 
@@ -43,6 +43,7 @@ fn read_as_everything(bytes: &[u8]) -> usize {
         reads_as::<Announcement>(bytes),
         reads_as::<SyncRequest>(bytes),
         reads_as::<SyncReply>(bytes),
+        reads_as::<Heads>(bytes),
         reads_as::<ResponseHead>(bytes),
         reads_as::<NodeId>(bytes),
         reads_as::<InstanceId>(bytes),
@@ -50,11 +51,13 @@ fn read_as_everything(bytes: &[u8]) -> usize {
         opens_as::<NodeRecord>(bytes),
         opens_as::<Lease>(bytes),
         opens_as::<Withdrawal>(bytes),
+        opens_as::<Suspicion>(bytes),
         RequestHead::decode(bytes).is_ok(),
         ResponseHead::decode(bytes).is_ok(),
         Announcement::decode(bytes).is_ok(),
         SyncRequest::decode(bytes).is_ok(),
         SyncReply::decode(bytes).is_ok(),
+        Heads::decode(bytes).is_ok(),
     ];
     readable.into_iter().filter(|it| *it).count()
 }
@@ -64,6 +67,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = golden::announcements().iter().map(|(_, it)| encode(it).unwrap()).collect();
     seeds.extend(golden::sync_requests().iter().map(|(_, it)| encode(it).unwrap()));
     seeds.push(encode(&golden::sync_reply()).unwrap());
+    seeds.push(encode(&golden::sync_heads()).unwrap());
     seeds.push(encode(&golden::service_record()).unwrap());
     seeds.push(encode(&golden::node_record()).unwrap());
     seeds.push(encode(&golden::request_head()).unwrap());
