@@ -7,12 +7,15 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`services`] | the directory: who offers what, for how long, and what changed |
+//! | [`exchange`] | how the directories of a network are kept equal: what to say, whom to ask, whom to believe |
 //! | [`peers`] | where peers were last reached, and what kind of address that is |
 //! | [`routes`] | which way a call to a service would go |
 //! | [`select`] | which instance takes a call, which one is left alone, and how many calls are made twice |
 //! | [`store`] | what survives a restart |
 //! | [`time`] | the time that drivers pass in |
 
+pub mod exchange;
+mod mix;
 pub mod peers;
 pub mod routes;
 pub mod select;

@@ -9,7 +9,6 @@
 mod actor;
 mod clock;
 mod keys;
-mod publisher;
 mod resolve;
 mod sync;
 #[cfg(test)]
@@ -19,12 +18,14 @@ mod watch;
 use std::{collections::HashSet, sync::Arc};
 
 use atoll_protocol::{
+    directory::{Heads, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName, ServiceQuery},
     sealed::Verified,
     service::{ServiceRecord, Withdrawal},
 };
 use atoll_registry::{
+    exchange::Moment,
     services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode},
     time::Time,
 };
@@ -61,13 +62,23 @@ enum Command {
     },
     /// A synchronisation has brought these, verified; answered once they are in the view.
     Learned {
+        source: NodeId,
         batches: Vec<Batch>,
         reply: oneshot::Sender<()>,
     },
-    /// A synchronisation has ended; `asked` are the nodes that it was to describe.
-    Synced {
+    /// A neighbour has said where its view differs.
+    Compared {
         peer: NodeId,
-        asked: Vec<NodeId>,
+        heads: Heads,
+    },
+    /// A neighbour has compared its view with this node's, and they differ.
+    WasCompared {
+        peer: NodeId,
+    },
+    /// What the exchange wanted asked has been answered, or not.
+    Asked {
+        peer: NodeId,
+        question: SyncRequest,
         ok: bool,
     },
     /// A neighbour is leaving; answered once that has been taken in.
@@ -156,6 +167,11 @@ impl Directory {
     /// The node's time.
     pub(crate) fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// Now, and a number drawn for it, as the registry wants to be told.
+    fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), wall: self.clock.wall(), random: rand::random() }
     }
 
     /// The node's time at that moment.

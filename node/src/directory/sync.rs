@@ -11,7 +11,7 @@ use std::{
 
 use atoll_protocol::{
     codec,
-    directory::{SyncReply, SyncRequest},
+    directory::{Heads, SyncReply, SyncRequest},
     identity::NodeId,
     limits,
     names::NetworkName,
@@ -71,12 +71,26 @@ pub(super) enum SyncError {
 
 impl Directory {
     /// Asks `peer` and hands the actor what comes back.
-    pub(super) async fn synchronise(&self, peer: NodeId, request: SyncRequest) -> Result<(), SyncError> {
-        timeout(PATIENCE, self.exchange(peer, request)).await.map_err(|_| SyncError::Timeout)?
+    pub(super) async fn synchronise(&self, peer: NodeId, request: &SyncRequest) -> Result<(), SyncError> {
+        let answered = async {
+            match request {
+                SyncRequest::Compare { .. } => self.compare(peer, request).await,
+                _ => self.learn(peer, request).await,
+            }
+        };
+        timeout(PATIENCE, answered).await.map_err(|_| SyncError::Timeout)?
     }
 
-    async fn exchange(&self, peer: NodeId, request: SyncRequest) -> Result<(), SyncError> {
-        let mut stream = ask(&self.net, peer, self.addresses_of(&peer), &request).await?;
+    async fn compare(&self, peer: NodeId, request: &SyncRequest) -> Result<(), SyncError> {
+        let mut stream = ask(&self.net, peer, self.addresses_of(&peer), request).await?;
+        let Some((heads, _)) = receive(&mut stream, Heads::decode).await? else {
+            return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+        };
+        self.commands.send(Command::Compared { peer, heads }).await.map_err(|_| SyncError::Stopped)
+    }
+
+    async fn learn(&self, peer: NodeId, request: &SyncRequest) -> Result<(), SyncError> {
+        let mut stream = ask(&self.net, peer, self.addresses_of(&peer), request).await?;
         let mut partial: HashMap<NodeId, Pieces> = HashMap::new();
         let mut whole = Vec::new();
         let mut received = 0_usize;
@@ -95,18 +109,18 @@ impl Directory {
                 whole.push(batch?);
             }
             if whole.len() >= BATCHES {
-                self.learned(std::mem::take(&mut whole)).await?;
+                self.learned(peer, std::mem::take(&mut whole)).await?;
             }
         }
-        self.learned(whole).await
+        self.learned(peer, whole).await
     }
 
-    async fn learned(&self, batches: Vec<Batch>) -> Result<(), SyncError> {
+    async fn learned(&self, source: NodeId, batches: Vec<Batch>) -> Result<(), SyncError> {
         if batches.is_empty() {
             return Ok(());
         }
         let (reply, taken_in) = oneshot::channel();
-        self.commands.send(Command::Learned { batches, reply }).await.map_err(|_| SyncError::Stopped)?;
+        self.commands.send(Command::Learned { source, batches, reply }).await.map_err(|_| SyncError::Stopped)?;
         taken_in.await.map_err(|_| SyncError::Stopped)
     }
 
@@ -171,7 +185,7 @@ async fn ask(
 /// Answers one incoming synchronisation.
 pub(crate) async fn serve_stream(directory: Directory, inbound: Inbound) {
     let Inbound { peer, stream, .. } = inbound;
-    match timeout(PATIENCE, answer(&directory, stream)).await {
+    match timeout(PATIENCE, answer(&directory, peer, stream)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             if matches!(error, SyncError::Decode(_) | SyncError::Record(_)) {
@@ -183,7 +197,7 @@ pub(crate) async fn serve_stream(directory: Directory, inbound: Inbound) {
     }
 }
 
-async fn answer(directory: &Directory, mut stream: Substream) -> Result<(), SyncError> {
+async fn answer(directory: &Directory, peer: NodeId, mut stream: Substream) -> Result<(), SyncError> {
     let Some((request, _)) = receive(&mut stream, SyncRequest::decode).await? else {
         return Ok(());
     };
@@ -191,6 +205,15 @@ async fn answer(directory: &Directory, mut stream: Substream) -> Result<(), Sync
         SyncRequest::Newer { known } => directory.view().newer_than(&known),
         // Each once: a short question must not have one large answer many times over.
         SyncRequest::Describe { nodes } => BTreeSet::from_iter(nodes).into_iter().collect(),
+        SyncRequest::Compare { summary } => {
+            let heads = directory.view().heads(&summary);
+            send(&mut stream, &heads).await?;
+            if heads.differs {
+                // A hint: where the actor is busy, the next round finds the difference again.
+                let _ = directory.commands.try_send(Command::WasCompared { peer });
+            }
+            Vec::new()
+        }
         SyncRequest::Goodbye { withdrawal } => {
             let withdrawal = withdrawal.open(&directory.network)?;
             let (reply, taken_in) = oneshot::channel();
@@ -284,7 +307,7 @@ pub(super) async fn describe_all(
         let directory = Arc::clone(&directory);
         asked.spawn(async move {
             let request = SyncRequest::Describe { nodes: vec![provider] };
-            if let Err(error) = directory.synchronise(provider, request).await {
+            if let Err(error) = directory.synchronise(provider, &request).await {
                 tracing::debug!(%provider, "a provider named by the DHT did not answer: {error}");
             }
         });

@@ -213,11 +213,6 @@ impl Connections {
         all.get(peer)?.iter().filter(|c| !c.is_closed()).min_by_key(|c| c.rank()).cloned()
     }
 
-    /// Whether `peer` is connected.
-    pub(crate) fn contains(&self, peer: &NodeId) -> bool {
-        self.0.open.read().contains_key(peer)
-    }
-
     /// Peers connected.
     pub(crate) fn peers(&self) -> Vec<NodeId> {
         self.0.open.read().keys().copied().collect()

@@ -26,6 +26,7 @@ use atoll_protocol::{
     identity::{NodeId, SecretKey},
     names::NetworkName,
 };
+use atoll_registry::exchange::Verdict;
 use libp2p::{Multiaddr, PeerId, StreamProtocol, gossipsub};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -117,17 +118,6 @@ pub(crate) struct Counters {
     pub(crate) calls_served: Counter,
     /// Calls made to other nodes.
     pub(crate) calls_made: Counter,
-}
-
-/// Whether a gossip message is passed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Valid news: pass it on.
-    Accept,
-    /// Valid, but old or none of ours: drop it, blame nobody.
-    Ignore,
-    /// Invalid: drop it and count it against the sender.
-    Reject,
 }
 
 /// What the overlay tells the directory.

@@ -17,10 +17,9 @@ mod affinity;
 mod budget;
 mod cost;
 mod health;
-mod mix;
 mod policy;
 
-use mix::mix;
+use crate::mix::mix;
 
 pub use self::{
     budget::RetryBudget,

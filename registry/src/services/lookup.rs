@@ -96,6 +96,25 @@ impl Directory {
         self.table.node(node).map(|entry| known(*node, entry))
     }
 
+    /// How many nodes have a live lease, this one included.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The number of a node's lease.
+    #[must_use]
+    pub fn lease_of(&self, node: &NodeId) -> Option<Seq> {
+        self.table.node(node).map(|entry| entry.lease.value().seq)
+    }
+
+    /// Nodes whose lease will soon end: at least one renewal was not heard, or there was none. At most `most`.
+    #[must_use]
+    pub fn fading(&self, now: Time, most: usize) -> Vec<NodeId> {
+        let fades = |entry: &Entry| !entry.suspect && entry.expires.since(now) < entry.lease.value().ttl() / 3;
+        self.table.nodes().filter(|(_, entry)| fades(entry)).map(|(node, _)| *node).take(most).collect()
+    }
+
     /// The nodes whose whole record set is held, each with the number of the lease that covers it.
     #[must_use]
     pub fn known(&self) -> Vec<(NodeId, Seq)> {
@@ -155,7 +174,7 @@ impl Directory {
         self.len() == 0
     }
 
-    fn whole(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
+    pub(super) fn whole(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
         self.table.nodes().filter(|(_, entry)| entry.complete())
     }
 

@@ -27,7 +27,7 @@ use atoll_protocol::{
     identity::NodeId,
     limits,
     sealed::Verified,
-    service::{UnixMillis, Withdrawal, Withdrawn},
+    service::{Seq, UnixMillis, Withdrawal, Withdrawn},
 };
 
 use crate::time::Time;
@@ -48,6 +48,7 @@ mod batch;
 mod floors;
 mod lookup;
 mod plan;
+mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,9 @@ mod watch;
 
 /// How long what a node said may be on its way through the network. Repeated later, it is a replay.
 const FRESH: Duration = Duration::from_secs(10);
+
+/// How long an accused node has to speak up: word of the accusation and of the answer each take a second or two.
+pub const ACCUSED: Duration = Duration::from_secs(15);
 
 /// How much a directory remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +177,18 @@ impl Directory {
     pub fn contact_made(&mut self, node: NodeId, now: Time) {
         self.expire(now);
         self.table.set_suspect(&node, false, &mut self.changes);
+    }
+
+    /// Takes in that several neighbours of `node` have lost it since its lease `lease`: it becomes suspect, and is dropped
+    /// after [`ACCUSED`], unless it speaks up with a later lease. Returns whether it was listed under that lease.
+    pub fn accuse(&mut self, node: &NodeId, lease: Seq, now: Time) -> bool {
+        self.expire(now);
+        let listed = *node != self.me && self.table.node(node).is_some_and(|entry| entry.lease.value().seq == lease);
+        if listed {
+            self.table.set_suspect(node, true, &mut self.changes);
+            self.table.shorten(node, now + ACCUSED);
+        }
+        listed
     }
 
     /// Drops what has ended by `now`. Costs nothing where nothing has.

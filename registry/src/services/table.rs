@@ -277,6 +277,16 @@ impl Table {
         }
     }
 
+    /// Ends a node's lease at `ends` at the latest.
+    pub(super) fn shorten(&mut self, node: &NodeId, ends: Time) {
+        let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal() && ends < entry.expires) else {
+            return;
+        };
+        self.expiries.remove(&(entry.expires, *node));
+        entry.expires = ends;
+        self.expiries.insert((ends, *node));
+    }
+
     fn renew(&mut self, node: NodeId, new: Entry, now: Time) {
         if let Some(entry) = self.nodes.get_mut(&node) {
             if new.lease.value().seq <= entry.lease.value().seq {

@@ -1,6 +1,11 @@
 //! Remembering neighbours for the next run.
 
+use std::time::Duration;
+
 use super::Actor;
+
+/// How often the neighbours are noted.
+pub(super) const ROUND: Duration = Duration::from_secs(30);
 
 impl Actor {
     /// Notes where the connected peers can be dialled: first where this node has dialled them itself, then what they

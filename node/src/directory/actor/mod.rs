@@ -1,26 +1,37 @@
-//! The directory's actor: the only writer of the view.
+//! The directory's actor: the only writer of the view, and the driver of [`Exchange`].
 //!
-//! It is told what arrives and decides what is said. It never verifies in bulk and never waits for the network: what
-//! takes time runs in tasks of its own and comes back as a command.
+//! It tells the exchange what arrives and carries out what follows. It never verifies in bulk and never waits for the
+//! network: what takes time runs in tasks of its own and comes back as a command.
 
-mod announce;
-mod gossip;
 mod memory;
-mod neighbours;
+mod own;
 
 use std::sync::Arc;
 
-use atoll_protocol::{directory::SyncRequest, identity::SecretKey, service::Seq};
-use atoll_registry::services::Change;
+use atoll_protocol::{
+    codec,
+    directory::{Announcement, SyncRequest},
+    identity::SecretKey,
+    sealed::Verified,
+    service::{Seq, Withdrawal},
+};
+use atoll_registry::{
+    exchange::{Effect, Exchange, Moment, Opened, Verdict},
+    services::{Change, Directory as View},
+};
+use libp2p::PeerId;
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     task::JoinSet,
-    time::{Duration, Instant, sleep_until},
+    time::{Instant, sleep_until},
 };
 
-use self::{announce::Announcer, neighbours::Neighbours};
-use super::{Command, Directory, publisher::Publisher};
-use crate::{event::Events, net::NetEvent, storage::Storage};
+use super::{Command, Directory};
+use crate::{
+    event::{Events, NodeEvent},
+    net::{NetEvent, node_id},
+    storage::Storage,
+};
 
 /// Neighbours told personally that this node leaves; the others hear it by gossip.
 const GOODBYES: usize = 8;
@@ -41,22 +52,20 @@ pub(super) struct Outputs {
 
 struct Actor {
     directory: Directory,
-    publisher: Publisher,
-    announcer: Announcer,
-    neighbours: Neighbours,
+    exchange: Exchange,
     outputs: Outputs,
+    /// When the neighbours are next noted for the next run.
+    next_note: Instant,
 }
 
 /// Runs until told to shut down.
 pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs, outputs: Outputs) {
     let last = Seq(outputs.storage.last_seq());
-    let publisher = Publisher::new(key, directory.network.clone(), last);
-    let now = Instant::now();
-    let mut actor =
-        Actor { directory, publisher, announcer: Announcer::new(now), neighbours: Neighbours::new(now), outputs };
+    let exchange = Exchange::new(key, directory.network.clone(), last, directory.moment());
+    let next_note = Instant::now() + memory::ROUND;
+    let mut actor = Actor { directory, exchange, outputs, next_note };
     let dropped = Arc::clone(&actor.directory.dropped);
     loop {
-        let expiry = actor.next_expiry();
         tokio::select! {
             biased;
             command = inputs.commands.recv() => match command {
@@ -66,10 +75,9 @@ pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs
             },
             () = dropped.news.notified() => actor.withdraw_dropped().await,
             Some(event) = inputs.net.recv() => actor.net_event(event).await,
-            () = sleep_until(actor.announcer.due()) => actor.announce().await,
-            () = sleep_until(actor.neighbours.due()) => actor.neighbour_round(),
-            () = sleep_until(expiry) => actor.expire(),
+            () = sleep_until(actor.next_due()) => actor.wake(),
         }
+        actor.carry_out().await;
         actor.tell_watchers();
     }
 }
@@ -78,16 +86,23 @@ impl Actor {
     async fn command(&mut self, command: Command) {
         match command {
             Command::Register { record, reply } => self.register(*record, reply).await,
-            Command::Learned { batches, reply } => {
-                for batch in batches {
-                    self.learn(batch);
-                }
+            Command::Learned { source, batches, reply } => {
+                self.with(|exchange, view, at| exchange.learned(view, source, batches, at));
                 let _ = reply.send(());
             }
-            Command::Synced { peer, asked, ok } => self.synced(peer, &asked, ok).await,
-            Command::Goodbye { withdrawal, reply } => self.goodbye(withdrawal, reply),
+            Command::Compared { peer, heads } => {
+                self.with(|exchange, view, at| exchange.compared(view, peer, &heads, at));
+            }
+            Command::WasCompared { peer } => self.with(|exchange, view, at| exchange.was_compared(view, peer, at)),
+            Command::Asked { peer, question, ok } => {
+                self.with(|exchange, view, at| exchange.ended(view, peer, &question, ok, at));
+            }
+            Command::Goodbye { withdrawal, reply } => {
+                self.with(|exchange, view, at| exchange.goodbye(view, &withdrawal, at));
+                let _ = reply.send(());
+            }
             Command::ContactFailed { node } => {
-                self.directory.view.write().contact_failed(node, self.directory.clock.now());
+                self.with(|exchange, view, at| exchange.contact_failed(view, node, at));
             }
             // Handled by the loop, which it ends.
             Command::Shutdown { .. } => {}
@@ -100,20 +115,94 @@ impl Actor {
                 let verdict = self.gossip(&source, &data);
                 self.directory.net.verdict(message, source, verdict).await;
             }
-            NetEvent::Ready { peer } => self.neighbour_ready(peer),
-            NetEvent::Listens => self.first_listener(),
-            NetEvent::Lost { peer, failed } => self.neighbour_lost(peer, failed),
+            NetEvent::Ready { peer } => self.with(|exchange, view, at| exchange.ready(view, peer, at)),
+            NetEvent::Listens => self.with(|exchange, _, at| exchange.listened_to(at)),
+            NetEvent::Lost { peer, failed } => self.with(|exchange, view, at| exchange.lost(view, peer, failed, at)),
             NetEvent::Addresses => self.addresses_changed(),
         }
     }
 
-    fn next_expiry(&self) -> Instant {
-        let never = Instant::now() + Duration::from_secs(3600);
-        self.directory.view.read().next_expiry().map_or(never, |at| self.directory.clock.instant(at))
+    /// Takes in a gossiped announcement and says whether it is to be passed on.
+    fn gossip(&mut self, source: &PeerId, data: &[u8]) -> Verdict {
+        let network = &self.directory.network;
+        let opened = match Announcement::decode(data) {
+            Ok(announcement) => Opened::verify(announcement, network).map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match opened {
+            Ok(opened) => self.with(|exchange, view, at| exchange.heard(view, node_id(source), opened, at)),
+            Err(reason) => {
+                self.directory.net.counters.refused_records.add(1);
+                tracing::debug!(%source, "refused an announcement: {reason}");
+                Verdict::Reject
+            }
+        }
     }
 
-    fn expire(&mut self) {
-        self.directory.view.write().expire(self.directory.clock.now());
+    /// Tells the exchange something, together with the view that it keeps.
+    fn with<T>(&mut self, tell: impl FnOnce(&mut Exchange, &mut View, Moment) -> T) -> T {
+        let at = self.directory.moment();
+        tell(&mut self.exchange, &mut self.directory.view.write(), at)
+    }
+
+    fn next_due(&self) -> Instant {
+        let expiry = self.directory.view.read().next_expiry();
+        let due = expiry.map_or(self.exchange.due(), |expiry| expiry.min(self.exchange.due()));
+        self.directory.clock.instant(due).min(self.next_note)
+    }
+
+    fn wake(&mut self) {
+        self.with(|exchange, view, at| {
+            view.expire(at.now);
+            exchange.wake(view, at);
+        });
+        if self.next_note <= Instant::now() {
+            self.next_note = Instant::now() + memory::ROUND;
+            self.remember_neighbours();
+        }
+    }
+
+    /// Does what the exchange wants done.
+    async fn carry_out(&mut self) {
+        for effect in self.exchange.take_effects() {
+            match effect {
+                Effect::Publish(announcement) => self.publish(&announcement).await,
+                Effect::Ask { peer, question } => self.ask(peer, question),
+                Effect::Joined => self.joined().await,
+                Effect::Said(seq) => self.outputs.storage.set_last_seq(seq.0),
+                Effect::Refused(refused) => {
+                    self.directory.net.counters.refused_records.add(1);
+                    tracing::debug!("refused records: {refused}");
+                }
+            }
+        }
+    }
+
+    async fn publish(&self, announcement: &Announcement) {
+        match codec::encode(announcement) {
+            Ok(data) => self.directory.net.publish(data).await,
+            Err(error) => tracing::error!("an announcement cannot be encoded: {error}"),
+        }
+    }
+
+    fn ask(&self, peer: atoll_protocol::identity::NodeId, question: SyncRequest) {
+        let directory = self.directory.clone();
+        tokio::spawn(async move {
+            let result = directory.synchronise(peer, &question).await;
+            if let Err(error) = &result {
+                tracing::debug!(%peer, "a synchronisation failed: {error}");
+            }
+            let _ = directory.commands.send(Command::Asked { peer, question, ok: result.is_ok() }).await;
+        });
+    }
+
+    async fn joined(&mut self) {
+        self.outputs.joining.send_replace(true);
+        let peers = self.directory.net.connections.len();
+        let millis = self.directory.clock.now().0;
+        self.outputs.events.report(NodeEvent::Joined { peers, millis });
+        self.remember_neighbours();
+        self.provide_again().await;
     }
 
     fn tell_watchers(&mut self) {
@@ -127,17 +216,20 @@ impl Actor {
     /// Takes everything back, tells the neighbours, and ends.
     async fn shutdown(mut self, reply: oneshot::Sender<()>) {
         self.remember_neighbours();
-        if let Ok(withdrawal) = self.publisher.leave(self.directory.clock.wall()) {
-            self.outputs.storage.set_last_seq(self.publisher.seq().0);
-            let request = SyncRequest::Goodbye { withdrawal: withdrawal.signed().clone() };
-            self.gossip_withdrawal(&withdrawal, None).await;
-            let mut told = JoinSet::new();
-            for peer in self.directory.net.connections.peers().into_iter().take(GOODBYES) {
-                let (directory, request) = (self.directory.clone(), request.clone());
-                told.spawn(async move { directory.say_goodbye(peer, &request).await });
-            }
-            told.join_all().await;
+        if let Ok(withdrawal) = self.exchange.leave(self.directory.moment()) {
+            self.carry_out().await;
+            self.say_goodbye(&withdrawal).await;
         }
         let _ = reply.send(());
+    }
+
+    async fn say_goodbye(&self, withdrawal: &Verified<Withdrawal>) {
+        let request = SyncRequest::Goodbye { withdrawal: withdrawal.signed().clone() };
+        let mut told = JoinSet::new();
+        for peer in self.directory.net.connections.peers().into_iter().take(GOODBYES) {
+            let (directory, request) = (self.directory.clone(), request.clone());
+            told.spawn(async move { directory.say_goodbye(peer, &request).await });
+        }
+        told.join_all().await;
     }
 }

@@ -8,15 +8,16 @@ use atoll_protocol::{
     sealed::{Signed, Verified},
     service::{Seq, UnixMillis, Withdrawal},
 };
-use atoll_registry::services::Batch;
+use atoll_registry::{exchange::Publisher, services::Batch};
 use bytes::Bytes;
 
 use crate::{
-    directory::{Clock, publisher::Publisher},
+    directory::Clock,
     testing::{network, record},
 };
 
 pub(super) const DAY: u64 = 24 * 3600 * 1000;
+const TTL: std::time::Duration = std::time::Duration::from_secs(90);
 
 pub(super) fn key() -> SecretKey {
     SecretKey::from_seed(&rand::random())
@@ -44,7 +45,7 @@ impl Author {
     }
 
     pub(super) fn set(&mut self) -> Batch {
-        self.publisher.whole(self.wall).unwrap()
+        self.publisher.whole(TTL, self.wall).unwrap()
     }
 
     pub(super) fn leave(&mut self) -> Verified<Withdrawal> {

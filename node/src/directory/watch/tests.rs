@@ -4,17 +4,15 @@ use atoll_protocol::{
     identity::SecretKey,
     service::{Seq, UnixMillis},
 };
-use atoll_registry::{services::DirectoryLimits, time::Time};
+use atoll_registry::{exchange::Publisher, services::DirectoryLimits, time::Time};
 use futures::FutureExt;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::{
-    directory::publisher::Publisher,
-    testing::{network, record},
-};
+use crate::testing::{network, record};
 
 const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
+const TTL: std::time::Duration = std::time::Duration::from_secs(90);
 
 /// A view, the nodes that it hears of, and whom it tells.
 struct World {
@@ -48,7 +46,7 @@ impl World {
         let instance = random.random_range(0..4);
         let node = &mut self.nodes[which];
         let mut view = self.view.write();
-        let id = node.whole(WALL).unwrap().lease.author();
+        let id = node.whole(TTL, WALL).unwrap().lease.author();
         match random.random_range(0..8) {
             // Instance ids are each node's own: all use the same few.
             0..=3 => node.add(record("a.b", "1.0.0", instance), WALL).unwrap(),
@@ -61,7 +59,7 @@ impl World {
             6 => view.contact_made(id, self.now),
             _ => view.expire(self.now),
         }
-        view.apply(node.whole(WALL).unwrap(), self.now, WALL).unwrap();
+        view.apply(node.whole(TTL, WALL).unwrap(), self.now, WALL).unwrap();
         for change in view.take_changes() {
             let _ = self.changes.send(change);
         }
@@ -138,7 +136,7 @@ fn two_nodes_may_choose_the_same_instance_id() {
     let (mut watch, mut follower) = (world.watch(), Follower::default());
     for node in &mut world.nodes {
         node.add(record("a.b", "1.0.0", 7), WALL).unwrap();
-        world.view.write().apply(node.whole(WALL).unwrap(), Time(0), WALL).unwrap();
+        world.view.write().apply(node.whole(TTL, WALL).unwrap(), Time(0), WALL).unwrap();
     }
     for change in world.view.write().take_changes() {
         world.changes.send(change).unwrap();

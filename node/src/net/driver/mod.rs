@@ -13,6 +13,7 @@ use std::{
 };
 
 use atoll_protocol::{identity::NodeId, names::NetworkName};
+use atoll_registry::exchange::Verdict;
 use futures::StreamExt;
 use libp2p::{
     Multiaddr, PeerId, Swarm, gossipsub,
@@ -28,7 +29,7 @@ use tokio::{
 
 use self::{dht::Dht, dials::Dials};
 use super::{
-    Command, Counters, EVENTS, NetEvent, Protocols, Verdict, addresses,
+    Command, Counters, EVENTS, NetEvent, Protocols, addresses,
     behaviour::Behaviour,
     connections::Connections,
     joining::{Joining, Target},

@@ -1,24 +1,25 @@
 //! This node's own record set: what it has said of itself, numbered and signed. Pure; the clock is passed in.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use atoll_protocol::{
-    identity::SecretKey,
-    names::{InstanceId, NetworkName},
-    sealed::{Hash, SealError, Sealable, Signed, Verified},
-    service::{Extensions, Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal, Withdrawn},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
 
-use atoll_registry::services::Batch;
+use atoll_protocol::{
+    identity::{NodeId, SecretKey},
+    names::{InstanceId, NetworkName},
+    sealed::{Hash, SealError, Sealable, Signed, Verified},
+    service::{Extensions, Lease, NodeRecord, Seq, ServiceRecord, Suspicion, UnixMillis, Withdrawal, Withdrawn},
+};
+
+use crate::services::Batch;
 
 #[cfg(test)]
 mod tests;
 
-/// How long a lease lasts, in seconds; renewed three times as often.
-pub(super) const LEASE_TTL: u32 = 90;
-
+/// A node's own record set. Nothing of it is told by itself: see [`News`].
 #[derive(Debug)]
-pub(super) struct Publisher {
+pub struct Publisher {
     key: SecretKey,
     network: NetworkName,
     seq: Seq,
@@ -31,15 +32,19 @@ pub(super) struct Publisher {
 
 /// What is to be told.
 #[derive(Debug)]
-pub(super) struct News {
-    pub(super) lease: Verified<Lease>,
-    pub(super) node: Option<Verified<NodeRecord>>,
-    pub(super) services: Vec<Verified<ServiceRecord>>,
+pub struct News {
+    /// The lease over the whole set.
+    pub lease: Verified<Lease>,
+    /// The node's own record, if it is news.
+    pub node: Option<Verified<NodeRecord>>,
+    /// The service records that are news.
+    pub services: Vec<Verified<ServiceRecord>>,
 }
 
 impl Publisher {
     /// A publisher that goes on after statement `last`.
-    pub(super) fn new(key: SecretKey, network: NetworkName, last: Seq) -> Self {
+    #[must_use]
+    pub fn new(key: SecretKey, network: NetworkName, last: Seq) -> Self {
         Self {
             key,
             network,
@@ -51,11 +56,14 @@ impl Publisher {
         }
     }
 
-    /// Says where this node can be dialled.
-    pub(super) fn set_addresses(&mut self, addresses: Vec<String>, wall: UnixMillis) -> Result<(), SealError> {
+    /// Says where this node can be dialled, and what program it is.
+    ///
+    /// # Errors
+    /// If the record breaks a rule.
+    pub fn set_addresses(&mut self, addresses: Vec<String>, agent: &str, wall: UnixMillis) -> Result<(), SealError> {
         let record = NodeRecord {
             addresses,
-            agent: crate::AGENT.to_owned(),
+            agent: agent.to_owned(),
             issued: wall,
             seq: self.next(wall),
             extensions: Extensions::new(),
@@ -65,8 +73,11 @@ impl Publisher {
         Ok(())
     }
 
-    /// Adds a service. Fails with the rule that the record breaks.
-    pub(super) fn add(&mut self, mut record: ServiceRecord, wall: UnixMillis) -> Result<(), String> {
+    /// Adds a service.
+    ///
+    /// # Errors
+    /// The rule that the record breaks, in words.
+    pub fn add(&mut self, mut record: ServiceRecord, wall: UnixMillis) -> Result<(), String> {
         if self.services.len() >= atoll_protocol::limits::RECORDS_PER_NODE {
             return Err(format!(
                 "this node offers {} services already, which is the most allowed",
@@ -85,7 +96,7 @@ impl Publisher {
     }
 
     /// Takes services away. `None` if none of them was there.
-    pub(super) fn remove(
+    pub fn remove(
         &mut self,
         instances: impl IntoIterator<Item = InstanceId>,
         wall: UnixMillis,
@@ -98,25 +109,31 @@ impl Publisher {
     }
 
     /// Takes everything back.
-    pub(super) fn leave(&mut self, wall: UnixMillis) -> Result<Verified<Withdrawal>, SealError> {
+    ///
+    /// # Errors
+    /// If the withdrawal cannot be signed.
+    pub fn leave(&mut self, wall: UnixMillis) -> Result<Verified<Withdrawal>, SealError> {
         self.services.clear();
         self.untold.clear();
         self.withdrawal(Withdrawn::Node, wall)
     }
 
-    /// The whole set under a fresh lease, as this node's own view takes it in.
-    pub(super) fn whole(&mut self, wall: UnixMillis) -> Result<Batch, SealError> {
+    /// The whole set under a fresh lease that lasts `ttl`, as this node's own view takes it in.
+    ///
+    /// # Errors
+    /// If `ttl` is outside what a lease may have.
+    pub fn whole(&mut self, ttl: Duration, wall: UnixMillis) -> Result<Batch, SealError> {
         let hashes = self.node.iter().map(Verified::hash).chain(self.services.values().map(Verified::hash));
         let digest = Hash::of_set(hashes);
         let seq = self.next(wall);
-        let lease =
-            self.seal(Lease { seq, digest, ttl_secs: LEASE_TTL, issued: wall, extensions: Extensions::new() })?;
+        let ttl_secs = u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX);
+        let lease = self.seal(Lease { seq, digest, ttl_secs, issued: wall, extensions: Extensions::new() })?;
         let services = self.services.values().cloned().collect();
         Ok(Batch { lease, remaining: None, node: self.node.clone(), services, whole: true })
     }
 
     /// What has not been told yet, under the lease of the whole set.
-    pub(super) fn news(&mut self, lease: Verified<Lease>) -> News {
+    pub fn news(&mut self, lease: Verified<Lease>) -> News {
         let node = if std::mem::take(&mut self.untold_node) { self.node.clone() } else { None };
         let untold = std::mem::take(&mut self.untold);
         let services = untold.iter().filter_map(|i| self.services.get(i)).cloned().collect();
@@ -124,31 +141,41 @@ impl Publisher {
     }
 
     /// Makes everything news again, for listeners that have heard nothing yet.
-    pub(super) fn retell(&mut self) {
+    pub fn retell(&mut self) {
         self.untold_node = self.node.is_some();
         self.untold = self.services.keys().copied().collect();
     }
 
     /// Goes on above `seq`. Returns whether that is a jump: an earlier life of this node has used higher numbers.
-    pub(super) fn outnumber(&mut self, seq: Seq) -> bool {
+    pub fn outnumber(&mut self, seq: Seq) -> bool {
         let jumps = seq > self.seq;
         self.seq = self.seq.max(seq);
         jumps
     }
 
     /// The last statement's number.
-    pub(super) fn seq(&self) -> Seq {
+    #[must_use]
+    pub fn seq(&self) -> Seq {
         self.seq
     }
 
     /// The record of one instance.
-    pub(super) fn service(&self, instance: InstanceId) -> Option<&ServiceRecord> {
+    #[must_use]
+    pub fn service(&self, instance: InstanceId) -> Option<&ServiceRecord> {
         self.services.get(&instance).map(Verified::value)
     }
 
     /// The services offered.
-    pub(super) fn services(&self) -> impl Iterator<Item = &ServiceRecord> {
+    pub fn services(&self) -> impl Iterator<Item = &ServiceRecord> {
         self.services.values().map(Verified::value)
+    }
+
+    /// Says that another node was lost.
+    ///
+    /// # Errors
+    /// If it is this node itself.
+    pub fn suspect(&self, node: NodeId, lease: Seq, wall: UnixMillis) -> Result<Verified<Suspicion>, SealError> {
+        self.seal(Suspicion { node, lease, issued: wall })
     }
 
     fn withdrawal(&mut self, what: Withdrawn, wall: UnixMillis) -> Result<Verified<Withdrawal>, SealError> {

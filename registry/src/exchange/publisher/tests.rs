@@ -1,12 +1,13 @@
 //! Tests of what a node says of itself.
 
 use super::*;
-use crate::testing::{network, record};
+use crate::exchange::tests::record;
 
+const TTL: Duration = Duration::from_secs(90);
 const WALL: UnixMillis = UnixMillis(1_700_000_000_000);
 
 fn publisher(last: u64) -> Publisher {
-    Publisher::new(SecretKey::from_seed(&[1; 32]), network(), Seq(last))
+    Publisher::new(SecretKey::from_seed(&[1; 32]), NetworkName::main(), Seq(last))
 }
 
 fn digest(batch: &Batch) -> Hash {
@@ -15,7 +16,7 @@ fn digest(batch: &Batch) -> Hash {
 
 /// The instances that are news.
 fn told(publisher: &mut Publisher) -> (bool, Vec<u64>) {
-    let lease = publisher.whole(WALL).unwrap().lease;
+    let lease = publisher.whole(TTL, WALL).unwrap().lease;
     let news = publisher.news(lease);
     (news.node.is_some(), news.services.iter().map(|s| s.value().instance.0).collect())
 }
@@ -24,14 +25,14 @@ fn told(publisher: &mut Publisher) -> (bool, Vec<u64>) {
 fn the_lease_carries_the_digest_of_the_whole_set() {
     let mut publisher = publisher(0);
     let check = |what: &str, publisher: &mut Publisher, services: usize| {
-        let batch = publisher.whole(WALL).unwrap();
+        let batch = publisher.whole(TTL, WALL).unwrap();
         assert_eq!(batch.lease.value().digest, digest(&batch), "{what}");
         assert_eq!(batch.services.len(), services, "{what}");
         assert!(batch.whole && batch.remaining.is_none());
         assert!(batch.services.iter().all(|s| s.value().seq < batch.lease.value().seq), "{what}");
     };
     check("nothing", &mut publisher, 0);
-    publisher.set_addresses(vec!["/ip4/192.0.2.1/tcp/1".to_owned()], WALL).unwrap();
+    publisher.set_addresses(vec!["/ip4/192.0.2.1/tcp/1".to_owned()], "test/1", WALL).unwrap();
     check("an address", &mut publisher, 0);
     publisher.add(record("a.b", "1.0.0", 1), WALL).unwrap();
     publisher.add(record("a.b", "1.0.0", 2), WALL).unwrap();
@@ -49,9 +50,11 @@ fn numbers_only_rise_whatever_the_clock_does() {
     // Forward, standing still, back by a year, before the epoch, and forward again.
     for wall in [WALL.0, WALL.0, WALL.0 - 31_536_000_000, 0, WALL.0 + 10] {
         let wall = UnixMillis(wall);
-        publisher.set_addresses(Vec::new(), wall).unwrap();
+        publisher.set_addresses(Vec::new(), "test/1", wall).unwrap();
         publisher.add(record("a.b", "1.0.0", 1), wall).unwrap();
-        for seq in [publisher.service(InstanceId(1)).unwrap().seq, publisher.whole(wall).unwrap().lease.value().seq] {
+        for seq in
+            [publisher.service(InstanceId(1)).unwrap().seq, publisher.whole(TTL, wall).unwrap().lease.value().seq]
+        {
             assert!(seq > last, "{seq:?} after {last:?}");
             last = seq;
         }
@@ -65,23 +68,23 @@ fn a_restart_goes_on_above_what_was_used() {
     former.add(record("a.b", "1.0.0", 1), WALL).unwrap();
     // State kept, clock gone back.
     let mut kept = publisher(former.seq().0);
-    assert!(kept.whole(UnixMillis(0)).unwrap().lease.value().seq > former.seq());
+    assert!(kept.whole(TTL, UnixMillis(0)).unwrap().lease.value().seq > former.seq());
     // State lost, clock gone on.
     let mut lost = publisher(0);
-    assert!(lost.whole(UnixMillis(WALL.0 + 1_000)).unwrap().lease.value().seq > former.seq());
+    assert!(lost.whole(TTL, UnixMillis(WALL.0 + 1_000)).unwrap().lease.value().seq > former.seq());
     // Both lost: others say so.
     let mut both = publisher(0);
-    both.whole(UnixMillis(0)).unwrap();
+    both.whole(TTL, UnixMillis(0)).unwrap();
     assert!(both.outnumber(former.seq()), "that is a jump");
     assert!(!both.outnumber(former.seq()), "that is none");
-    assert!(both.whole(UnixMillis(0)).unwrap().lease.value().seq > former.seq());
+    assert!(both.whole(TTL, UnixMillis(0)).unwrap().lease.value().seq > former.seq());
 }
 
 #[test]
 fn news_is_told_once_and_again_on_request() {
     let mut publisher = publisher(0);
     assert_eq!(told(&mut publisher), (false, vec![]));
-    publisher.set_addresses(Vec::new(), WALL).unwrap();
+    publisher.set_addresses(Vec::new(), "test/1", WALL).unwrap();
     publisher.add(record("a.b", "1.0.0", 1), WALL).unwrap();
     publisher.add(record("a.b", "1.0.0", 2), WALL).unwrap();
     publisher.remove([InstanceId(2)], WALL).unwrap().unwrap();

@@ -1,0 +1,221 @@
+//! Saying what this node offers: at once when it changes, and again before the lease ends.
+
+use std::time::Duration;
+
+use atoll_protocol::{
+    directory::Announcement,
+    limits,
+    names::InstanceId,
+    sealed::{SealError, Signed, Verified},
+    service::{NodeRecord, ServiceRecord, Withdrawal},
+};
+
+use super::{Effect, Exchange, Moment, publisher::News};
+use crate::{
+    services::{Batch, Directory},
+    time::Time,
+};
+
+/// How long to wait for further changes before announcing one: a program that registers a hundred services says so once.
+const COALESCE: Duration = Duration::from_millis(10);
+/// Shortest time between two renewals.
+const RENEWAL_MIN: Duration = Duration::from_secs(30);
+/// A lease lasts so many renewals, so that two of them may be lost.
+const RENEWALS_PER_LEASE: u32 = 3;
+/// Renewals that a node hears each second at most, about. Each comes about three times, from as many neighbours, and takes
+/// some 250 bytes: together about 2 KiB/s.
+const RENEWALS_PER_SECOND: u32 = 3;
+/// Up to so many nodes everyone is sent what changed, whatever its size. In a larger network more than [`PUSHED`] bytes are
+/// asked for by each node once: gossip would bring them to each about three times.
+const SMALL_NETWORK: usize = 128;
+/// Bytes of records that are sent to everyone in a large network.
+const PUSHED: usize = 1024;
+/// Bytes that a batch of records in an announcement may take, leaving room for the lease and the envelope.
+const RECORDS: usize = limits::ANNOUNCEMENT - 2 * limits::LEASE;
+/// What a signature and its author's key add to a record's body, at most.
+const SEAL: usize = 128;
+/// How long contradictions count, and how soon after a renewal the next one may answer them.
+const CONTRADICTION: Duration = Duration::from_secs(30);
+
+/// How often a lease is renewed in a network of so many nodes.
+#[must_use]
+pub fn renewal(nodes: usize) -> Duration {
+    let budgeted = u32::try_from(nodes).unwrap_or(u32::MAX) / RENEWALS_PER_SECOND;
+    let longest = limits::LEASE_TTL_MAX / RENEWALS_PER_LEASE;
+    Duration::from_secs(budgeted.into()).clamp(RENEWAL_MIN, longest)
+}
+
+/// When to announce next.
+#[derive(Debug)]
+pub(super) struct Announcer {
+    due: Time,
+    renewed: Time,
+    /// Whether anyone has listened yet.
+    heard: bool,
+    /// Nodes that others know although they had ended here, or that came back, since then.
+    contradictions: (Time, usize),
+}
+
+impl Announcer {
+    pub(super) fn new(at: Moment) -> Self {
+        Self { due: at.now + RENEWAL_MIN, renewed: at.now, heard: false, contradictions: (at.now, 0) }
+    }
+
+    pub(super) fn due(&self) -> Time {
+        self.due
+    }
+
+    pub(super) fn soon(&mut self, at: Moment) {
+        self.due = self.due.min(at.now + COALESCE);
+    }
+
+    /// Some time within `span`, so that not everybody speaks at once.
+    pub(super) fn soon_within(&mut self, span: Duration, at: Moment) {
+        self.due = self.due.min(at.now + at.jitter("soon", span));
+    }
+
+    /// Whether the last renewal is at least this old.
+    pub(super) fn silent_for(&self, span: Duration, at: Moment) -> bool {
+        at.now.since(self.renewed) >= span
+    }
+
+    /// Notes nodes whose end was contradicted, and says whether that many mean that a partition has healed: then this node,
+    /// too, may have ended elsewhere, and has to say that it is there.
+    pub(super) fn contradicted(&mut self, count: usize, nodes: usize, at: Moment) -> bool {
+        if at.now.since(self.contradictions.0) > CONTRADICTION {
+            self.contradictions = (at.now, 0);
+        }
+        self.contradictions.1 += count;
+        self.contradictions.1 > 2 + nodes / 32 && self.silent_for(CONTRADICTION, at)
+    }
+
+    fn renewed(&mut self, every: Duration, at: Moment) {
+        self.renewed = at.now;
+        // Up to a tenth earlier, so that nodes started together do not renew together.
+        self.due = at.now + (every - at.jitter("renewal", every / 10));
+    }
+}
+
+impl Exchange {
+    /// Begins to offer a service.
+    ///
+    /// # Errors
+    /// The rule that its record breaks, in words.
+    pub fn register(&mut self, view: &mut Directory, record: ServiceRecord, at: Moment) -> Result<(), String> {
+        self.publisher.add(record, at.wall)?;
+        self.changed(view, at);
+        Ok(())
+    }
+
+    /// Says where this node can be dialled, and what program it is.
+    ///
+    /// # Errors
+    /// If the record breaks a rule.
+    pub fn introduce(
+        &mut self,
+        view: &mut Directory,
+        addresses: Vec<String>,
+        agent: &str,
+        at: Moment,
+    ) -> Result<(), SealError> {
+        self.publisher.set_addresses(addresses, agent, at.wall)?;
+        self.changed(view, at);
+        Ok(())
+    }
+
+    /// Stops offering these instances.
+    ///
+    /// # Errors
+    /// If the withdrawal breaks a rule: more than [`limits::WITHDRAWN_INSTANCES`] at a time.
+    pub fn withdraw(
+        &mut self,
+        view: &mut Directory,
+        instances: impl IntoIterator<Item = InstanceId>,
+        at: Moment,
+    ) -> Result<(), SealError> {
+        let Some(withdrawal) = self.publisher.remove(instances, at.wall).transpose()? else { return Ok(()) };
+        view.withdraw(&withdrawal, at.now);
+        let own = self.publisher.whole(renewal(view.node_count()) * RENEWALS_PER_LEASE, at.wall)?;
+        let lease = Some(own.lease.signed().clone());
+        self.take_in(view, own, at);
+        let withdrawal = withdrawal.signed().clone();
+        self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal, lease }));
+        Ok(())
+    }
+
+    /// Takes everything back. Whoever is told personally gets the same withdrawal.
+    ///
+    /// # Errors
+    /// If it cannot be signed.
+    pub fn leave(&mut self, at: Moment) -> Result<Verified<Withdrawal>, SealError> {
+        let withdrawal = self.publisher.leave(at.wall)?;
+        self.effects.push(Effect::Said(self.publisher.seq()));
+        let signed = withdrawal.signed().clone();
+        self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal: signed, lease: None }));
+        Ok(withdrawal)
+    }
+
+    /// Somebody listens to this node's gossip. A node that nobody listened to has told nobody anything: the first listener
+    /// is told everything.
+    pub fn listened_to(&mut self, at: Moment) {
+        if !self.announcer.heard {
+            self.announcer.heard = true;
+            self.publisher.retell();
+            self.announcer.soon(at);
+        }
+    }
+
+    /// Renews the lease and tells the network, with whatever is new.
+    pub(super) fn announce(&mut self, view: &mut Directory, at: Moment) {
+        let nodes = view.node_count();
+        let every = renewal(nodes);
+        self.announcer.renewed(every, at);
+        let Ok(own) = self.publisher.whole(every * RENEWALS_PER_LEASE, at.wall) else { return };
+        let news = self.publisher.news(own.lease.clone());
+        self.take_in(view, own, at);
+        self.effects.push(Effect::Said(self.publisher.seq()));
+        let pushed = if nodes <= SMALL_NETWORK { usize::MAX } else { PUSHED };
+        self.effects.extend(announcements(news, pushed).into_iter().map(Effect::Publish));
+    }
+
+    /// This node's own view follows at once; the network is told a moment later.
+    fn changed(&mut self, view: &mut Directory, at: Moment) {
+        if let Ok(own) = self.publisher.whole(renewal(view.node_count()) * RENEWALS_PER_LEASE, at.wall) {
+            self.take_in(view, own, at);
+        }
+        self.announcer.soon(at);
+    }
+
+    fn take_in(&mut self, view: &mut Directory, own: Batch, at: Moment) {
+        if let Err(refused) = view.apply(own, at.now, at.wall) {
+            self.effects.push(Effect::Refused(refused));
+        }
+    }
+}
+
+/// The news as gossip messages: each within the size limit, all under the same lease. What is larger than `pushed` in all,
+/// or than any message, is left out; receivers see from the lease's digest that it is missing, and ask for it.
+fn announcements(news: News, pushed: usize) -> Vec<Announcement> {
+    let len = |record: &Signed<ServiceRecord>| record.body_len() + SEAL;
+    let total: usize = news.services.iter().map(|record| len(record.signed())).sum();
+    let own = news.node.as_ref().map_or(0, |node| node.signed().body_len() + SEAL);
+    let lease = news.lease.signed().clone();
+    if total + own > pushed {
+        return vec![Announcement::Lease { lease, node: None, services: Vec::new() }];
+    }
+    let mut node: Option<Signed<NodeRecord>> = news.node.map(|node| node.signed().clone());
+    let mut groups: Vec<Vec<Signed<ServiceRecord>>> = vec![Vec::new()];
+    let mut size = own;
+    for record in news.services.iter().map(Verified::signed).filter(|record| len(record) <= RECORDS) {
+        if size + len(record) > RECORDS {
+            groups.push(Vec::new());
+            size = 0;
+        }
+        size += len(record);
+        if let Some(group) = groups.last_mut() {
+            group.push(record.clone());
+        }
+    }
+    let announce = |services| Announcement::Lease { lease: lease.clone(), node: node.take(), services };
+    groups.into_iter().map(announce).collect()
+}

@@ -1,0 +1,154 @@
+//! Telling of neighbours that were lost, and believing those who tell.
+//!
+//! A node that dies says nothing any more; its neighbours notice within seconds, everyone else only when its lease ends,
+//! which in a large network takes long. So each neighbour that loses a node waits a moment, and tells the network if not
+//! enough others have done so by then. Who has heard it from [`REPORTS`] nodes accuses the lost one
+//! ([`Directory::accuse`]). A node that hears that it is suspected renews its lease at once, which ends the matter: a lease
+//! with a higher number than the one it was lost under. (After SWIM, A. Das, I. Gupta, A. Motivala, 2002, where the number
+//! is called the incarnation.)
+//!
+//! No single node can make another one suspect, and no crowd can keep a living node out: it costs it one renewal for each
+//! accusation, at most one every [`REFUTATION`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use atoll_protocol::{
+    directory::Announcement,
+    identity::NodeId,
+    sealed::Verified,
+    service::{Seq, Suspicion},
+};
+
+use super::{Effect, Exchange, Moment, Verdict};
+use crate::{services::Directory, time::Time};
+
+/// So many different nodes must say that they lost it.
+pub const REPORTS: usize = 3;
+/// How long a neighbour waits at most, for others to say it first.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A suspected node speaks up at most so often.
+const REFUTATION: Duration = Duration::from_secs(5);
+/// Nodes of which something has been said.
+const CASES: usize = 4096;
+/// How long what was said is remembered.
+const MEMORY: Duration = Duration::from_secs(60);
+
+/// What has been said of one node.
+#[derive(Debug)]
+struct Case {
+    lease: Seq,
+    reporters: BTreeSet<NodeId>,
+    /// When this node itself will say so.
+    mine: Option<Time>,
+    since: Time,
+}
+
+/// What has been said, by whom it was said of.
+#[derive(Debug, Default)]
+pub(super) struct Suspicions {
+    cases: BTreeMap<NodeId, Case>,
+}
+
+impl Suspicions {
+    pub(super) fn due(&self) -> Time {
+        self.cases.values().filter_map(|case| case.mine).min().unwrap_or(Time::NEVER)
+    }
+
+    /// The node has spoken under this lease.
+    pub(super) fn spoke(&mut self, node: &NodeId, lease: Seq) {
+        if self.cases.get(node).is_some_and(|case| case.lease < lease) {
+            self.cases.remove(node);
+        }
+    }
+
+    /// What has been said of the node since this lease; none if there is no room for more.
+    fn case(&mut self, node: NodeId, lease: Seq, now: Time) -> Option<&mut Case> {
+        if self.cases.len() >= CASES {
+            self.cases.retain(|_, case| now.since(case.since) < MEMORY);
+        }
+        if self.cases.len() >= CASES && !self.cases.contains_key(&node) {
+            return None;
+        }
+        let new = || Case { lease, reporters: BTreeSet::new(), mine: None, since: now };
+        let case = self.cases.entry(node).or_insert_with(new);
+        if case.lease != lease || now.since(case.since) >= MEMORY {
+            *case = new();
+        }
+        Some(case)
+    }
+}
+
+impl Exchange {
+    /// The last connection to a neighbour is gone. `failed` says that it broke, and was not closed in good order.
+    pub fn lost(&mut self, view: &mut Directory, peer: NodeId, failed: bool, at: Moment) {
+        self.peers.remove(&peer);
+        self.rounds.lost(&peer);
+        if !failed {
+            return;
+        }
+        view.contact_failed(peer, at.now);
+        let Some(lease) = view.lease_of(&peer) else { return };
+        let wait = at.jitter("suspicion", PATIENCE);
+        if let Some(case) = self.suspicions.case(peer, lease, at.now) {
+            case.mine = Some(at.now + wait);
+        }
+    }
+
+    pub(super) fn heard_suspicion(
+        &mut self,
+        view: &mut Directory,
+        suspicion: &Verified<Suspicion>,
+        at: Moment,
+    ) -> Verdict {
+        let (author, &Suspicion { node, lease, .. }) = (suspicion.author(), suspicion.value());
+        // It has spoken since, or is not known, or nobody knows who says so.
+        if author == self.me || view.lease_of(&node) != Some(lease) || view.lease_of(&author).is_none() {
+            return Verdict::Ignore;
+        }
+        if node == self.me {
+            if self.announcer.silent_for(REFUTATION, at) {
+                self.announcer.soon(at);
+            }
+            return Verdict::Accept;
+        }
+        let Some(case) = self.suspicions.case(node, lease, at.now) else { return Verdict::Ignore };
+        if case.reporters.len() >= REPORTS || !case.reporters.insert(author) {
+            return Verdict::Ignore;
+        }
+        self.judge(view, node, lease, at);
+        Verdict::Accept
+    }
+
+    /// Tells of those that were lost a moment ago, unless that has been told often enough.
+    pub(super) fn report_the_lost(&mut self, view: &mut Directory, at: Moment) {
+        let due = |case: &Case| case.mine.is_some_and(|mine| mine <= at.now);
+        let lost: Vec<NodeId> = self.suspicions.cases.iter().filter(|(_, c)| due(c)).map(|(node, _)| *node).collect();
+        for node in lost {
+            let Some(case) = self.suspicions.cases.get_mut(&node) else { continue };
+            case.mine = None;
+            let (lease, told) = (case.lease, case.reporters.len() >= REPORTS);
+            // Who has lost everyone has lost its own link.
+            let believable = !self.peers.is_empty() && !self.peers.contains(&node);
+            if told || !believable || view.lease_of(&node) != Some(lease) {
+                continue;
+            }
+            case.reporters.insert(self.me);
+            if let Ok(suspicion) = self.publisher.suspect(node, lease, at.wall) {
+                let suspicion = suspicion.signed().clone();
+                self.effects.push(Effect::Publish(Announcement::Suspicion { suspicion }));
+            }
+            self.judge(view, node, lease, at);
+        }
+    }
+
+    /// Believes the reports, if they are enough and this node does not know better.
+    fn judge(&mut self, view: &mut Directory, node: NodeId, lease: Seq, at: Moment) {
+        let enough = self.suspicions.cases.get(&node).is_some_and(|case| case.reporters.len() >= REPORTS);
+        if enough && !self.peers.contains(&node) {
+            view.accuse(&node, lease, at.now);
+        }
+    }
+}
