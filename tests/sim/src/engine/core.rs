@@ -28,7 +28,8 @@ pub trait Core: Sized {
     fn link_up(&mut self, peer: PeerIndex, ctx: &mut Context<'_, Self::Message>);
 
     /// The link to `peer` is gone, or could not be made. `failed` says that nobody closed it: the peer has vanished,
-    /// cannot be reached, or does not answer. Not called for a link that this node itself has closed.
+    /// cannot be reached, or does not answer. Also called, right afterwards, for a link that the core has closed itself,
+    /// so that all of its parts hear of it.
     fn link_down(&mut self, peer: PeerIndex, failed: bool, ctx: &mut Context<'_, Self::Message>);
 
     /// The time given to [`Context::wake_at`] has come. The timer is off now.
@@ -105,6 +106,7 @@ impl<M> Context<'_, M> {
     }
 
     /// Closes the link. What was sent before still arrives; what is on its way here does not.
+    /// `link_down` is called once the core has returned.
     pub fn disconnect(&mut self, peer: PeerIndex) {
         self.world.close(self.me, peer);
     }

@@ -201,6 +201,11 @@ impl<C: Core> Engine<C> {
                     self.unlinked(from, to, true);
                 }
             }
+            Event::Ended { at, peer, life } => {
+                if self.world.ended(at, peer, life) {
+                    self.unlinked(at, peer, false);
+                }
+            }
             Event::Closed { at, peer, link } => {
                 if self.world.closed(at, peer, link) {
                     self.unlinked(at, peer, false);

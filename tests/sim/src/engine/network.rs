@@ -1,8 +1,8 @@
 //! What lies between nodes: distance, loss, and how long it takes to notice that somebody is gone.
 //!
 //! Links stand for QUIC connections with one ordered stream. A lost packet is sent again, so on a reliable link loss is
-//! delay, also for what was sent after it. Bandwidth is not limited and queues of routers are not modelled: traffic is
-//! counted, and a scenario holds it against a budget instead.
+//! delay, also for what was sent after it. What a node sends leaves one after the other; lines down and the queues of
+//! routers are not modelled.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -39,6 +39,8 @@ pub struct Network {
     pub jitter: f64,
     /// The probability that a packet is lost.
     pub loss: f64,
+    /// Bytes that a node's line sends in a second; more waits its turn. None if it does not matter.
+    pub uplink: Option<u64>,
     /// How long it takes one end of a link to notice that the other has vanished.
     pub detection: RangeInclusive<Duration>,
     /// How long a node waits for an answer when it dials.
@@ -46,12 +48,14 @@ pub struct Network {
 }
 
 impl Default for Network {
-    /// The internet on a good day: up to 106 ms across and up to 30 ms for access, 10 % jitter, no loss.
+    /// The internet on a good day: up to 106 ms across and up to 30 ms for access, 10 % jitter, 20 Mbit/s up, no
+    /// loss.
     fn default() -> Self {
         Self {
             distance: Distance::Plane { side: Duration::from_millis(75), access: Duration::from_millis(15) },
             jitter: 0.1,
             loss: 0.0,
+            uplink: Some(2_500_000),
             detection: Duration::from_secs(10)..=Duration::from_secs(15),
             dial_timeout: Duration::from_secs(5),
         }

@@ -1,5 +1,7 @@
 //! Nodes and their ends of links.
 
+use std::time::Duration;
+
 use super::{
     network::Place,
     random::Random,
@@ -45,13 +47,34 @@ pub(crate) struct Node {
     pub(crate) weather: Random,
     /// When its core is to be woken; stale wake-ups are recognised by not being at this time.
     pub(crate) timer: Time,
+    /// When everything that it has sent has left.
+    sent: Time,
     /// Sorted by peer.
     ends: Vec<End>,
 }
 
 impl Node {
     pub(crate) fn new(clock: Monotonic, place: Place, random: Random, weather: Random) -> Self {
-        Self { alive: true, life: 0, island: 0, clock, place, random, weather, timer: Time::NEVER, ends: Vec::new() }
+        Self {
+            alive: true,
+            life: 0,
+            island: 0,
+            clock,
+            place,
+            random,
+            weather,
+            timer: Time::NEVER,
+            sent: Time::START,
+            ends: Vec::new(),
+        }
+    }
+
+    /// When a message of this size has left, on a line that carries so many bytes a second.
+    pub(crate) fn departs(&mut self, now: Time, bytes: u32, uplink: Option<u64>) -> Time {
+        let Some(rate) = uplink else { return now };
+        let micros = u64::from(bytes) * 1_000_000 / rate.max(1);
+        self.sent = self.sent.max(now) + Duration::from_micros(micros);
+        self.sent
     }
 
     pub(crate) fn ends(&self) -> &[End] {

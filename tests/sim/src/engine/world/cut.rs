@@ -10,16 +10,19 @@ use crate::engine::peer::PeerIndex;
 
 impl<M> World<M> {
     pub(crate) fn is_cut(&self, a: PeerIndex, b: PeerIndex) -> bool {
-        match (self.node(a), self.node(b)) {
-            (Some(a), Some(b)) => a.island != b.island,
-            _ => true,
-        }
+        // Asked for every message, and nearly never so: spares a look at the sender.
+        self.divided && self.island(a) != self.island(b)
+    }
+
+    fn island(&self, peer: PeerIndex) -> Option<u32> {
+        self.node(peer).map(|node| node.island)
     }
 
     /// Puts one node on an island, without a word about its links.
     pub(crate) fn place_on(&mut self, peer: PeerIndex, island: u32) {
         if let Some(node) = self.nodes.get_mut(peer.slot()) {
             node.island = island;
+            self.divided = true;
         }
     }
 
@@ -31,6 +34,8 @@ impl<M> World<M> {
         for (index, node) in (0..).zip(&mut self.nodes) {
             node.island = island(PeerIndex(index));
         }
+        let first = self.island(PeerIndex(0));
+        self.divided = self.nodes.iter().any(|node| Some(node.island) != first);
         for index in (0..).map(PeerIndex).take(self.nodes.len()) {
             let ends: Vec<_> = self.node(index).into_iter().flat_map(|node| node.ends()).copied().collect();
             for end in ends {

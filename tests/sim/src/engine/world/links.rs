@@ -7,7 +7,7 @@ use crate::engine::{
 };
 
 /// One-way delays until a dial is through: a handshake, and saying who one is.
-const DIAL_LEGS: u64 = 4;
+const DIAL_LEGS: u32 = 4;
 /// The size of what a handshake sends; it is not booked.
 const HANDSHAKE: u32 = 1_200;
 
@@ -25,9 +25,10 @@ impl<M> World<M> {
         if from == to || self.node(from).is_none_or(|node| node.end(to).is_some()) {
             return;
         }
-        let delay = DIAL_LEGS * self.one_way(from, to);
+        let one_way = self.one_way(from, to);
         let Some(node) = self.nodes.get_mut(from.slot()) else { return };
-        let delay = self.network.reliable(delay, HANDSHAKE, &mut node.weather);
+        let legs = (0..DIAL_LEGS).map(|_| self.network.reliable(one_way, HANDSHAKE, &mut node.weather));
+        let delay = legs.sum();
         let life = node.life;
         self.queue.push(later(self.now, delay), Event::Dialled { from, to, life });
     }
@@ -66,9 +67,16 @@ impl<M> World<M> {
     }
 
     pub(crate) fn close(&mut self, at: PeerIndex, peer: PeerIndex) {
-        if let Some(end) = self.nodes.get_mut(at.slot()).and_then(|node| node.detach(peer)) {
-            self.say_closed(at, end);
-        }
+        let Some(node) = self.nodes.get_mut(at.slot()) else { return };
+        let Some(end) = node.detach(peer) else { return };
+        self.queue.push(self.now, Event::Ended { at, peer, life: node.life });
+        self.say_closed(at, end);
+    }
+
+    /// Whether the node that has closed a link is still there to be told.
+    pub(crate) fn ended(&mut self, at: PeerIndex, peer: PeerIndex, life: u32) -> bool {
+        self.trace.record(self.now, 6, pair(at, peer), u64::from(life));
+        self.is_life(at, life) && self.node(at).is_some_and(|node| node.end(peer).is_none())
     }
 
     /// Tells the other end, after all that was sent before.

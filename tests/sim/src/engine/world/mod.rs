@@ -53,6 +53,8 @@ pub(crate) enum Event<M> {
     Dialled { from: PeerIndex, to: PeerIndex, life: u32 },
     /// A dialler gives up.
     DialFailed { from: PeerIndex, to: PeerIndex, life: u32 },
+    /// `at` has closed its link to `peer` itself, and all its parts are to know.
+    Ended { at: PeerIndex, peer: PeerIndex, life: u32 },
     /// `at` hears that `peer` has closed the link.
     Closed { at: PeerIndex, peer: PeerIndex, link: u32 },
     /// `at` has heard nothing from `peer` for too long, if what began with this cut still lasts.
@@ -88,6 +90,8 @@ pub(crate) struct World<M> {
     /// The number of the latest change to the islands, and when that was.
     cut: u32,
     cut_at: Time,
+    /// Whether there is more than one island.
+    divided: bool,
     /// What is being sent again and again to the other side of a cut, by sender and receiver.
     parked: BTreeMap<(PeerIndex, PeerIndex), Vec<Parcel<M>>>,
 }
@@ -106,6 +110,7 @@ impl<M> World<M> {
             next_link: 0,
             cut: 0,
             cut_at: Time::START,
+            divided: false,
             parked: BTreeMap::new(),
         }
     }
@@ -197,17 +202,18 @@ impl<M> World<M> {
         };
         let class = self.traffic.class(class);
         self.traffic.sent(from, class, bytes);
+        let departs = node.departs(self.now, bytes, self.network.uplink);
         let arrives = match delivery {
             Delivery::Reliable => {
                 let delay = self.network.reliable(one_way, bytes, &mut node.weather);
-                let arrives = later(self.now, delay).max(later(last_out, 1));
+                let arrives = later(departs, delay).max(later(last_out, 1));
                 if let Some(end) = node.end_mut(to) {
                     end.last_out = arrives;
                 }
                 arrives
             }
             Delivery::Datagram => match self.network.datagram(one_way, bytes, &mut node.weather) {
-                Fate::Arrives(delay) => later(self.now, delay),
+                Fate::Arrives(delay) => later(departs, delay),
                 Fate::Lost => {
                     self.counts.lost += 1;
                     return;
