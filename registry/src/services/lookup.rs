@@ -96,6 +96,12 @@ impl Directory {
         self.table.node(node).map(|entry| known(*node, entry))
     }
 
+    /// The node whose directory this is.
+    #[must_use]
+    pub fn me(&self) -> NodeId {
+        self.me
+    }
+
     /// How many nodes have a live lease, this one included.
     #[must_use]
     pub fn node_count(&self) -> usize {

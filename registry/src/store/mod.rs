@@ -9,17 +9,19 @@
 
 use std::{ops::ControlFlow, path::PathBuf};
 
+#[cfg(feature = "rocks")]
+pub use self::rocks::RocksStore;
 pub use self::{
     batch::{Batch, Durability},
     memory::MemoryStore,
-    rocks::RocksStore,
 };
 
 mod batch;
 mod memory;
 mod migrate;
+#[cfg(feature = "rocks")]
 mod rocks;
-#[cfg(test)]
+#[cfg(all(test, feature = "rocks"))]
 mod tests;
 
 /// Lists the tables in one place: a new one is one more line.

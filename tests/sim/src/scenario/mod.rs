@@ -5,6 +5,7 @@
 //! | [`report`] | figures with targets |
 //! | [`runner`] | many seeds, tables, and the command that replays a failure |
 //! | [`churn`] | nodes that come and go |
+//! | [`registry`] | the registry: views kept equal under churn, loss and partition |
 //! | [`rumour`] | the example: a rumour spreads by gossip |
 //!
 //! A scenario is a function of its [`Setting`] alone: the same setting gives the same report.
@@ -16,6 +17,7 @@ pub use self::{
 };
 
 pub mod churn;
+pub mod registry;
 pub mod report;
 pub mod rumour;
 pub mod runner;
@@ -24,7 +26,8 @@ pub mod runner;
 mod tests;
 
 /// All scenarios that `make sim` knows.
-pub const ALL: &[Scenario] = &[rumour::CALM, rumour::LOSSY, rumour::CHURN];
+pub const ALL: &[Scenario] =
+    &[rumour::CALM, rumour::LOSSY, rumour::CHURN, registry::CALM, registry::CHURN, registry::PARTITION];
 
 /// What a run depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
