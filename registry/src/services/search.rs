@@ -304,7 +304,8 @@ impl Scan<'_> {
         let Some(first) = found.instances.first() else { return Vec::new() };
         let mut fits = |endpoint: &&Endpoint| {
             let (mut name, mut text) = (mem::take(&mut self.names), mem::take(&mut self.text));
-            (name.clear(), text.clear());
+            name.clear();
+            text.clear();
             push_lower(&mut name, endpoint.name.as_str());
             push_lower(&mut text, &endpoint.doc);
             let fits = self.query.words.iter().any(|word| name.contains(word) || begins_a_word(&text, word));
