@@ -1,9 +1,9 @@
 //! Search: services by their names, by words in what they say of themselves, by metadata and by version.
 //!
 //! A search is one pass over the view, without an index: what it costs is bounded by the view's own bounds (records and
-//! bytes of a record) and by [`WORDS`]. Ten thousand ordinary records take a few milliseconds, which is nothing for a
-//! question that a person asks; calls never search. A service whose name says it all is not read any further, and one that
-//! says the same as the instance before it is not read again.
+//! bytes of a record) and by [`WORDS`]. Ten thousand records with docs of 720 bytes were measured at 12 to 25 ms on a busy
+//! machine (`speed_of_search`), little for a question that a person asks; calls never search. A service whose name says it
+//! all is not read any further, and one that says the same as the instance before it is not read again.
 
 use std::{cmp::Reverse, collections::BTreeMap, mem};
 
