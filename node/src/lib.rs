@@ -53,7 +53,7 @@ pub use atoll_protocol::{
 };
 pub use atoll_registry::{
     select::Policy,
-    services::{Change, Instance, Removal},
+    services::{Change, Found, Instance, NamePattern, Removal, Search, SearchError, SearchQuery},
 };
 pub use builder::Builder;
 pub use directory::Watch;

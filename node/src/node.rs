@@ -10,7 +10,7 @@ use atoll_protocol::{
     identity::NodeId,
     names::{NameError, ServiceQuery},
 };
-use atoll_registry::services::Instance;
+use atoll_registry::services::{Instance, Search, SearchQuery};
 use libp2p::Multiaddr;
 use parking_lot::Mutex;
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -176,6 +176,22 @@ impl Node {
     #[must_use]
     pub fn services(&self) -> Vec<Instance> {
         self.directory().view().instances().collect()
+    }
+
+    /// Looks for services among those that the node knows: by words, metadata and version, best first.
+    ///
+    /// ```no_run
+    /// # fn example(node: &atoll_node::Node) -> Result<(), atoll_node::SearchError> {
+    /// let query = atoll_node::SearchQuery::new("adds numbers")?.labelled("zone", "eu");
+    /// for found in node.search(&query).found {
+    ///     println!("{} {}: {} instances", found.name, found.version, found.instances.len());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn search(&self, query: &SearchQuery) -> Search {
+        // Reading long docs takes a while; the view is let go of before.
+        query.search(self.services())
     }
 
     /// Watches services come and go; begins with those that are there.

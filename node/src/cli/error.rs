@@ -41,6 +41,9 @@ pub enum RunError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Events have no such form.
+    #[error("--output dot is for `network graph`; a node that runs takes --output table or --output json")]
+    Output,
     /// The system's signals cannot be listened for.
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
@@ -54,7 +57,12 @@ impl RunError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Address { .. } | Self::NoHome | Self::DataDir { .. } | Self::Log { .. } => 2,
+            Self::Config(_)
+            | Self::Address { .. }
+            | Self::NoHome
+            | Self::DataDir { .. }
+            | Self::Log { .. }
+            | Self::Output => 2,
             Self::Signals(_) | Self::Spawn(_) => 1,
         }
     }

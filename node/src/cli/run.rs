@@ -17,7 +17,7 @@ use tokio::{
 use tracing_subscriber::EnvFilter;
 
 use super::{
-    RunArgs, RunError,
+    Output, RunArgs, RunError,
     events::EventPrinter,
     settings::effective,
     text::{complain, program},
@@ -48,6 +48,9 @@ pub enum Role {
 /// # Errors
 /// [`RunError`] where the configuration is wrong or the node does not start.
 pub async fn run(args: RunArgs, role: Role) -> Result<(), RunError> {
+    if args.global.output == Output::Dot {
+        return Err(RunError::Output);
+    }
     let config = effective(&args.config, &args.global, role)?;
     start_log(&config.log)?;
     let mut signals = Signals::listen().map_err(RunError::Signals)?;

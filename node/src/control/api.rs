@@ -8,7 +8,9 @@
 //! | `GET /v1/services/{name}` | [`ServiceDescription`] |
 //! | `GET /v1/routes` | list of [`RouteRow`] |
 //! | `GET /v1/connections` | list of [`ConnectionRow`] |
-//! | `GET /v1/graph` | [`GraphNode`] |
+//! | `GET /v1/graph?radius=3` | [`GraphNode`] |
+//! | `POST /v1/search` with [`SearchRequest`] | [`SearchReply`] |
+//! | `POST /v1/watch` with [`WatchRequest`] | lines of [`WatchEvent`], as they come |
 //! | `GET /v1/config` | [`Config`](crate::config::Config) |
 //! | `POST /v1/connect` with [`ConnectRequest`] | [`ConnectReply`] |
 //! | `POST /v1/call` with [`CallRequest`] | [`CallReply`] |
@@ -17,6 +19,8 @@
 //! | `POST /v1/bench/stream` with [`BenchRequest`] | [`FlowReport`](crate::bench::FlowReport) |
 //!
 //! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
+
+mod registry;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -28,6 +32,10 @@ use atoll_protocol::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use registry::{
+    FoundRow, SEARCH_LIMIT, SearchReply, SearchRequest, WatchEvent, WatchRequest, WatchedChange, WatchedInstance,
+};
 
 /// Who the node is and how it is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -154,6 +162,11 @@ pub struct InstanceRow {
     pub path: Option<String>,
     /// Measured round trip.
     pub rtt_ms: Option<f64>,
+    /// Nodes that the bytes are handed to on the way, the last one counted: 0 on this node, 2 through a relay; `null` when
+    /// not connected.
+    pub hops: Option<u32>,
+    /// Time until it is no longer listed, unless its node renews its lease; `null` on this node.
+    pub lease_ms: Option<u64>,
     /// Time since the record was learnt.
     pub age_ms: u64,
     /// Whether contact with it has failed since.
@@ -174,7 +187,7 @@ pub struct RouteRow {
     /// The network.
     pub network: NetworkName,
     /// Cost: the measured round trip in microseconds, 0 on this node; `null` where it has not been measured.
-    pub metric: Option<u64>,
+    pub metric_us: Option<u64>,
     /// `local`, `direct`, `relayed`, or `none` while there is no connection.
     pub link: String,
 }
@@ -205,9 +218,17 @@ pub struct GraphNode {
     pub services: Vec<ServiceName>,
     /// Round trip from the node above it.
     pub rtt_ms: Option<f64>,
+    /// Nodes it is connected to as well, but which stand elsewhere in the graph; each connection is told with one end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<NodeId>,
     /// The nodes it is connected to, those nearer to the root left out.
     pub peers: Vec<GraphNode>,
 }
+
+/// How many hops far a graph goes, unless told otherwise.
+pub const GRAPH_RADIUS: u32 = 3;
+/// How many hops far it can go.
+pub const GRAPH_RADIUS_MAX: u32 = 8;
 
 /// "Connect to this address."
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

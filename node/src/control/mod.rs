@@ -5,12 +5,15 @@
 pub mod api;
 mod bench;
 mod call;
+mod graph;
 pub mod lines;
 mod report;
 mod routes;
+mod search;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{
     fs,

@@ -1,6 +1,9 @@
 //! What the node knows, as the control socket reports it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -11,27 +14,22 @@ use atoll_protocol::{
 use atoll_registry::{
     routes::{self, Link, LinkKind},
     services::Instance,
+    time::Time,
 };
 use semver::Version;
 use serde_json::Value;
-use tokio::time::{Duration, timeout};
 
 use super::{
     api::{
-        ConnectionRow, EndpointDescription, GraphNode, InstanceRow, NodeRow, RouteRow, ServiceDescription, ServiceRow,
+        ConnectionRow, EndpointDescription, InstanceRow, NodeRow, RouteRow, ServiceDescription, ServiceRow,
         StatusReport, VersionDescription,
     },
     as_millis,
 };
-use crate::{
-    Client,
-    node::Inner,
-    rpc::Body,
-    system::{self, Info},
-};
+use crate::{net::connections::Path, node::Inner, rpc::Body};
 
-/// How long a neighbour has to name its own neighbours.
-const GRAPH_PATIENCE: Duration = Duration::from_secs(1);
+/// Versions that are named where none of them will do.
+const VERSIONS: usize = 5;
 
 pub(super) fn status(node: &Inner) -> StatusReport {
     let view = node.rpc.directory.view();
@@ -102,6 +100,24 @@ pub(super) fn services(node: &Inner) -> Vec<ServiceRow> {
     rows
 }
 
+/// Why a service cannot be described: nobody offers it, but perhaps something like it.
+pub(super) fn unknown(node: &Inner, query: &ServiceQuery) -> String {
+    let view = node.rpc.directory.view();
+    let others = view.find(&ServiceQuery::any(query.name.clone()));
+    let hint = if others.is_empty() {
+        let near: Vec<String> = view.names_near(&query.name).iter().map(ToString::to_string).collect();
+        if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
+    } else {
+        let mut versions: Vec<&Version> = others.iter().map(|i| &i.record.value().version).collect();
+        versions.sort_unstable_by(|a, b| b.cmp(a));
+        versions.dedup();
+        let shown: Vec<String> = versions.iter().take(VERSIONS).map(ToString::to_string).collect();
+        let more = if versions.len() > VERSIONS { " and older" } else { "" };
+        format!("; known versions: {}{more}", shown.join(", "))
+    };
+    format!("no node offers {query}{hint}")
+}
+
 /// The service in full; `None` if there is no instance.
 pub(super) fn describe(node: &Inner, query: &ServiceQuery, instances: &[Instance]) -> Option<ServiceDescription> {
     let mut versions: BTreeMap<Version, Vec<&Instance>> = BTreeMap::new();
@@ -131,7 +147,9 @@ fn describe_version(
             instance: i.record.value().instance,
             node: i.node,
             path: if local { Some("local".to_owned()) } else { link.as_ref().map(|c| c.path.name().to_owned()) },
+            hops: if local { Some(0) } else { link.as_ref().map(|c| if c.path == Path::Direct { 1 } else { 2 }) },
             rtt_ms: link.and_then(|c| c.rtt()).map(as_millis),
+            lease_ms: (i.expires != Time::NEVER).then(|| as_u64(i.expires.since(now))),
             age_ms: as_u64(now.since(i.learnt)),
             suspect: i.suspect,
         }
@@ -176,7 +194,7 @@ pub(super) fn routes(node: &Inner) -> Vec<RouteRow> {
         gateway: route.gateway,
         router: me,
         network: node.config.network.clone(),
-        metric: route.metric.map(|m| u64::try_from(m.as_micros()).unwrap_or(u64::MAX)),
+        metric_us: route.metric.map(|m| u64::try_from(m.as_micros()).unwrap_or(u64::MAX)),
         link: match route.link {
             LinkKind::Local => "local",
             LinkKind::Direct => "direct",
@@ -200,41 +218,7 @@ pub(super) fn connections(node: &Inner) -> Vec<ConnectionRow> {
     node.net().connections.all().iter().map(row).collect()
 }
 
-/// This node, its peers, and theirs: each neighbour is asked whom it is connected to.
-pub(super) async fn graph(node: &Inner) -> GraphNode {
-    let me = node.net().me;
-    let services = services_by_node(node);
-    let offers = |id: &NodeId| services.get(id).cloned().unwrap_or_default();
-    let mut near = node.net().connections.peers();
-    near.sort_unstable();
-    let asked = near.iter().map(|peer| neighbours_of(node, *peer));
-    let answers = futures::future::join_all(asked).await;
-    let nearer: HashSet<NodeId> = near.iter().copied().chain([me]).collect();
-    let peers = near.iter().zip(answers).map(|(peer, theirs)| GraphNode {
-        node: *peer,
-        services: offers(peer),
-        rtt_ms: node.net().connections.best(peer).and_then(|c| c.rtt()).map(as_millis),
-        peers: theirs
-            .into_iter()
-            .filter(|(id, _)| !nearer.contains(id))
-            .map(|(id, rtt_ms)| GraphNode { node: id, services: offers(&id), rtt_ms, peers: Vec::new() })
-            .collect(),
-    });
-    let peers = peers.collect();
-    GraphNode { node: me, services: offers(&me), rtt_ms: None, peers }
-}
-
-/// Whom a neighbour is connected to; nobody, if it does not say so in time.
-async fn neighbours_of(node: &Inner, peer: NodeId) -> Vec<(NodeId, Option<f64>)> {
-    let Ok(query) = system::NAME.parse() else { return Vec::new() };
-    let client = Client::new(std::sync::Arc::clone(&node.rpc), query);
-    let call = client.call::<_, Info>("info", &()).peer(peer).deadline(GRAPH_PATIENCE);
-    let answer = timeout(GRAPH_PATIENCE, call.into_future());
-    let Ok(Ok(info)) = answer.await else { return Vec::new() };
-    info.peers.into_iter().filter_map(|p| Some((p.node.parse().ok()?, p.rtt_ms))).collect()
-}
-
-fn services_by_node(node: &Inner) -> BTreeMap<NodeId, Vec<ServiceName>> {
+pub(super) fn services_by_node(node: &Inner) -> BTreeMap<NodeId, Vec<ServiceName>> {
     let mut services: BTreeMap<NodeId, BTreeSet<ServiceName>> = BTreeMap::new();
     for instance in node.rpc.directory.view().instances() {
         services.entry(instance.node).or_default().insert(instance.record.value().name.clone());

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     api::{ApiError, ConnectReply, ConnectRequest},
-    bench, call, report, stream,
+    bench, call, graph, report, search, stream, watch,
 };
 use crate::{net, node::Inner};
 
@@ -64,7 +64,9 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/services/{name}", get(service))
         .route("/v1/routes", get(async |state: Shared| report_of(&state, report::routes)))
         .route("/v1/connections", get(async |state: Shared| report_of(&state, report::connections)))
-        .route("/v1/graph", get(graph))
+        .route("/v1/graph", get(graph::graph))
+        .route("/v1/search", post(search::search))
+        .route("/v1/watch", post(watch::watch))
         .route("/v1/config", get(async |state: Shared| report_of(&state, |node| node.config.clone())))
         .route("/v1/connect", post(connect))
         .route("/v1/call", post(call::call))
@@ -93,16 +95,9 @@ async fn service(state: Shared, Path(name): Path<String>) -> Response {
         }
         report::describe(&node, &query, &instances)
             .map(Json)
-            .ok_or_else(|| Failure(StatusCode::NOT_FOUND, format!("no node offers {query}")))
+            .ok_or_else(|| Failure(StatusCode::NOT_FOUND, report::unknown(&node, &query)))
     };
     found.await.into_response()
-}
-
-async fn graph(state: Shared) -> Response {
-    match node(&state) {
-        Ok(node) => Json(report::graph(&node).await).into_response(),
-        Err(failure) => failure.into_response(),
-    }
 }
 
 async fn connect(state: Shared, request: Received<ConnectRequest>) -> Answer<ConnectReply> {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod choosing;
+mod registry;
 mod stream;
 
 use std::os::unix::fs::PermissionsExt;
@@ -121,6 +122,9 @@ async fn every_report_is_what_the_api_says() {
     let described: ServiceDescription = get(&node, "/v1/services/math.calc@1").await;
     let version = &described.versions[0];
     assert_eq!((version.doc.as_str(), version.instances[0].node), ("Sums.", server.id()));
+    let instance = &version.instances[0];
+    assert_eq!((instance.path.as_deref(), instance.hops, instance.suspect), (Some("direct"), Some(1), false));
+    assert!((1..=90_000).contains(&instance.lease_ms.unwrap()), "{instance:?}");
     let add = version.endpoints.iter().find(|e| e.name.as_str() == "add").unwrap();
     assert_eq!((add.doc.as_str(), add.request.as_ref().unwrap()["type"].as_str()), ("Adds up.", Some("array")));
     let echo = version.endpoints.iter().find(|e| e.name.as_str() == "echo").unwrap();

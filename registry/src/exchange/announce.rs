@@ -50,15 +50,17 @@ pub fn renewal(nodes: usize) -> Duration {
 pub(super) struct Announcer {
     due: Time,
     renewed: Time,
-    /// Whether anyone has listened yet.
+    /// Whether anyone listens.
     heard: bool,
+    /// Whether those who listen have been told everything.
+    told: bool,
     /// Nodes that others know although they had ended here, or that came back, since then.
     contradictions: (Time, usize),
 }
 
 impl Announcer {
     pub(super) fn new(at: Moment) -> Self {
-        Self { due: at.now + RENEWAL_MIN, renewed: at.now, heard: false, contradictions: (at.now, 0) }
+        Self { due: at.now + RENEWAL_MIN, renewed: at.now, heard: false, told: false, contradictions: (at.now, 0) }
     }
 
     pub(super) fn due(&self) -> Time {
@@ -155,11 +157,17 @@ impl Exchange {
         Ok(withdrawal)
     }
 
-    /// Somebody listens to this node's gossip. A node that nobody listened to has told nobody anything: the first listener
-    /// is told everything.
+    /// Somebody listens to this node's gossip.
     pub fn listened_to(&mut self, at: Moment) {
-        if !self.announcer.heard {
-            self.announcer.heard = true;
+        self.announcer.heard = true;
+        self.introduce_oneself(at);
+    }
+
+    /// A node that nobody listened to has told nobody anything: the first listeners are told everything, as soon as this
+    /// node knows how large its network is, and so how to tell it.
+    pub(super) fn introduce_oneself(&mut self, at: Moment) {
+        if self.joined && self.announcer.heard && !self.announcer.told {
+            self.announcer.told = true;
             self.publisher.retell();
             self.announcer.soon(at);
         }

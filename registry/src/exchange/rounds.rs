@@ -103,9 +103,6 @@ impl Rounds {
         }
         if self.asking.len() < AT_A_TIME {
             due = due.min(self.first_due);
-            if !self.compare.is_empty() {
-                due = Time::default();
-            }
         }
         due
     }
@@ -183,6 +180,7 @@ impl Exchange {
         if decisive && ok && !self.joined {
             self.joined = true;
             self.effects.push(Effect::Joined);
+            self.introduce_oneself(at);
             // A second neighbour may know more.
             self.rounds.next_round = self.rounds.next_round.min(at.now + RETRY);
         } else if decisive && !ok && !self.joined {
@@ -208,7 +206,9 @@ impl Exchange {
             self.compare_with_anyone("second listener", at);
         }
         self.ask_for_descriptions(view, at);
-        while self.rounds.asking.len() < AT_A_TIME
+        // What the first neighbour answers is taken in before a second one is asked.
+        let at_a_time = if self.joined { AT_A_TIME } else { 1 };
+        while self.rounds.asking.len() < at_a_time
             && let Some(peer) = self.rounds.compare.pop_first()
         {
             if self.peers.contains(&peer) && !self.rounds.asking.contains_key(&peer) {

@@ -35,6 +35,8 @@ use crate::time::Time;
 pub use self::{
     batch::{Applied, Batch, Heard, Refused},
     lookup::{Holding, Instance, KnownNode},
+    pattern::{NamePattern, PatternError},
+    search::{Found, Search, SearchError, SearchQuery},
     watch::{Change, Removal},
 };
 use self::{
@@ -47,7 +49,9 @@ use self::{
 mod batch;
 mod floors;
 mod lookup;
+mod pattern;
 mod plan;
+pub mod search;
 mod summary;
 mod table;
 #[cfg(test)]

@@ -102,7 +102,7 @@ async fn routed(node: &NodeProcess, provider: NodeId) -> Result<()> {
     let calc: Vec<&RouteRow> = rows.iter().filter(|row| row.service == "math.calc@2.0.0").collect();
     ensure!(calc.len() == 1 && calc.iter().all(|row| row.address == provider && row.router == node.id), "{rows:?}");
     let own = rows.iter().find(|row| row.address == node.id).context("no route to itself")?;
-    ensure!(own.link == "local" && own.metric == Some(0) && own.gateway == node.id, "{own:?}");
+    ensure!(own.link == "local" && own.metric_us == Some(0) && own.gateway == node.id, "{own:?}");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 #[tokio::test]
 async fn without_a_node_every_question_says_how_to_start_one() -> Result<()> {
     let nowhere = tempfile::tempdir()?;
-    let questions: [&[&str]; 11] = [
+    let questions: [&[&str]; 13] = [
         &["network", "nodes"],
         &["network", "services"],
         &["network", "routes"],
@@ -17,6 +17,8 @@ async fn without_a_node_every_question_says_how_to_start_one() -> Result<()> {
         &["network", "connect", "/ip4/127.0.0.1/udp/1/quic-v1"],
         &["service", "list"],
         &["service", "describe", "system"],
+        &["service", "search", "system"],
+        &["service", "watch"],
         &["call", "system", "ping"],
         &["network", "nodes", "--output", "json"],
     ];

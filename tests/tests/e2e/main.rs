@@ -10,6 +10,7 @@
 //! | [`crash`] | `kill -9`: gone everywhere when the lease ends |
 //! | [`stream`] | `call --stream`: both ways, cancelled, broken off |
 //! | [`stop`] | a clean end: withdrawn everywhere, exit code 0 |
+//! | [`registry`] | `service search`, `watch` and `describe`, and the graph for Graphviz |
 //! | [`restart`] | the same identity, the remembered peers |
 //! | [`refuse`] | what is damaged, taken or unreadable |
 //! | [`local`] | commands that need no network |
@@ -24,6 +25,7 @@ mod examples;
 mod join;
 mod local;
 mod refuse;
+mod registry;
 mod restart;
 mod services;
 mod stop;

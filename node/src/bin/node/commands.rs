@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use atoll_node::cli::{RunArgs, text::program};
+use atoll_node::cli::{Output, RunArgs, text::program};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 
@@ -29,6 +29,8 @@ Examples:
       run a node that joins through this one
   node network services
       list the services it knows (in a second terminal)
+  node service search adds numbers
+      look for a service by what it does
   node service describe system
       show what a service can be asked
   node call system ping
@@ -43,7 +45,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         query: NetworkQuery,
     },
-    /// Look at services: which there are, and what each can be asked
+    /// Look at services: search, describe and watch them
     Service {
         #[command(subcommand)]
         query: ServiceQuery,
@@ -100,6 +102,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, cla
     let mut command = command();
     let silent = args.len() <= 1;
     let cli = Cli::from_arg_matches(&command.try_get_matches_from_mut(args)?)?;
+    if let (Some(asked), Output::Dot) = (&cli.command, cli.run.global.output)
+        && !matches!(asked, Command::Network { query: NetworkQuery::Graph { .. } })
+    {
+        let said = "--output dot is for `network graph` alone; use --output json or --output table here";
+        return Err(command.error(ErrorKind::InvalidValue, said));
+    }
     match (&cli.command, cli.run.config.given()) {
         (Some(Command::Config { .. }), Some(option)) => Err(command.error(
             ErrorKind::ArgumentConflict,

@@ -10,17 +10,20 @@ mod commands;
 mod completions;
 mod config;
 mod describe;
+mod dot;
 mod failure;
 mod identity;
 mod network;
 mod progress;
 mod request;
+mod search;
 mod service;
 mod session;
 mod table;
 mod tree;
 mod units;
 mod values;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use atoll_node::{
     cli::address::dial_address,
     control::api::{
-        ConnectReply, ConnectRequest, ConnectionRow, GraphNode, NodeRow, RouteRow, ServiceRow, StatusReport,
+        ConnectReply, ConnectRequest, ConnectionRow, GRAPH_RADIUS, GRAPH_RADIUS_MAX, GraphNode, NodeRow, RouteRow,
+        ServiceRow, StatusReport,
     },
 };
 use atoll_protocol::identity::NodeId;
@@ -13,6 +14,7 @@ use clap::Subcommand;
 use libp2p::Multiaddr;
 
 use crate::{
+    dot,
     failure::Failure,
     session::Session,
     table::Table,
@@ -40,7 +42,12 @@ pub(crate) enum NetworkQuery {
     #[command(after_help = ROUTES)]
     Routes,
     /// Draw who is connected to whom, as seen from this node
-    Graph,
+    #[command(after_help = GRAPH)]
+    Graph {
+        /// How many hops far to look, from 1 to 8
+        #[arg(long, value_name = "N", value_parser = radius, default_value_t = GRAPH_RADIUS)]
+        radius: u32,
+    },
     /// List this node's own connections
     #[command(after_help = CONNECTIONS)]
     Connections,
@@ -56,8 +63,21 @@ pub(crate) enum NetworkQuery {
 }
 
 const ROUTES: &str = "\
-ADDRESS is the node that provides the service, GATEWAY the next node on the way to it, ROUTER the node whose route it
-is. METRIC is the measured round trip in microseconds, and LINK local, direct, relayed or none.";
+ADDRESS is the node that provides the service, GATEWAY the next node on the way to it, ROUTER the node whose route it \
+is. METRIC is the measured round trip in microseconds, and LINK local, direct, relayed or none. Of \
+one service, the cheapest come first.
+
+Examples:
+  node network routes
+  node network routes --output json";
+
+const GRAPH: &str = "\
+A tree shows each node once, below the nearest to this node that it is connected to. --output dot has all connections, for \
+Graphviz; --output json has them as `peers` (the tree) and `links` (the rest).
+
+Examples:
+  node network graph --radius 2
+  node network graph --output dot | dot -Tsvg -o network.svg";
 
 const CONNECTIONS: &str = "\
 PATH is direct or relayed, TRANSPORT quic or tcp, RTT_MS the measured round trip.";
@@ -74,7 +94,10 @@ pub(crate) async fn run(query: NetworkQuery, session: &Session) -> Result<(), Fa
         NetworkQuery::Routes => {
             out.list(&client.get::<Vec<RouteRow>>("/v1/routes").await?, "no routes known yet", routes)
         }
-        NetworkQuery::Graph => out.value(&client.get::<GraphNode>("/v1/graph").await?, tree::draw),
+        NetworkQuery::Graph { radius } => {
+            let root: GraphNode = client.get(&format!("/v1/graph?radius={radius}")).await?;
+            if out.is_dot() { out.text(&dot::write(&root)) } else { out.value(&root, tree::draw) }
+        }
         NetworkQuery::Connections => {
             let rows = client.get::<Vec<ConnectionRow>>("/v1/connections").await?;
             out.list(&rows, "not connected to anyone", connections)
@@ -140,7 +163,7 @@ fn routes(rows: &[RouteRow]) -> Table {
             row.gateway.short(),
             row.router.short(),
             row.network.to_string(),
-            row.metric.map(|metric| metric.to_string()).unwrap_or_default(),
+            row.metric_us.map(|metric| metric.to_string()).unwrap_or_default(),
             row.link.clone(),
         ]);
     }
@@ -185,8 +208,15 @@ fn status(report: &StatusReport) -> String {
     table.render(None)
 }
 
+fn radius(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(radius) if (1..=GRAPH_RADIUS_MAX).contains(&radius) => Ok(radius),
+        _ => Err(format!("a radius is a number of hops from 1 to {GRAPH_RADIUS_MAX}, such as {GRAPH_RADIUS}")),
+    }
+}
+
 /// The first few, and how many more there are.
-fn some(mut items: impl ExactSizeIterator<Item = String>) -> String {
+pub(crate) fn some(mut items: impl ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(SHOWN);
     let shown: Vec<String> = items.by_ref().take(SHOWN).collect();
     if more == 0 { shown.join(",") } else { format!("{},+{more}", shown.join(",")) }

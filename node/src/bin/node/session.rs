@@ -1,15 +1,22 @@
 //! What every command needs: the node to ask, and where to print.
 
 use std::{
+    env,
     io::{self, IsTerminal, Write},
     path::PathBuf,
 };
 
-use atoll_node::cli::{GlobalArgs, Output, Role, text::printable_json};
+use atoll_node::cli::{
+    GlobalArgs, Output, Role,
+    text::{printable_json, shell_word},
+};
 use atoll_protocol::names::NetworkName;
 use serde::Serialize;
 
 use crate::{client::Client, failure::Failure, table::Table};
+
+/// Where the data directory is, unless an option says so.
+const DATA_DIR: &str = "ATOLL_DATA_DIR";
 
 /// One run of one command.
 pub(crate) struct Session {
@@ -21,14 +28,30 @@ pub(crate) struct Session {
     pub(crate) data_dir: PathBuf,
     /// The network that was named, or the default.
     pub(crate) network: NetworkName,
+    /// The options that lead to the node, as they would have to be typed again; with a blank before each.
+    pub(crate) options: String,
 }
 
 impl Session {
     pub(crate) fn new(global: &GlobalArgs) -> Result<Self, Failure> {
         let data_dir = global.place(Role::Member)?;
         let client = Client::new(&data_dir, global);
-        Ok(Self { client, out: Out::new(global.output), data_dir, network: global.network() })
+        let (out, options) = (Out::new(global.output), options(global));
+        Ok(Self { client, out, data_dir, network: global.network(), options })
     }
+}
+
+fn options(global: &GlobalArgs) -> String {
+    let mut options = String::new();
+    // What is in the environment is there for the next command as well.
+    let given = |dir: &&PathBuf| env::var_os(DATA_DIR).is_none_or(|set| set != dir.as_os_str());
+    if let Some(dir) = global.data_dir.as_ref().filter(given) {
+        options.push_str(&format!(" --data-dir {}", shell_word(&dir.to_string_lossy())));
+    }
+    if let Some(network) = &global.network {
+        options.push_str(&format!(" --network {network}"));
+    }
+    options
 }
 
 /// Standard output, in the form that was asked for.
@@ -46,6 +69,16 @@ impl Out {
     /// Whether programs read it.
     pub(crate) fn is_json(&self) -> bool {
         self.output == Output::Json
+    }
+
+    /// Whether Graphviz reads it.
+    pub(crate) fn is_dot(&self) -> bool {
+        self.output == Output::Dot
+    }
+
+    /// How wide the terminal is, if it is one.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.width
     }
 
     /// Prints `value` as one line of JSON, or what `page` makes of it.

@@ -20,6 +20,9 @@ pub enum Output {
     Table,
     /// For programs: JSON, one value a line, ids in full.
     Json,
+    /// For Graphviz; only a graph can be printed like this.
+    #[value(hide = true)]
+    Dot,
 }
 
 /// Options that every command takes, before or after its name.

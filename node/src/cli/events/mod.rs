@@ -26,7 +26,7 @@ impl EventPrinter {
 
     pub(crate) fn print(&self, event: &NodeEvent) {
         let line = match self.output {
-            Output::Table => Ok(self.narrator.lock().line(event)),
+            Output::Table | Output::Dot => Ok(self.narrator.lock().line(event)),
             Output::Json => serde_json::to_string(event),
         };
         match line {

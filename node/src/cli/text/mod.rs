@@ -46,6 +46,13 @@ pub fn program() -> String {
     name.map_or_else(|| "node".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
+/// How this program was called here, as the shell would call it again: with the path, if one was typed.
+#[must_use]
+pub fn invocation() -> String {
+    let called = env::args_os().next();
+    called.map_or_else(|| "node".to_owned(), |called| shell_word(&called.to_string_lossy()).into_owned())
+}
+
 /// `text` as one word of a POSIX shell: as it is where that is safe, in single quotes otherwise.
 #[must_use]
 pub fn shell_word(text: &str) -> Cow<'_, str> {

@@ -78,11 +78,7 @@ impl Targets {
         (generation, now): (u64, Time),
         target: impl Fn(&Instance) -> Target,
     ) -> Self {
-        let fits = |instance: &&Instance| {
-            let labels = &instance.record.value().metadata;
-            wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
-        };
-        let found: Vec<&Instance> = found.iter().filter(fits).collect();
+        let found: Vec<&Instance> = found.iter().filter(|instance| instance.is_labelled(wanted)).collect();
         let all = found.iter().map(|instance| target(instance)).collect();
         Self { all, idempotent: idempotent(&found), generation, found: now }
     }

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::*;
+use crate::services::SearchQuery;
 
 const NODES: u16 = 1_000;
 const PER_NODE: u64 = 10;
@@ -73,4 +74,30 @@ fn speed_of_apply_at_the_limit() {
         apply(&mut small, batch, at(1));
     }
     println!("a set of 10 records that evicts another: {:?}", start.elapsed() / u32::from(2 * NODES));
+}
+
+#[test]
+#[ignore = "measures; run it by hand"]
+fn speed_of_search() {
+    let (mut directory, mut authors) = full();
+    let doc = "Answers questions about what it is asked, as well as it can, and says so where it cannot. ".repeat(8);
+    for author in &mut authors {
+        let instances: Vec<InstanceId> = author.services.keys().copied().collect();
+        for instance in instances {
+            let seq = author.next();
+            let name = format!("some.service-{}", instance.0 % 2_500);
+            let record = author.seal(ServiceRecord { doc: doc.clone(), ..service(instance.0, &name, "1.0.0", seq) });
+            author.services.insert(instance, record);
+        }
+        apply(&mut directory, author.whole(), at(1));
+    }
+    for words in ["service-17", "service questions", "answers nothing", "cannot asked well where"] {
+        let query = SearchQuery::new(words).unwrap();
+        let start = Instant::now();
+        let search = directory.search(&query);
+        println!("search {words:?}: {:?}, {} found", start.elapsed(), search.found.len() + search.more);
+    }
+    let start = Instant::now();
+    let _near = directory.names_near(&"some.servize-17".parse().unwrap());
+    println!("names near one: {:?}", start.elapsed());
 }

@@ -110,10 +110,9 @@ impl<E> Queue<E> {
         self.slot = match (self.in_ring, later) {
             (0, None) => return false,
             (0, Some(later)) => later,
-            (_, later) => {
+            (_, _) => {
                 let occupied = |slot: &u64| self.ring.get(place(*slot)).is_some_and(|events| !events.is_empty());
-                let next = (self.slot + 1..self.slot + SLOTS).find(occupied).unwrap_or(self.slot + 1);
-                later.map_or(next, |later| later.min(next))
+                (self.slot + 1..self.slot + SLOTS).find(occupied).unwrap_or(self.slot + 1)
             }
         };
         if let Some(events) = self.ring.get_mut(place(self.slot)) {
@@ -123,6 +122,7 @@ impl<E> Queue<E> {
             self.in_ring -= events.len();
             self.current = events.into();
         }
+        // Also what was due in slots that were empty here and have been passed over: the heap sorts it in.
         while self.later.peek().is_some_and(|planned| planned.slot() <= self.slot) {
             self.current.extend(self.later.pop());
         }

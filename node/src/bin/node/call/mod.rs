@@ -2,7 +2,7 @@
 
 mod stream;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use atoll_node::{
     Policy,
@@ -21,7 +21,7 @@ use crate::{
     failure::Failure,
     request,
     session::Session,
-    values::{millis, pair, time},
+    values::{map, millis, pair, time},
 };
 
 use self::stream::Source;
@@ -124,16 +124,6 @@ fn head(args: &CallArgs) -> Result<CallRequest, Failure> {
         policy: args.policy.map(|policy| policy.to_string()),
         hedge_ms: args.hedge.map(millis),
     })
-}
-
-fn map(pairs: &[(String, String)], option: &str) -> Result<BTreeMap<String, String>, Failure> {
-    let mut map = BTreeMap::new();
-    for (key, value) in pairs {
-        if let Some(other) = map.insert(key.clone(), value.clone()) {
-            return Err(Failure::Usage(format!("{option} gives {key:?} twice, as {other:?} and as {value:?}")));
-        }
-    }
-    Ok(map)
 }
 
 fn pretty(body: &Value) -> String {

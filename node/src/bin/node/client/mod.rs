@@ -155,6 +155,19 @@ impl Client {
     }
 }
 
+/// `text` as one segment of a path: everything encoded but what RFC 3986 calls unreserved.
+pub(crate) fn segment(text: &str) -> String {
+    let mut path = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    path
+}
+
 /// Why the node does not do what it was asked to.
 fn refusal(status: StatusCode, path: &str, said: &[u8]) -> Failure {
     match serde_json::from_slice::<ApiError>(said) {

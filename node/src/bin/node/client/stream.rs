@@ -1,20 +1,27 @@
 //! A stream over the control socket: lines of JSON both ways, each as it comes.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, marker::PhantomData};
 
 use atoll_node::control::{api::StreamEvent, lines::Lines};
 use futures::{Stream, StreamExt, stream};
-use http_body_util::StreamBody;
+use http_body_util::{Full, StreamBody};
 use hyper::{
     Method,
-    body::{Bytes, Frame, Incoming},
+    body::{Body, Bytes, Frame, Incoming},
 };
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{Client, Driver, refusal};
 use crate::failure::Failure;
+
+/// Lines that are told for as long as there is a node.
+pub(crate) struct Feed<T> {
+    lines: Lines<Incoming>,
+    _driver: Driver,
+    of: PhantomData<T>,
+}
 
 /// What comes. Dropping it ends the stream.
 pub(crate) struct Events {
@@ -32,12 +39,27 @@ impl Client {
     ) -> Result<Events, Failure> {
         let head = serde_json::to_value(head).map_err(|e| Failure::Unprintable(e.to_string()))?;
         let body = StreamBody::new(Box::pin(body(head, messages)));
+        let (lines, driver) = self.lines(path, body).await?;
+        Ok(Events { lines, _driver: driver })
+    }
+
+    /// Asks to be told of something, on and on.
+    pub(crate) async fn follow<T>(&self, path: &str, request: &impl Serialize) -> Result<Feed<T>, Failure> {
+        let body = serde_json::to_vec(request).map_err(|e| Failure::Unprintable(e.to_string()))?;
+        let (lines, driver) = self.lines(path, Full::new(body.into())).await?;
+        Ok(Feed { lines, _driver: driver, of: PhantomData })
+    }
+
+    async fn lines<B>(&self, path: &str, body: B) -> Result<(Lines<Incoming>, Driver), Failure>
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    {
         let (response, driver) = self.send(Method::POST, path, body).await?;
         let status = response.status();
-        if status.is_success() {
-            return Ok(Events { lines: Lines::new(response.into_body()), _driver: driver });
-        }
         let mut lines = Lines::new(response.into_body());
+        if status.is_success() {
+            return Ok((lines, driver));
+        }
         // The node's words are one line.
         let said = lines.next().await.ok().flatten().unwrap_or_default();
         Err(refusal(status, path, &said))
@@ -58,8 +80,22 @@ impl Events {
         let line =
             self.lines.next().await.map_err(|e| Failure::NoAnswer(format!("the node's answer is cut off: {e}")))?;
         let line = line.ok_or_else(|| Failure::NoAnswer("the node went away before the stream was over".to_owned()))?;
-        serde_json::from_slice(&line).map_err(|e| {
-            Failure::NoAnswer(format!("the node's answer is not understood ({e}); is it of another version?"))
-        })
+        understood(&line)
     }
+}
+
+impl<T: DeserializeOwned> Feed<T> {
+    /// The next line; `None` once the node has gone.
+    pub(crate) async fn next(&mut self) -> Result<Option<T>, Failure> {
+        // A connection that breaks off is a node that has gone without a word.
+        match self.lines.next().await {
+            Ok(Some(line)) => understood(&line).map(Some),
+            Ok(None) | Err(_) => Ok(None),
+        }
+    }
+}
+
+fn understood<T: DeserializeOwned>(line: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(line)
+        .map_err(|e| Failure::NoAnswer(format!("the node's answer is not understood ({e}); is it of another version?")))
 }

@@ -47,11 +47,18 @@ fn every_command_is_there() {
         "network services",
         "network routes",
         "network graph",
+        "network graph --radius 1 --output dot",
         "network connections",
         "network status",
         "network connect /ip4/192.0.2.7/tcp/4077",
         "service list",
         "service describe math.calc",
+        "service describe math.calc@^1.2",
+        "service search",
+        "service search add numbers --meta zone=eu --meta tier=1 --version ^1.2 --prefix math. --limit 5",
+        "service watch",
+        "service watch math.*",
+        "service watch math.calc --count 1",
         "call math.calc add",
         "call math.calc add --stream",
         "bench rpc",
@@ -102,7 +109,19 @@ fn bad_values_are_refused_with_the_value_and_an_example() {
         ("bench rpc --concurrency 0", "'0'", "such as 64"),
         ("bench stream --size much", "'much'", "512MiB"),
         ("network connect there", "'there'", "/ip4/"),
-        ("service describe math.calc@1", "'math.calc@1'", "math.calc"),
+        ("service describe math.calc@one", "'math.calc@one'", "^1.2"),
+        ("service describe Math", "'Math'", "math.calc"),
+        ("service search x --meta zone", "'zone'", "zone=eu"),
+        ("service search x --version one", "'one'", "^1.2"),
+        ("service search x --prefix Math", "'Math'", "such as math."),
+        ("service search x --limit 0", "'0'", "from 1 to 1000"),
+        ("service search x --limit 1001", "'1001'", "from 1 to 1000"),
+        ("service watch Math", "'Math'", "math.*"),
+        ("service watch math.>.x", "'math.>.x'", "math.>"),
+        ("service watch --count 0", "'0'", "at least 1"),
+        ("network graph --radius 0", "'0'", "from 1 to 8"),
+        ("network graph --radius 9", "'9'", "from 1 to 8"),
+        ("network graph --output svg", "'svg'", "json"),
         ("completions tcsh", "'tcsh'", "bash"),
     ];
     for (line, value, example) in cases {
@@ -130,6 +149,14 @@ fn options_of_a_run_do_not_go_with_a_command() {
     assert!(refusal("--log info config show").contains("config show --log"));
     assert!(refusal("--no-mdns").contains("--peer"));
     assert!(refusal("--output json").contains("--peer"));
+}
+
+#[test]
+fn dot_is_for_graphs() {
+    for line in ["network nodes", "service list", "service search x", "service watch", "call a b", "config show"] {
+        let said = refusal(&format!("{line} --output dot"));
+        assert!(said.contains("network graph") && said.contains("--output json"), "{line}: {said}");
+    }
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! A service as a page to read.
 
 use atoll_node::{
-    cli::text::{printable, program, shell_word},
+    cli::text::{printable, shell_word},
     control::api::{EndpointDescription, InstanceRow, ServiceDescription, VersionDescription},
 };
 use atoll_protocol::service::{EndpointKind, Protocol};
 use serde_json::Value;
 
 use crate::{
-    table::Table,
+    table::{Table, wrapped},
     units::{age, rtt},
 };
 
@@ -17,38 +17,55 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-/// Every version of a service, newest first.
-pub(crate) fn page(service: &ServiceDescription) -> String {
-    page_for(service, &program())
+/// How the examples call the node, so that they can be pasted where the page was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// The program, as it was called.
+    pub(crate) program: String,
+    /// The options that lead to the node, with a blank before each.
+    pub(crate) options: String,
+    /// Whether only certain versions were asked for, so that there may be others.
+    pub(crate) exact: bool,
 }
 
-/// As [`page`], with examples that call the program by this name.
-fn page_for(service: &ServiceDescription, program: &str) -> String {
+/// Every version of a service, newest first; docs are wrapped at `width`.
+pub(crate) fn page(service: &ServiceDescription, caller: &Caller, width: Option<usize>) -> String {
     if service.versions.is_empty() {
         return format!("{}: no version known yet", service.name);
     }
-    let versions = service.versions.iter().enumerate().map(|(index, version)| {
-        // Without a version one calls the newest; an older one has to be named.
+    let versions = service.versions.iter().map(|version| {
+        // A call that names no version may go to any of them.
+        let one = service.versions.len() == 1 && !caller.exact;
         let name = service.name.as_str();
-        let target = if index == 0 { name.to_owned() } else { format!("{name}@={}", printable(&version.version)) };
-        let mut page = Page::default();
+        let target = if one { name.to_owned() } else { format!("{name}@={}", printable(&version.version)) };
+        let call = Example { call: format!("{} call {target}", caller.program), options: &caller.options };
+        let mut page = Page { text: String::new(), width };
         page.line(0, &format!("{name} {}", version.version));
-        page.version(version, &format!("{program} call {target}"));
-        page.0
+        page.version(version, &call);
+        page.text
     });
     versions.collect::<Vec<_>>().join("\n")
 }
 
+/// What stands before and behind the method and the request.
+struct Example<'a> {
+    call: String,
+    options: &'a str,
+}
+
 /// Lines, each indented.
-#[derive(Default)]
-struct Page(String);
+struct Page {
+    text: String,
+    /// Where the longer lines of docs are broken.
+    width: Option<usize>,
+}
 
 impl Page {
     /// One line.
     fn line(&mut self, indent: usize, text: &str) {
         let line = format!("{:indent$}{}", "", printable(text));
-        self.0.push_str(line.trim_end());
-        self.0.push('\n');
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
     }
 
     /// Some lines.
@@ -56,8 +73,14 @@ impl Page {
         text.trim().lines().for_each(|line| self.line(indent, line));
     }
 
-    fn version(&mut self, version: &VersionDescription, call: &str) {
-        self.block(2, &version.doc);
+    /// Somebody's words: lines that are too long are broken, between words.
+    fn prose(&mut self, indent: usize, text: &str) {
+        let text = wrapped(text.trim(), self.width.map(|width| width.saturating_sub(indent)));
+        self.block(indent, &text);
+    }
+
+    fn version(&mut self, version: &VersionDescription, call: &Example<'_>) {
+        self.prose(2, &version.doc);
         self.facts(version);
         self.line(0, "");
         self.line(2, "METHODS");
@@ -95,7 +118,7 @@ impl Page {
         }
     }
 
-    fn endpoint(&mut self, endpoint: &EndpointDescription, call: &str) {
+    fn endpoint(&mut self, endpoint: &EndpointDescription, example: &Example<'_>) {
         let mut traits = Vec::new();
         match endpoint.kind {
             EndpointKind::Unary => {}
@@ -111,12 +134,14 @@ impl Page {
         }
         let traits = if traits.is_empty() { String::new() } else { format!("  ({})", traits.join(", ")) };
         self.line(4, &format!("{}{traits}", endpoint.name));
-        self.block(6, &endpoint.doc);
+        self.prose(6, &endpoint.doc);
         self.body("request", endpoint.request.as_ref());
         self.body("response", endpoint.response.as_ref());
-        if let (EndpointKind::Unary, Some(schema)) = (endpoint.kind, &endpoint.request) {
+        if let Some(schema) = &endpoint.request {
+            let stream = if endpoint.kind == EndpointKind::Unary { "" } else { " --stream" };
+            let (Example { call, options }, request) = (example, argument(&example::of(schema)));
             self.line(6, "example");
-            self.line(8, &format!("{call} {}{}", endpoint.name, argument(&example::of(schema))));
+            self.line(8, &format!("{call} {}{request}{stream}{options}", endpoint.name));
         }
     }
 
@@ -136,19 +161,22 @@ impl Page {
             table.blank_row([name, field.kind, field.need.to_owned(), field.doc]);
         }
         // Not `block`: the first field may be indented already.
-        table.render(None).lines().for_each(|line| self.line(8, line));
+        let width = self.width.map(|width| width.saturating_sub(8));
+        table.wrapped(width).lines().for_each(|line| self.line(8, line));
     }
 }
 
 fn instances(rows: &[InstanceRow]) -> Table {
-    let mut table = Table::new(["INSTANCE", "NODE", "STATE", "PATH", "RTT_MS", "AGE"]);
+    let mut table = Table::new(["INSTANCE", "NODE", "STATE", "PATH", "HOPS", "RTT_MS", "LEASE", "AGE"]);
     for row in rows {
         table.row([
             row.instance.to_string(),
             row.node.short(),
             if row.suspect { "suspect" } else { "ok" }.to_owned(),
-            row.path.clone().unwrap_or_default(),
+            row.path.clone().unwrap_or_else(|| "unknown".to_owned()),
+            row.hops.map(|hops| hops.to_string()).unwrap_or_default(),
             rtt(row.rtt_ms),
+            row.lease_ms.map(age).unwrap_or_default(),
             age(row.age_ms),
         ]);
     }

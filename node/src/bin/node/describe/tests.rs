@@ -44,7 +44,9 @@ fn service() -> ServiceDescription {
         instance: InstanceId(id),
         node,
         path: path.map(str::to_owned),
+        hops: path.map(|_| 1),
         rtt_ms,
+        lease_ms: Some(71_000),
         age_ms: 130_000,
         suspect,
     };
@@ -73,6 +75,38 @@ fn service() -> ServiceDescription {
     ServiceDescription { name: "math.calc".parse().unwrap(), versions: vec![newest, oldest] }
 }
 
+fn caller() -> Caller {
+    Caller { program: "node".to_owned(), options: String::new(), exact: false }
+}
+
+#[test]
+fn examples_can_be_pasted_where_the_page_was_asked_for() {
+    let mut service = service();
+    service.versions.truncate(1);
+    let there = Caller { program: "./node".to_owned(), options: " --data-dir '/my data'".to_owned(), ..caller() };
+    let text = page(&service, &there, None);
+    let example = "        ./node call math.calc add '{\"a\":1,\"b\":1}' --data-dir '/my data'\n";
+    assert!(text.contains(example), "one version is not named: {text}");
+    assert!(text.contains("watch --stream --data-dir"), "{text}");
+    let text = page(&service, &Caller { exact: true, ..there }, None);
+    assert!(text.contains("call math.calc@=1.2.0 add"), "there may be other versions: {text}");
+}
+
+#[test]
+fn docs_are_broken_at_the_terminals_edge() {
+    let mut service = service();
+    let long = "This goes on and on, and says a lot more than would fit on a line of a terminal. ".repeat(3);
+    for version in &mut service.versions {
+        version.doc.clone_from(&long);
+        for endpoint in &mut version.endpoints {
+            endpoint.doc.clone_from(&long);
+        }
+        version.endpoints[0].request = Some(json!({ "properties": { "a": { "description": long } } }));
+    }
+    let page = page(&service, &caller(), Some(80));
+    assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+}
+
 #[test]
 fn the_page_reads_well() {
     let expected = "\
@@ -95,22 +129,24 @@ math.calc 1.2.0
       response
         sum  integer  required
       example
-        node call math.calc add '{\"a\":1,\"b\":1}'
+        node call math.calc@=1.2.0 add '{\"a\":1,\"b\":1}'
 
     reset
       request: nothing
       response: null
       example
-        node call math.calc reset
+        node call math.calc@=1.2.0 reset
 
     watch  (answers with a stream)
       request: anything
       response: raw bytes
+      example
+        node call math.calc@=1.2.0 watch --stream
 
   INSTANCES
-    INSTANCE          NODE       STATE    PATH    RTT_MS  AGE
-    0000000000000001  …NODE7777  ok       direct  1.25    2m
-    0000000000000002  …NODE7777  suspect  -       -       2m
+    INSTANCE          NODE       STATE    PATH     HOPS  RTT_MS  LEASE  AGE
+    0000000000000001  …NODE7777  ok       direct   1     1.25    1m     2m
+    0000000000000002  …NODE7777  suspect  unknown  -     -       1m     2m
 
 math.calc 0.9.0
 
@@ -125,7 +161,7 @@ math.calc 0.9.0
     none known now
 ";
     let short = NodeId::from_public_key([7; 32]).short();
-    assert_eq!(page_for(&service(), "node"), expected.replace("…NODE7777", &short));
+    assert_eq!(page(&service(), &caller(), Some(80)), expected.replace("…NODE7777", &short));
 }
 
 #[test]
@@ -139,12 +175,12 @@ fn strangers_words_cannot_command_the_terminal() {
             Some(json!({ "properties": { "\u{1b}[2J": { "enum": ["\u{9b}1m"], "description": "\u{1b}c" } },
                          "required": ["\u{1b}[2J"], "type": "object" }));
     }
-    let page = page_for(&service, "node");
+    let page = page(&service, &caller(), Some(80));
     assert!(!page.chars().any(|c| c.is_control() && c != '\n'), "{page:?}");
 }
 
 #[test]
 fn a_service_without_versions_is_said_to_have_none() {
     let service = ServiceDescription { name: "math.calc".parse().unwrap(), versions: vec![] };
-    assert_eq!(page(&service), "math.calc: no version known yet");
+    assert_eq!(page(&service, &caller(), None), "math.calc: no version known yet");
 }

@@ -51,7 +51,7 @@ fn routes_have_the_known_columns() {
         gateway: id(2),
         router: id(3),
         network: "main".parse().unwrap(),
-        metric,
+        metric_us: metric,
         link: link.to_owned(),
     };
     let text = routes(&[row(Some(1234), "direct"), row(None, "none")]).render(None);

@@ -42,3 +42,24 @@ fn blank_cells_stay_blank_where_asked() {
     assert_eq!(table.render(None), "a       b\nlong");
     assert_eq!(Table::default().render(None), "");
 }
+
+#[test]
+fn long_lines_are_broken_between_words() {
+    let text = "one two three four five six\n  - an item of a list that is long\nshort";
+    let expected = "one two three four\nfive six\n  - an item of a\n  list that is long\nshort";
+    assert_eq!(wrapped(text, Some(20)), expected);
+    assert_eq!(wrapped(text, None), text);
+    assert_eq!(wrapped(text, Some(5)), text, "too narrow to help");
+    let long = "x".repeat(50);
+    assert_eq!(wrapped(&format!("a {long} b"), Some(20)), format!("a\n{long}\nb"));
+    assert_eq!(wrapped("", Some(20)), "");
+}
+
+#[test]
+fn only_the_last_column_is_broken() {
+    let mut table = Table::default();
+    table.blank_row(["a", "integer", "one two three four five"].map(str::to_owned));
+    table.blank_row(["bb", "string", ""].map(str::to_owned));
+    assert_eq!(table.wrapped(Some(33)), "a   integer  one two three four\n             five\nbb  string");
+    assert_eq!(table.wrapped(None), "a   integer  one two three four five\nbb  string");
+}

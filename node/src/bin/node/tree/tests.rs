@@ -4,7 +4,7 @@ use super::*;
 
 fn node(key: u8, rtt_ms: Option<f64>, services: &[&str], peers: Vec<GraphNode>) -> GraphNode {
     let services = services.iter().map(|name| name.parse().unwrap()).collect();
-    GraphNode { node: NodeId::from_public_key([key; 32]), services, rtt_ms, peers }
+    GraphNode { node: NodeId::from_public_key([key; 32]), services, rtt_ms, links: vec![], peers }
 }
 
 fn short(key: u8) -> String {

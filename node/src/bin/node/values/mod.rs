@@ -1,6 +1,8 @@
 //! Values as people type them: times, sizes, pairs.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::failure::Failure;
 
 #[cfg(test)]
 mod tests;
@@ -49,6 +51,17 @@ pub(crate) fn concurrency(text: &str) -> Result<usize, String> {
         Ok(number) if (1..=limit).contains(&number) => Ok(number),
         _ => Err(format!("it takes a number from 1 to {limit}, such as 64")),
     }
+}
+
+/// Pairs as a map; `option` is where they were given.
+pub(crate) fn map(pairs: &[(String, String)], option: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let mut map = BTreeMap::new();
+    for (key, value) in pairs {
+        if let Some(other) = map.insert(key.clone(), value.clone()) {
+            return Err(Failure::Usage(format!("{option} gives {key:?} twice, as {other:?} and as {value:?}")));
+        }
+    }
+    Ok(map)
 }
 
 /// `KEY=VALUE`; the value may be empty.

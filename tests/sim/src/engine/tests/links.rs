@@ -105,3 +105,20 @@ fn a_node_starts_again_with_its_disk_and_without_links() {
     let after = engine.with(B, |_, ctx| ctx.now()).unwrap();
     assert_ne!(after, before + SECOND * 2, "its clock starts anywhere");
 }
+
+#[test]
+fn what_is_late_on_an_old_link_does_not_come_on_the_new_one() {
+    let mut engine = pair(1, steady());
+    engine.set_loss(1.0);
+    send(&mut engine, A, B, 1);
+    engine.set_loss(0.0);
+    engine.with(B, |_, ctx| ctx.disconnect(A));
+    engine.run_for(SECOND);
+    engine.with(B, |_, ctx| ctx.connect(A));
+    engine.run_for(SECOND);
+    assert!(engine.links(B).eq([A]));
+    send(&mut engine, A, B, 2);
+    engine.run_for(SECOND * 60);
+    assert_eq!(probe(&engine, B).got(), [2]);
+    assert_eq!(engine.counts().undeliverable, 1);
+}

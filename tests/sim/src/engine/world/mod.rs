@@ -134,7 +134,6 @@ impl<M> World<M> {
         let Some(node) = self.nodes.get_mut(peer.slot()) else { return };
         node.alive = true;
         node.life += 1;
-        node.timer = Time::NEVER;
         let base = Time::from_micros(node.weather.below(CLOCK_BASE));
         node.clock = node.clock.restarted(now, base);
         self.traffic.started(peer, now);

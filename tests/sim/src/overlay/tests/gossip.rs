@@ -21,6 +21,15 @@ fn everybody_hears_every_message_once_also_when_packets_are_lost() {
     }
 }
 
+#[test]
+fn nothing_goes_back_to_where_it_came_from() {
+    let mut engine = wired(3, &[(0, 1), (1, 2)], &Settings::default());
+    publish(&mut engine, PeerIndex(0), 7, 300);
+    engine.run_for(SECOND * 10);
+    assert_eq!(hearers(&engine, 7), 2);
+    assert_eq!(engine.traffic().of_class(Direction::Sent, "gossip.publish").messages, 2);
+}
+
 /// Nothing is sent unasked.
 fn lazy_only() -> Settings {
     Settings { mesh: 0, mesh_low: 0, mesh_high: 0, flood_publish: false, ..Settings::default() }

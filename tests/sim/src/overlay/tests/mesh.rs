@@ -75,3 +75,26 @@ fn a_neighbour_that_is_gone_is_in_no_mesh() {
     engine.run_for(SECOND);
     assert_eq!(mesh(&engine, PeerIndex(0)), []);
 }
+
+#[test]
+fn who_comes_back_too_early_is_refused_again() {
+    let narrow = Settings { mesh: 1, mesh_low: 1, mesh_high: 1, backoff: SECOND * 20, ..Settings::default() };
+    let hasty = Settings { backoff: SECOND, ..Settings::default() };
+    let mut engine = Engine::new(1, Network::default());
+    for settings in [&narrow, &hasty, &hasty] {
+        engine.spawn(Clock::default(), |_| Member::new(None, settings));
+    }
+    for point in [1, 2] {
+        engine.with(PeerIndex(point), |_, ctx| ctx.connect(PeerIndex(0)));
+    }
+    engine.run_for(SECOND * 10);
+    let first = mesh(&engine, PeerIndex(0));
+    assert_eq!(first.len(), 1);
+    engine.leave(first[0]);
+    engine.run_for(SECOND * 60);
+    assert_eq!(
+        mesh(&engine, PeerIndex(0)),
+        [],
+        "the other asks every other second, and each time begins a new backoff"
+    );
+}

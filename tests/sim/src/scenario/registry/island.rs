@@ -30,6 +30,8 @@ const INSTANCES: u32 = 10;
 const JOINING: u32 = 20;
 /// Views looked at in full, for what is listed of whom.
 const SAMPLE: usize = 5;
+/// Who is listed for so long after its end was overlooked.
+const LONG: Duration = Duration::from_secs(60);
 /// Clocks are wrong by up to this many milliseconds, either way: hours, but less than what is taken for absurd.
 const SKEW: u64 = 2 * 3600 * 1000;
 
@@ -38,6 +40,8 @@ pub(super) struct Island {
     setting: Setting,
     /// Every node that there ever was.
     peers: BTreeMap<NodeId, PeerIndex>,
+    /// When those went that are gone.
+    gone: BTreeMap<PeerIndex, Time>,
 }
 
 /// What came of look-ups, and what was listed.
@@ -48,6 +52,7 @@ pub(super) struct Found {
     missed: u64,
     live: u64,
     dead: u64,
+    long_dead: u64,
     suspect_dead: u64,
     listed_live: u64,
     live_in_all: u64,
@@ -56,7 +61,8 @@ pub(super) struct Found {
 impl Island {
     /// All nodes have joined, and some time has passed.
     pub(super) fn settled(setting: Setting, network: Network) -> Self {
-        let mut island = Self { engine: Engine::new(setting.seed, network), setting, peers: BTreeMap::new() };
+        let mut island =
+            Self { engine: Engine::new(setting.seed, network), setting, peers: BTreeMap::new(), gone: BTreeMap::new() };
         for index in 0..setting.nodes {
             let offers = (0..SERVICES).map(|nth| (index * SERVICES + nth) % island.names()).collect();
             island.join(offers);
@@ -100,6 +106,7 @@ impl Island {
         let alive: Vec<_> = self.engine.cores().map(|(peer, _)| peer).filter(|peer| peer.0 >= BOOTSTRAPS).collect();
         let Some(victim) = self.engine.random().pick(&alive).copied() else { return };
         let offers = self.engine.with(victim, |node, _| node.offers().to_vec()).unwrap_or_default();
+        self.gone.insert(victim, self.engine.now());
         if crash {
             self.engine.crash(victim);
         } else {
@@ -146,13 +153,18 @@ impl Island {
 
     fn count_listed(&mut self, askers: &[PeerIndex], alive: &BTreeSet<PeerIndex>, found: &mut Found) {
         for asker in self.engine.random().sample(askers.iter().copied(), SAMPLE) {
-            let peers = &self.peers;
+            let (peers, gone, now) = (&self.peers, &self.gone, self.engine.now());
+            let long_dead = |node: &NodeId| {
+                let went = peers.get(node).and_then(|peer| gone.get(peer));
+                went.is_some_and(|went| now.since(*went) > LONG)
+            };
             self.engine.with(asker, |node, _| {
                 for instance in node.view.instances() {
                     let lives = peers.get(&instance.node).is_some_and(|peer| alive.contains(peer));
                     found.live += u64::from(lives);
                     found.listed_live += u64::from(lives);
                     found.dead += u64::from(!lives);
+                    found.long_dead += u64::from(long_dead(&instance.node));
                     found.suspect_dead += u64::from(!lives && instance.suspect);
                 }
                 found.live_in_all += alive.len() as u64 * u64::from(SERVICES);
@@ -221,6 +233,10 @@ impl Found {
     pub(super) fn dead_unsuspected(&self) -> f64 {
         let dead = self.dead - self.suspect_dead;
         100.0 * dead as f64 / (self.live + dead).max(1) as f64
+    }
+
+    pub(super) fn long_dead(&self) -> f64 {
+        100.0 * self.long_dead as f64 / (self.live + self.dead).max(1) as f64
     }
 
     pub(super) fn listed(&self) -> f64 {

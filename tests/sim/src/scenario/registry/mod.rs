@@ -75,6 +75,7 @@ fn churn(setting: Setting) -> Report {
         .with("look-ups that reached one at the first try", found.at_once(), "%", Target::None)
         .with("listed instances that are dead", found.dead(), "%", Target::AtMost(3.0))
         .with("the same, without suspects", found.dead_unsuspected(), "%", Target::None)
+        .with("dead for more than a minute", found.long_dead(), "%", Target::None)
         .with("live instances that are listed", found.listed(), "%", Target::None)
 }
 

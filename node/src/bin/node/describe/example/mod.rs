@@ -13,6 +13,9 @@ const DEPTH: usize = 6;
 /// Values that are filled in at most: required fields of required fields multiply.
 const VALUES: usize = 64;
 
+/// Characters of a text that is made up.
+const LONGEST: usize = 200;
+
 /// The smallest value that fits `schema`: required fields only, the author's own examples where there are some.
 pub(crate) fn of(schema: &Value) -> Value {
     Maker { document: Document(schema), left: VALUES }.value(schema, 0)
@@ -48,10 +51,13 @@ impl<'a> Maker<'a> {
             };
         };
         match kind {
-            "object" => self.all_of(schema, alternatives.next().into_iter(), depth),
+            "object" => {
+                let parts = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
+                self.all_of(schema, parts.chain(alternatives.next()), depth)
+            }
             "array" => self.list(schema, depth),
             "string" => json!(text(schema)),
-            "integer" => json!(integer(schema)),
+            "integer" => integer(schema),
             "number" => json!(number(schema)),
             "boolean" => json!(true),
             _ => Value::Null,
@@ -78,13 +84,21 @@ impl<'a> Maker<'a> {
         Value::Object(fields)
     }
 
-    /// A list with one item, unless it must be empty.
+    /// A list with one item, or as many as it must have, unless it must be empty.
     fn list(&mut self, schema: &'a Value, depth: usize) -> Value {
         if let Some(tuple) = schema.get("prefixItems").and_then(Value::as_array) {
             return tuple.iter().map(|item| self.value(item, depth + 1)).collect();
         }
         match schema.get("items") {
-            Some(items) if items.is_object() => json!([self.value(items, depth + 1)]),
+            Some(items) if items.is_object() => {
+                let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
+                let count = bound("minItems").unwrap_or(1).max(1).min(bound("maxItems").unwrap_or(u64::MAX));
+                let mut list = Vec::new();
+                while (list.len() as u64) < count && self.left > 0 {
+                    list.push(self.value(items, depth + 1));
+                }
+                Value::Array(list)
+            }
             _ => json!([]),
         }
     }
@@ -108,26 +122,56 @@ fn kind(schema: &Value) -> Option<&str> {
     }
 }
 
-fn text(schema: &Value) -> &'static str {
-    match schema.get("format").and_then(Value::as_str) {
+/// A text of the length and format that are asked for. Patterns are beyond this: their authors give examples.
+fn text(schema: &Value) -> String {
+    let text = match schema.get("format").and_then(Value::as_str) {
         Some("date-time") => "2030-01-31T12:00:00Z",
         Some("date") => "2030-01-31",
         Some("time") => "12:00:00Z",
+        Some("duration") => "PT10S",
         Some("uuid") => "123e4567-e89b-12d3-a456-426614174000",
         Some("uri" | "url") => "https://example.org/",
         Some("email") => "someone@example.org",
+        Some("hostname") => "example.org",
         Some("ip" | "ipv4") => "192.0.2.7",
         Some("ipv6") => "2001:db8::7",
-        _ => "text",
-    }
+        _ => {
+            let bound = |key: &str| schema.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+            let most = bound("maxLength").unwrap_or(LONGEST).min(LONGEST);
+            let length = "text".len().max(bound("minLength").unwrap_or_default()).min(most);
+            return "text".chars().cycle().take(length).collect();
+        }
+    };
+    text.to_owned()
 }
 
-fn integer(schema: &Value) -> i64 {
-    let bound = |key: &str| schema.get(key).and_then(Value::as_i64);
-    1.max(bound("minimum").unwrap_or(i64::MIN)).min(bound("maximum").unwrap_or(i64::MAX))
+/// The whole number nearest to 1 that is within the bounds.
+fn integer(schema: &Value) -> Value {
+    let whole =
+        |key: &str| schema.get(key).and_then(|v| v.as_i64().map(i128::from).or_else(|| v.as_u64().map(i128::from)));
+    let least = whole("minimum").into_iter().chain(whole("exclusiveMinimum").map(|n| n + 1)).max();
+    let most = whole("maximum").into_iter().chain(whole("exclusiveMaximum").map(|n| n - 1)).min();
+    let mut number = 1.max(least.unwrap_or(i128::MIN)).min(most.unwrap_or(i128::MAX));
+    if let Some(step) = whole("multipleOf").filter(|step| *step > 0) {
+        // Upwards, unless that is too much.
+        let above = number + (step - number.rem_euclid(step)) % step;
+        number = if most.is_some_and(|most| above > most) { above - step } else { above };
+    }
+    i64::try_from(number)
+        .map(Value::from)
+        .or_else(|_| u64::try_from(number).map(Value::from))
+        .unwrap_or_else(|_| json!(1))
 }
 
 fn number(schema: &Value) -> f64 {
     let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
-    1.5_f64.max(bound("minimum").unwrap_or(f64::MIN)).min(bound("maximum").unwrap_or(f64::MAX))
+    let above = |least: f64| least + least.abs().max(1.0) / 2.0;
+    let below = |most: f64| most - most.abs().max(1.0) / 2.0;
+    let least = bound("minimum").unwrap_or(f64::MIN).max(bound("exclusiveMinimum").map_or(f64::MIN, above));
+    let most = bound("maximum").unwrap_or(f64::MAX).min(bound("exclusiveMaximum").map_or(f64::MAX, below));
+    let number = 1.5_f64.max(least).min(most);
+    match bound("multipleOf") {
+        Some(step) if step > 0.0 => (number / step).ceil() * step,
+        _ => number,
+    }
 }

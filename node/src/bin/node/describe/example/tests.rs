@@ -40,6 +40,36 @@ fn the_authors_values_come_first() {
 }
 
 #[test]
+fn bounds_are_kept() {
+    let cases = [
+        (json!({ "type": "integer", "exclusiveMinimum": 5 }), json!(6)),
+        (json!({ "type": "integer", "exclusiveMaximum": 0 }), json!(-1)),
+        (json!({ "type": "integer", "multipleOf": 5 }), json!(5)),
+        (json!({ "type": "integer", "minimum": 11, "multipleOf": 5 }), json!(15)),
+        (json!({ "type": "integer", "minimum": 11, "maximum": 14, "multipleOf": 7 }), json!(14)),
+        (json!({ "type": "integer", "minimum": u64::MAX }), json!(u64::MAX)),
+        (json!({ "type": "integer", "multipleOf": 0 }), json!(1)),
+        (json!({ "type": "number", "exclusiveMinimum": 2 }), json!(3.0)),
+        (json!({ "type": "number", "exclusiveMaximum": 1 }), json!(0.5)),
+        (json!({ "type": "number", "multipleOf": 0.25 }), json!(1.5)),
+        (json!({ "type": "string", "minLength": 6 }), json!("textte")),
+        (json!({ "type": "string", "maxLength": 2 }), json!("te")),
+        (json!({ "type": "string", "minLength": u64::MAX }), json!("text".repeat(50))),
+        (json!({ "type": "array", "items": { "type": "integer" }, "minItems": 3 }), json!([1, 1, 1])),
+        (json!({ "type": "array", "items": { "type": "integer" }, "maxItems": 0 }), json!([])),
+        (
+            json!({ "type": "object", "allOf": [{ "properties": { "a": { "type": "integer" } }, "required": ["a"] }] }),
+            json!({ "a": 1 }),
+        ),
+    ];
+    for (schema, expected) in cases {
+        assert_eq!(of(&schema), expected, "{schema}");
+    }
+    let endless = of(&json!({ "type": "array", "items": { "type": "integer" }, "minItems": u64::MAX }));
+    assert!(endless.as_array().unwrap().len() <= VALUES);
+}
+
+#[test]
 fn circles_and_nonsense_end() {
     let circle = json!({ "properties": { "next": { "$ref": "#" } }, "required": ["next"], "type": "object" });
     assert!(of(&circle).to_string().contains("null"));
