@@ -88,7 +88,7 @@ impl Announcer {
             self.contradictions = (at.now, 0);
         }
         self.contradictions.1 += count;
-        self.contradictions.1 > 2 + nodes / 32 && self.silent_for(CONTRADICTION, at)
+        self.contradictions.1 > 2 + nodes / 8 && self.silent_for(CONTRADICTION, at)
     }
 
     fn renewed(&mut self, every: Duration, at: Moment) {

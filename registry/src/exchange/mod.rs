@@ -201,7 +201,6 @@ impl Exchange {
             let node = batch.lease.author();
             match self.apply(view, batch, at) {
                 Ok(Applied::Incomplete) => self.rounds.want(node, Some(source), at),
-                Ok(Applied::Complete) => self.rounds.brought_news(),
                 _ => {}
             }
         }
@@ -213,7 +212,9 @@ impl Exchange {
         if self.announcer.contradicted(revived, view.node_count(), at) {
             self.announcer.soon_within(rounds::HEALING, at);
         }
-        for node in view.wanted(&answer.heads) {
+        let wanted = view.wanted(&answer.heads);
+        self.rounds.noticed(wanted.len(), view.node_count());
+        for node in wanted {
             self.rounds.want_now(node, peer, at);
         }
         self.round(view, at);

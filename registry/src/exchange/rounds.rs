@@ -128,9 +128,10 @@ impl Rounds {
         }
     }
 
-    /// A neighbour has told something that was not known here: others may not know it, either.
-    pub(super) fn brought_news(&mut self) {
-        self.news = true;
+    /// A comparison has shown that this node lacks so many record sets. More than gossip may have lost means that islands
+    /// have merged, and that others lack them, too.
+    pub(super) fn noticed(&mut self, lacking: usize, nodes: usize) {
+        self.news |= lacking > nodes / 32;
     }
 
     /// Whether to ask back a neighbour that has asked: not if it only answers this node's own question.

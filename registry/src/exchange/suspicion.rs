@@ -95,6 +95,8 @@ impl Exchange {
         if let Some(case) = self.suspicions.case(peer, lease, at.now) {
             case.mine = Some(at.now + wait);
         }
+        // Others may have lost it first: while it was connected here, they were not believed.
+        self.judge(view, peer, lease, at);
     }
 
     pub(super) fn heard_suspicion(
