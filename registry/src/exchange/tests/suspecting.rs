@@ -1,0 +1,146 @@
+//! Neighbours that were lost.
+
+use super::*;
+
+/// A node, one that is lost, and others that know both.
+fn island(others: u8) -> (Peer, Peer, Vec<Peer>) {
+    let first = provider(200);
+    let lost = provider(100);
+    let mut peer = Peer::joined(99, &first);
+    peer.learn(&lost);
+    peer.learn(&first);
+    let others: Vec<Peer> = (1..=others)
+        .map(|seed| {
+            let mut other = provider(seed);
+            other.learn(&lost);
+            peer.learn(&other);
+            other
+        })
+        .collect();
+    peer.effects();
+    (peer, lost, others)
+}
+
+/// What `reporter` says of having lost `lost`.
+fn report(reporter: &Peer, lost: &Peer) -> Announcement {
+    let suspicion = Suspicion { node: lost.id(), lease: lost.view.lease_of(&lost.id()).unwrap(), issued: WALL };
+    let sealed = atoll_protocol::sealed::Signed::seal(&reporter.key, &NetworkName::main(), suspicion).unwrap();
+    Announcement::Suspicion { suspicion: sealed.signed().clone() }
+}
+
+#[test]
+fn three_reports_end_a_node_and_two_do_not() {
+    let (mut peer, lost, others) = island(4);
+    for other in &others[..2] {
+        assert_eq!(peer.hear(report(other, &lost)), Verdict::Accept);
+        assert_eq!(peer.hear(report(other, &lost)), Verdict::Ignore, "the same one again");
+    }
+    assert!(!peer.suspects(&lost));
+    assert_eq!(peer.hear(report(&others[2], &lost)), Verdict::Accept);
+    assert!(peer.suspects(&lost));
+    assert_eq!(peer.hear(report(&others[3], &lost)), Verdict::Ignore, "three are enough for everybody");
+    peer.wait(Duration::from_secs(14));
+    assert!(peer.lists(&lost), "it may still speak up");
+    peer.wait(Duration::from_secs(2));
+    assert!(!peer.lists(&lost));
+    peer.learn(&lost);
+    assert!(!peer.lists(&lost), "the lease under which it was lost does not bring it back");
+}
+
+#[test]
+fn a_new_lease_ends_the_matter() {
+    let (mut peer, mut lost, others) = island(3);
+    let reports: Vec<_> = others.iter().map(|other| report(other, &lost)).collect();
+    for report in reports.clone() {
+        peer.hear(report);
+    }
+    assert!(peer.suspects(&lost));
+    // It hears of it and speaks up.
+    (lost.now, peer.now) = (Time(60_000), Time(10_000));
+    others.iter().for_each(|other| lost.learn(other));
+    lost.effects();
+    assert_eq!(lost.hear(reports[0].clone()), Verdict::Accept);
+    lost.wait(Duration::from_secs(1));
+    let [renewal] = <[_; 1]>::try_from(lost.said()).unwrap();
+    assert_eq!(peer.hear(renewal), Verdict::Accept);
+    assert!(!peer.suspects(&lost));
+    peer.wait(Duration::from_secs(20));
+    assert!(peer.lists(&lost));
+    for report in reports {
+        assert_eq!(peer.hear(report), Verdict::Ignore, "it has spoken since");
+    }
+}
+
+#[test]
+fn strangers_are_not_believed() {
+    let (mut peer, lost, _) = island(0);
+    for seed in 150..160 {
+        assert_eq!(peer.hear(report(&provider(seed), &lost)), Verdict::Ignore);
+    }
+    assert!(!peer.suspects(&lost));
+}
+
+#[test]
+fn who_is_connected_here_is_not_lost() {
+    let (mut peer, lost, others) = island(3);
+    peer.tell(|exchange, view, at| exchange.ready(view, lost.id(), at));
+    for other in &others {
+        peer.hear(report(other, &lost));
+    }
+    assert!(!peer.suspects(&lost));
+    // Until it is: those who lost it first are believed now.
+    peer.tell(|exchange, view, at| exchange.lost(view, lost.id(), true, at));
+    peer.wait(Duration::from_secs(16));
+    assert!(!peer.lists(&lost));
+}
+
+#[test]
+fn a_lost_neighbour_is_told_of_unless_enough_have_done_so() {
+    for (heard, tells) in [(0, 1), (2, 1), (3, 0)] {
+        let (mut peer, lost, others) = island(3);
+        peer.tell(|exchange, view, at| exchange.ready(view, lost.id(), at));
+        peer.tell(|exchange, view, at| exchange.lost(view, lost.id(), true, at));
+        assert!(peer.suspects(&lost), "by its own experience");
+        for other in &others[..heard] {
+            peer.hear(report(other, &lost));
+        }
+        peer.effects();
+        peer.wait(Duration::from_secs(3));
+        let told = peer.said().into_iter().filter(|said| matches!(said, Announcement::Suspicion { .. })).count();
+        assert_eq!(told, tells, "after {heard} reports");
+    }
+}
+
+#[test]
+fn a_neighbour_that_closed_in_good_order_is_not_suspected() {
+    let (mut peer, lost, _) = island(0);
+    peer.tell(|exchange, view, at| exchange.ready(view, lost.id(), at));
+    peer.tell(|exchange, view, at| exchange.lost(view, lost.id(), false, at));
+    assert!(!peer.suspects(&lost));
+}
+
+#[test]
+fn who_has_lost_everyone_has_lost_its_own_link() {
+    let (mut peer, lost, _) = island(0);
+    let first = provider(200);
+    peer.tell(|exchange, view, at| exchange.ready(view, lost.id(), at));
+    peer.tell(|exchange, view, at| exchange.lost(view, first.id(), true, at));
+    peer.tell(|exchange, view, at| exchange.lost(view, lost.id(), true, at));
+    peer.effects();
+    peer.wait(Duration::from_secs(3));
+    assert_eq!(peer.said().into_iter().filter(|said| matches!(said, Announcement::Suspicion { .. })).count(), 0);
+}
+
+#[test]
+fn reports_of_another_lease_do_not_count() {
+    let (mut peer, mut lost, others) = island(3);
+    let old: Vec<_> = others.iter().map(|other| report(other, &lost)).collect();
+    lost.now = Time(50_000);
+    lost.offer("new.one", 5);
+    peer.now = Time(50_000);
+    peer.learn(&lost);
+    for report in old {
+        assert_eq!(peer.hear(report), Verdict::Ignore);
+    }
+    assert!(!peer.suspects(&lost));
+}
