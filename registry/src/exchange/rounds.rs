@@ -21,6 +21,8 @@ const AT_A_TIME: usize = 4;
 const ROUND: Duration = Duration::from_secs(30);
 /// How soon another neighbour is asked when one has failed and this node has not joined yet.
 const RETRY: Duration = Duration::from_secs(1);
+/// How soon another one is asked when one has not answered and this node has not joined yet.
+const HURRY: Duration = Duration::from_secs(2);
 /// How soon, and how often at most, others are compared with when a neighbour has brought news.
 const SPREADING: Duration = Duration::from_secs(1);
 /// How long gossip has to bring the rest of a record set before it is asked for.
@@ -166,7 +168,19 @@ impl Exchange {
             self.rounds.compare_with(peer);
             self.round(view, at);
         } else if self.rounds.asking.is_empty() {
+            // A second one would answer the same: it is asked if this one takes long.
+            self.rounds.next_round = at.now + HURRY;
             self.ask(peer, SyncRequest::Newer { known: Vec::new() }, Vec::new());
+        }
+    }
+
+    /// Asks another neighbour for everything, since those that were asked have not answered.
+    fn join_through_another(&mut self, at: Moment) {
+        self.rounds.next_round = at.now + HURRY;
+        let others: Vec<NodeId> = self.peers.iter().filter(|p| !self.rounds.asking.contains_key(p)).copied().collect();
+        let nth = usize::try_from(at.draw("another", others.len() as u64)).unwrap_or_default();
+        if let Some(peer) = others.get(nth).filter(|_| self.rounds.asking.len() < AT_A_TIME) {
+            self.ask(*peer, SyncRequest::Newer { known: Vec::new() }, Vec::new());
         }
     }
 
@@ -191,7 +205,9 @@ impl Exchange {
     }
 
     pub(super) fn round(&mut self, view: &mut Directory, at: Moment) {
-        if self.rounds.next_round <= at.now {
+        if self.rounds.next_round <= at.now && !self.joined {
+            self.join_through_another(at);
+        } else if self.rounds.next_round <= at.now {
             self.rounds.next_round = at.now + (ROUND - at.jitter("round", ROUND / 5));
             self.compare_with_anyone("partner", at);
             if let Some(peer) = self.anyone("fading", at) {
@@ -207,19 +223,12 @@ impl Exchange {
             self.compare_with_anyone("second listener", at);
         }
         self.ask_for_descriptions(view, at);
-        // What the first neighbour answers is taken in before a second one is asked.
-        let at_a_time = if self.joined { AT_A_TIME } else { 1 };
-        while self.rounds.asking.len() < at_a_time
+        while self.rounds.asking.len() < AT_A_TIME
             && let Some(peer) = self.rounds.compare.pop_first()
         {
-            if self.peers.contains(&peer) && !self.rounds.asking.contains_key(&peer) {
+            if self.joined && self.peers.contains(&peer) && !self.rounds.asking.contains_key(&peer) {
                 self.rounds.compared.insert(peer, at.now);
-                let question = if self.joined {
-                    SyncRequest::Compare { summary: view.summary() }
-                } else {
-                    SyncRequest::Newer { known: Vec::new() }
-                };
-                self.ask(peer, question, Vec::new());
+                self.ask(peer, SyncRequest::Compare { summary: view.summary() }, Vec::new());
             }
         }
     }

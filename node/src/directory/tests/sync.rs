@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use atoll_protocol::{
     codec,
-    directory::{SyncReply, SyncRequest},
-    sealed::Verified,
+    directory::{Head, Heads, SyncReply, SyncRequest},
+    sealed::{Hash, Verified},
+    service::Seq,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 
@@ -20,11 +21,18 @@ fn refused(node: &Node) -> u64 {
     rpc(node).net.counters.refused_records.count()
 }
 
+/// What to say to a question.
+struct AnswerTo<'a> {
+    comparison: &'a [u8],
+    rest: &'a [u8],
+}
+
 /// Takes up the node's question and answers it with these bytes.
-async fn answer(bare: &mut Bare, bytes: &[u8]) -> SyncRequest {
+async fn answer(bare: &mut Bare, with: AnswerTo<'_>) -> SyncRequest {
     let describe = bare.net.protocols.describe.clone();
     let mut stream = bare.accept(&describe).await;
     let request = question(&mut stream).await;
+    let bytes = if matches!(request, SyncRequest::Compare { .. }) { with.comparison } else { with.rest };
     // The node may have had enough before the end.
     let _ = stream.write_all(bytes).await;
     let _ = stream.close().await;
@@ -44,14 +52,23 @@ fn say(replies: &[SyncReply]) -> Vec<u8> {
     replies.iter().flat_map(|r| framed(&codec::encode(r).unwrap())).collect()
 }
 
-/// A new neighbour answers the node's first question with these, and stays.
+/// A new neighbour claims to know of these, tells them when it is asked, and stays.
 async fn tell(node: &Node, replies: &[SyncReply]) {
     let mut bare = Bare::beside(node).await;
-    answer(&mut bare, &say(replies)).await;
+    let head = |node| Head { node, lease: Seq(u64::MAX), digest: Hash([9; 32]) };
+    // One of them is not known for certain, so the node always has something to ask for.
+    let stranger = super::forging::key().node_id();
+    let heads = replies.iter().map(|reply| head(reply.lease.author())).chain([head(stranger)]).collect();
+    let heads = framed(&codec::encode(&Heads { heads, differs: true }).unwrap());
+    while let SyncRequest::Compare { .. } =
+        answer(&mut bare, AnswerTo { comparison: &heads, rest: &say(replies) }).await
+    {}
     tokio::spawn(async move {
         // One that left at once might take its answer with it.
-        let _stays = bare;
-        std::future::pending::<()>().await;
+        let none = framed(&codec::encode(&Heads { heads: Vec::new(), differs: false }).unwrap());
+        loop {
+            answer(&mut bare, AnswerTo { comparison: &none, rest: &[] }).await;
+        }
     });
 }
 
@@ -169,7 +186,7 @@ async fn an_answer_that_is_none_is_given_up() {
     let endless: Vec<u8> = framed(&[0xff; 1000]).to_vec();
     for bytes in [too_long, endless, honest[..honest.len() - 1].to_vec(), vec![1, 2]] {
         let mut bare = Bare::beside(&node).await;
-        answer(&mut bare, &bytes).await;
+        answer(&mut bare, AnswerTo { comparison: &bytes, rest: &bytes }).await;
     }
     assert!(!lists(&node, "a.truth"));
     let mut author = Author::new("a.truth");
