@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`services`] | the directory: who offers what, for how long, and what changed |
-//! | [`peers`] | where peers were last reached, and what kind of address that is |
+//! | [`peers`] | where peers were last reached, what kind of address that is, how many of one subnet are let in |
 //! | [`routes`] | which way a call to a service would go |
 //! | [`select`] | which instance takes a call, which one is left alone, and how many calls are made twice |
 //! | [`store`] | what survives a restart |
