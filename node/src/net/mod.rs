@@ -9,6 +9,7 @@ pub(crate) mod connections;
 mod driver;
 mod joining;
 mod listen;
+mod patient;
 pub(crate) mod streams;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use libp2p::{Multiaddr, Swarm, SwarmBuilder, core::upgrade::Version, gossipsub, identity::Keypair, noise, tcp, yamux};
+use libp2p::{
+    Multiaddr, Swarm, SwarmBuilder, Transport, core::upgrade::Version, gossipsub, identity::Keypair, noise, quic, tcp,
+    yamux,
+};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -23,6 +26,7 @@ use crate::{
         connections::Connections,
         joining::Joining,
         listen,
+        patient::Patient,
         streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS, SUBSTREAMS_OVER_TCP},
         tls::Tls,
     },
@@ -93,11 +97,13 @@ fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnEr
             },
         )
         .map_err(failed)?
-        .with_quic_config(|mut config| {
+        .with_other_transport(|key| {
+            let mut config = quic::Config::new(key);
             // The bounds are set where substreams are taken up, for each kind and each peer.
             config.max_concurrent_stream_limit = SUBSTREAMS;
-            config
-        });
+            quic::tokio::Transport::new(config).map(|(peer, connection), _| (peer, Patient(connection)))
+        })
+        .map_err(failed)?;
     let config = |config: libp2p::swarm::Config| {
         config
             .with_idle_connection_timeout(IDLE)
