@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Dht, Dials, Driver};
+use super::{Dht, Dials, Driver, Routing};
 use crate::{
     error::SpawnError,
     event::NodeEvent,
@@ -44,8 +44,16 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let (inbound, streams) = mpsc::channel(INBOUND_QUEUE);
 
     let key = Keypair::ed25519_from_bytes(*setup.key.seed()).map_err(failed)?;
-    let behaviour =
-        Behaviour::new(&key, &protocols, setup.config.mdns, connections.clone(), inbound, Arc::clone(&counters))?;
+    let behaviour = Behaviour::new(
+        &key,
+        &protocols,
+        setup.config.mdns,
+        connections.clone(),
+        inbound,
+        Arc::clone(&counters),
+        setup.storage.clone(),
+    )?;
+    let routing = Routing::new(key.public().to_peer_id(), Arc::clone(&counters));
     let mut swarm = build(key, behaviour)?;
     let port = listen(&mut swarm, &setup)?;
 
@@ -70,9 +78,11 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         ready: HashSet::new(),
         strangers: HashMap::new(),
         dials: Dials::default(),
-        dht: Dht::default(),
-        joining: Joining::new(setup.remembered, setup.bootstrap, setup.config.mdns),
+        dht: Dht::new(Arc::clone(&counters)),
+        routing,
+        joining: Joining::new(setup.storage.remembered(), setup.bootstrap, setup.config.mdns),
         next_round: Instant::now(),
+        next_sweep: Instant::now(),
     };
     let net =
         Net { me, protocols, connections, counters, commands, addresses: known_addresses, dht_server: is_dht_server };
@@ -122,7 +132,7 @@ fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnEr
 
 /// Listens on every planned address that can be; an error only if none can. Gives the common port, if there is one.
 fn listen(swarm: &mut Swarm<Behaviour>, setup: &Setup) -> Result<Option<u16>, SpawnError> {
-    let plan = listen::plan(&setup.config.listen, setup.last_port);
+    let plan = listen::plan(&setup.config.listen, setup.storage.port());
     for (wanted, using) in plan.moved {
         setup.events.report(NodeEvent::PortTaken { wanted, using });
     }
