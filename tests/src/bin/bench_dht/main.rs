@@ -17,7 +17,10 @@ use anyhow::{Context, Result, bail, ensure};
 use atoll_node::{Multiaddr, Node, bench::dht};
 use atoll_tests::{PATIENCE, until};
 use serde::Serialize;
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 const MEDIAN: Duration = Duration::from_millis(500);
@@ -98,7 +101,11 @@ async fn network(size: usize) -> Result<Vec<Node>> {
 async fn start(through: Option<Multiaddr>) -> Result<Node> {
     let listen: Multiaddr = LOOPBACK.parse()?;
     let node = Node::builder().listen([listen]).mdns(false).bootstrap(through.clone()).spawn().await?;
-    until("it listens", PATIENCE, async || Ok((!node.addresses().is_empty()).then_some(()))).await?;
+    let began = Instant::now();
+    while node.addresses().is_empty() {
+        ensure!(began.elapsed() < PATIENCE, "a node does not listen");
+        sleep(Duration::from_millis(5)).await;
+    }
     if through.is_some() {
         timeout(PREPARING, node.joined()).await.context("a node does not join")?;
     }
