@@ -2,7 +2,7 @@
 
 export PEER PREFIX SCENARIO SEED NODES
 
-.PHONY: run test install bench bench-join sim help
+.PHONY: run test install bench bench-join bench-dht sim help
 
 run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
 	@exec scripts/run.sh
@@ -18,6 +18,9 @@ bench:  ## Measure calls and streams beside QUIC, gRPC, iroh, Zenoh and NATS
 
 bench-join:  ## Measure how fast nodes join, and services appear and go
 	@exec scripts/bench-join.sh
+
+bench-dht:  ## Measure how fast names that only the DHT knows are found among 200 nodes
+	@exec scripts/bench-dht.sh
 
 sim:  ## Simulate protocols in virtual time: SCENARIO=name SEED=17 (or 1-20) NODES=1000; lists the scenarios without one
 	@exec scripts/sim.sh

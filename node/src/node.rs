@@ -80,8 +80,7 @@ impl Node {
             network: config.network.clone(),
             config: config.net.clone(),
             bootstrap: config.bootstrap.clone(),
-            remembered: storage.remembered(),
-            last_port: storage.port(),
+            storage: storage.clone(),
             events: events.clone(),
         })
         .await?;
@@ -227,8 +226,7 @@ impl Inner {
     }
 
     pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
-        let me = self.net().me;
-        self.net().addresses().iter().map(|a| net::with_peer(a, &me)).collect()
+        self.net().listening()
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {

@@ -1,8 +1,10 @@
 //! What a node keeps over restarts: a RocksDB database in the data directory, written by one thread.
 //!
-//! Nothing here is promised to survive a power cut: the sequence number is also guarded by the clock, and remembered
-//! peers are a convenience. What a promise depends on will be written with an fsync. A write that fails is logged and
-//! counted as lost; the node goes on.
+//! Nothing here is promised to survive a power cut: the sequence number is also guarded by the clock, remembered peers are
+//! a convenience, and provider records are announced again by their providers. What a promise depends on will be written
+//! with an fsync. A write that fails is logged and counted as lost; the node goes on.
+
+mod providers;
 
 use std::{ops::ControlFlow, path::Path, sync::Arc, thread};
 
@@ -12,13 +14,21 @@ use atoll_registry::{
     store::{Batch, Durability, MemoryStore, RocksStore, Store, StoreError, Table},
 };
 use libp2p::Multiaddr;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
+
+pub(crate) use self::providers::Provider;
+use crate::directory::Clock;
 
 #[cfg(test)]
 mod tests;
 
 /// Writes that may wait for the writer; beyond it, conveniences are dropped.
 const WRITES: usize = 1024;
+/// Places among them that are not for provider records, of which strangers decide how many there are.
+const RESERVED: usize = WRITES / 2;
+/// Changes that are written at a time.
+const BATCH: usize = 256;
 /// Peers that are dialled at the start.
 const REMEMBERED: usize = 4;
 
@@ -29,6 +39,8 @@ enum Write {
     LastSeq(u64),
     Port(u16),
     Peer { node: NodeId, addresses: Vec<String>, seen: UnixMillis },
+    Keep(Provider),
+    Forget { key: [u8; 32], node: NodeId },
     Close(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -39,6 +51,8 @@ pub(crate) struct Storage {
     last_seq: u64,
     port: Option<u16>,
     remembered: Arc<[(NodeId, Vec<Multiaddr>)]>,
+    /// Provider records of the last run, until they are taken.
+    providers: Arc<Mutex<providers::Found>>,
 }
 
 impl std::fmt::Debug for Write {
@@ -66,24 +80,29 @@ impl Storage {
         let book = read_book(&*store)?;
         let parse = |peer: &Peer| (peer.node, peer.addresses.iter().filter_map(|a| a.parse().ok()).collect());
         let remembered = book.recent(REMEMBERED).map(parse).collect();
+        let (found, useless) = providers::read_all(&*store, Clock::start().wall())?;
+        store.write(useless, Durability::Buffered)?;
+        if found.damaged > 0 {
+            tracing::warn!("{} stored provider records cannot be read and are left out", found.damaged);
+        }
         let (writes, mut queued) = mpsc::channel(WRITES);
         // The thread ends with the last handle.
         let writer = thread::Builder::new().name("atoll-store".to_owned());
         let thread = writer.spawn(move || {
             let mut writer = Writer { store, book };
             while let Some(write) = queued.blocking_recv() {
-                if let Write::Close(done) = write {
+                let more = std::iter::from_fn(|| queued.try_recv().ok());
+                if let Some(done) = writer.write(std::iter::once(write).chain(more).take(BATCH)) {
                     drop(writer);
                     let _ = done.send(());
                     return;
                 }
-                writer.write(write);
             }
         });
         if let Err(error) = thread {
             tracing::error!("cannot start the storage thread: {error}; nothing will be remembered");
         }
-        Ok(Self { writes, last_seq, port, remembered })
+        Ok(Self { writes, last_seq, port, remembered, providers: Arc::new(Mutex::new(found)) })
     }
 
     /// The last statement number used in an earlier run.
@@ -113,12 +132,36 @@ impl Storage {
         self.queue(Write::Peer { node, addresses, seen });
     }
 
+    /// The provider records of the last run, each with the time that it has left, and how many could not be read. They are
+    /// given once.
+    pub(crate) fn take_providers(&self) -> (Vec<Provider>, u64) {
+        let found = std::mem::take(&mut *self.providers.lock());
+        (found.providers, found.damaged)
+    }
+
+    /// Keeps a provider record, in place of an earlier one of the same key and provider.
+    pub(crate) fn keep_provider(&self, provider: Provider) {
+        self.queue_if_quiet(Write::Keep(provider));
+    }
+
+    pub(crate) fn forget_provider(&self, key: [u8; 32], node: NodeId) {
+        self.queue_if_quiet(Write::Forget { key, node });
+    }
+
     /// Resolves once everything queued so far has been written and the database is closed, so that another node can
     /// use it. Nothing is remembered from then on.
     pub(crate) async fn close(&self) {
         let (done, closed) = tokio::sync::oneshot::channel();
         if self.writes.send(Write::Close(done)).await.is_ok() {
             let _ = closed.await;
+        }
+    }
+
+    /// Queues what strangers cause, unless it would crowd out what this node itself has to remember. A record that is not
+    /// written is announced again within the hour; one that is not deleted ends by its time.
+    fn queue_if_quiet(&self, write: Write) {
+        if self.writes.capacity() > RESERVED {
+            let _ = self.writes.try_send(write);
         }
     }
 
@@ -147,18 +190,30 @@ struct Writer {
 }
 
 impl Writer {
-    fn write(&mut self, write: Write) {
+    /// Writes all of it together. Stops short where it is to close, and returns whom to tell.
+    fn write(&mut self, writes: impl Iterator<Item = Write>) -> Option<tokio::sync::oneshot::Sender<()>> {
         let mut batch = Batch::new();
-        match write {
-            Write::LastSeq(seq) => drop(batch.put(Table::Meta, LAST_SEQ, seq.to_le_bytes())),
-            Write::Port(port) => drop(batch.put(Table::Meta, PORT, u64::from(port).to_le_bytes())),
-            Write::Peer { node, addresses, seen } => self.remember(&mut batch, node, addresses, seen),
-            // Handled by the thread, which it ends.
-            Write::Close(_) => return,
+        let mut closing = None;
+        let now = Clock::start().wall();
+        for write in writes {
+            match write {
+                Write::LastSeq(seq) => drop(batch.put(Table::Meta, LAST_SEQ, seq.to_le_bytes())),
+                Write::Port(port) => drop(batch.put(Table::Meta, PORT, u64::from(port).to_le_bytes())),
+                Write::Peer { node, addresses, seen } => self.remember(&mut batch, node, addresses, seen),
+                Write::Keep(provider) => provider.put(&mut batch, now),
+                Write::Forget { key, node } => {
+                    batch.delete(Table::Providers, providers::store_key(&key, &node));
+                }
+                Write::Close(done) => {
+                    closing = Some(done);
+                    break;
+                }
+            }
         }
         if let Err(error) = self.store.write(batch, Durability::Buffered) {
             tracing::error!("{error}");
         }
+        closing
     }
 
     fn remember(&mut self, batch: &mut Batch, node: NodeId, addresses: Vec<String>, seen: UnixMillis) {

@@ -65,8 +65,30 @@ struct Stats {
     dropped_gossip: u64,
     /// Records refused because they were forged, malformed or out of bounds.
     refused_records: u64,
+    /// What it holds of the DHT, and what it has refused.
+    dht: DhtStats,
     /// Streams closed because their frames broke the protocol.
     broken_frames: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+struct DhtStats {
+    /// Peers in the routing table of the DHT.
+    peers: usize,
+    /// Peers kept out of it because it had enough of their subnet.
+    refused_peers: u64,
+    /// Provider records of other nodes that are kept for the DHT.
+    providers: usize,
+    /// Provider records refused because of their form, or at a bound.
+    refused_providers: u64,
+    /// Provider records dropped to make room for others.
+    evicted_providers: u64,
+    /// Values that others wanted to store here.
+    refused_values: u64,
+    /// Look-ups in the DHT that were not begun because too many were under way.
+    refused_searches: u64,
+    /// Stored provider records that could not be read at the start.
+    damaged_records: u64,
 }
 
 /// Begins to offer the service.
@@ -116,7 +138,7 @@ fn info(rpc: &Rpc, clock: Clock) -> Info {
 }
 
 fn stats(rpc: &Rpc) -> Stats {
-    let Counters { refused_streams, dropped_gossip, refused_records, broken_frames, calls_served, calls_made } =
+    let Counters { refused_streams, dropped_gossip, refused_records, broken_frames, dht, calls_served, calls_made } =
         &*rpc.net.counters;
     let view = rpc.directory.view();
     Stats {
@@ -128,6 +150,16 @@ fn stats(rpc: &Rpc) -> Stats {
         refused_streams: refused_streams.count(),
         dropped_gossip: dropped_gossip.count(),
         refused_records: refused_records.count(),
+        dht: DhtStats {
+            peers: dht.peers.value(),
+            refused_peers: dht.refused_peers.count(),
+            providers: dht.providers.value(),
+            refused_providers: dht.refused_providers.count(),
+            evicted_providers: dht.evicted_providers.count(),
+            refused_values: dht.refused_values.count(),
+            refused_searches: dht.refused_searches.count(),
+            damaged_records: dht.damaged_records.count(),
+        },
         broken_frames: broken_frames.count(),
     }
 }

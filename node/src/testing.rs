@@ -22,6 +22,7 @@ use crate::{
         streams::{Inbound, Substream},
     },
     rpc::Rpc,
+    storage::Storage,
 };
 
 /// The network that tests run on.
@@ -132,21 +133,27 @@ pub(crate) struct Bare {
 impl Bare {
     /// A bare peer that is connected to `node`.
     pub(crate) async fn beside(node: &Node) -> Self {
+        let bare = Self::joining(&node.addresses()).await;
+        connection(&rpc(node).net.connections, bare.net.me).await;
+        connection(&bare.net.connections, node.id()).await;
+        bare
+    }
+
+    /// A bare peer that listens, and begins to join through those addresses.
+    pub(crate) async fn joining(bootstrap: &[Multiaddr]) -> Self {
         let key = SecretKey::from_seed(&rand::random());
         let started = net::start(net::Setup {
             key: key.clone(),
             network: network(),
             config: NetConfig { listen: loopback(), mdns: false },
-            bootstrap: node.addresses(),
-            remembered: Vec::new(),
-            last_port: None,
+            bootstrap: bootstrap.to_vec(),
+            storage: Storage::open(None).unwrap(),
             events: Events::new(None),
         })
         .await
         .unwrap();
         let bare = Self { key, net: started.net, events: started.events, inbound: started.inbound };
-        connection(&rpc(node).net.connections, bare.net.me).await;
-        connection(&bare.net.connections, node.id()).await;
+        eventually("it listens", || bare.net.addresses().len() >= loopback().len()).await;
         bare
     }
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`services`] | the directory: who offers what, for how long, and what changed |
 //! | [`exchange`] | how the directories of a network are kept equal: what to say, whom to ask, whom to believe |
-//! | [`peers`] | where peers were last reached, and what kind of address that is |
+//! | [`peers`] | where peers were last reached, what kind of address that is, how many of one subnet are let in |
 //! | [`routes`] | which way a call to a service would go |
 //! | [`select`] | which instance takes a call, which one is left alone, and how many calls are made twice |
 //! | [`store`] | what survives a restart |

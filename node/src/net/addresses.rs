@@ -46,7 +46,8 @@ pub(crate) fn bare(address: &Multiaddr) -> Multiaddr {
     split_peer(address).0
 }
 
-fn ip(address: &Multiaddr) -> Option<IpAddr> {
+/// The first IP address in it: of a relayed address, the relay's.
+pub(super) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     address.iter().find_map(|p| match p {
         Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
         Protocol::Ip6(ip) => Some(IpAddr::V6(ip)),
@@ -75,15 +76,33 @@ pub(super) fn worth_telling(addresses: impl IntoIterator<Item = Multiaddr>) -> V
     scoped.into_iter().map(|(_, a)| a).take(limits::ADDRESSES_PER_NODE).collect()
 }
 
+/// Whether an address leads through a relay.
+pub(super) fn is_circuit(address: &Multiaddr) -> bool {
+    address.iter().any(|p| matches!(p, Protocol::P2pCircuit))
+}
+
+/// Whether others like this node can dial a peer there that this node has reached at `from`: only if the address reaches as
+/// far. A peer met on the internet has no private address for anyone there.
+pub(super) fn reaches(address: &Multiaddr, from: IpAddr) -> bool {
+    let least = Scope::of(from).unwrap_or(Scope::Global);
+    scope(address).is_some_and(|scope| scope >= least && scope != Scope::LinkLocal)
+}
+
+/// The addresses among these that others can dial the peer at, widest first; see [`reaches`].
+pub(super) fn reaching(addresses: impl IntoIterator<Item = Multiaddr>, from: IpAddr) -> Vec<Multiaddr> {
+    worth_telling(addresses.into_iter().filter(|address| reaches(address, from)))
+}
+
 /// Whether a node with these addresses should answer Kademlia queries: only if the peers it has could all dial it,
 /// that is, if one of its addresses reaches as far as its widest-known peer. A home node among public ones is a
-/// client; on a LAN of its own, or on loopback, it is a server.
+/// client; on a LAN of its own, or on loopback, it is a server. An address at a relay is none of its own: whoever can only
+/// be reached through one would make every query pass through it.
 pub(super) fn serves_dht<'a>(
     own: impl IntoIterator<Item = &'a Multiaddr>,
     peers: impl IntoIterator<Item = &'a Multiaddr>,
 ) -> bool {
     let widest = |all: &mut dyn Iterator<Item = &'a Multiaddr>| all.filter_map(scope).max();
-    match (widest(&mut own.into_iter()), widest(&mut peers.into_iter())) {
+    match (widest(&mut own.into_iter().filter(|a| !is_circuit(a))), widest(&mut peers.into_iter())) {
         (None, _) => false,
         (Some(_), None) => true,
         (Some(own), Some(peer)) => own >= peer,

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use libp2p::{
-    StreamProtocol, connection_limits, gossipsub, identify,
+    PeerId, StreamProtocol, connection_limits, gossipsub, identify,
     identity::Keypair,
     kad, mdns, ping,
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 use super::{
     Counters, Protocols,
     connections::Connections,
+    records::{self, Records},
     streams::{self, Inbound},
 };
-use crate::error::SpawnError;
+use crate::{error::SpawnError, storage::Storage};
 
 /// Largest gossip message; announcements stay below it.
 const GOSSIP_MESSAGE: usize = 64 * 1024;
@@ -25,8 +26,6 @@ const GOSSIP_MESSAGE: usize = 64 * 1024;
 const GOSSIP_CONTROL: usize = 64 * 1024;
 /// Length of a gossip message id: short, since ids fill the control messages.
 const GOSSIP_ID: usize = 20;
-/// Keys that are kept for the DHT: two for each service that this node may offer, and as many of other nodes.
-const PROVIDED_KEYS: usize = 4 * atoll_protocol::limits::RECORDS_PER_NODE;
 /// Connections in all, and to one peer (hole punching briefly needs several).
 const CONNECTIONS: u32 = 1024;
 const CONNECTIONS_PER_PEER: u32 = 8;
@@ -39,7 +38,7 @@ pub(super) struct Behaviour {
     pub(super) streams: streams::Behaviour,
     pub(super) identify: identify::Behaviour,
     ping: ping::Behaviour,
-    pub(super) kad: kad::Behaviour<kad::store::MemoryStore>,
+    pub(super) kad: kad::Behaviour<Records>,
     pub(super) gossip: gossipsub::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
 }
@@ -52,6 +51,7 @@ impl Behaviour {
         connections: Connections,
         inbound: mpsc::Sender<Inbound>,
         counters: Arc<Counters>,
+        storage: Storage,
     ) -> Result<Self, SpawnError> {
         let me = key.public().to_peer_id();
         let accepted: Arc<[StreamProtocol]> =
@@ -59,6 +59,7 @@ impl Behaviour {
         let mdns = use_mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), me)).and_then(|started| {
             started.inspect_err(|e| tracing::warn!("cannot look for nodes on the local network: {e}")).ok()
         });
+        let kad = kademlia(protocols, Records::new(me, storage, Arc::clone(&counters)), me);
         Ok(Self {
             limits: connection_limits::Behaviour::new(
                 connection_limits::ConnectionLimits::default()
@@ -76,28 +77,28 @@ impl Behaviour {
                     .with_push_listen_addr_updates(true),
             ),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_secs(15))),
-            kad: kademlia(key, protocols),
+            kad,
             gossip: gossip(protocols)?,
             mdns: mdns.into(),
         })
     }
 }
 
-fn kademlia(key: &Keypair, protocols: &Protocols) -> kad::Behaviour<kad::store::MemoryStore> {
-    let me = key.public().to_peer_id();
+fn kademlia(protocols: &Protocols, records: Records, me: PeerId) -> kad::Behaviour<Records> {
     let mut config = kad::Config::new(protocols.kad.clone());
     config
-        // Peers enter the routing table once they have said who they are and where they can be dialled.
+        // Peers enter the routing table once they have said who they are and where they can be dialled, if they are not
+        // too many of one subnet.
         .set_kbucket_inserts(kad::BucketInserts::Manual)
         .set_record_filtering(kad::StoreInserts::FilterBoth)
         .set_query_timeout(Duration::from_secs(10))
-        .set_provider_record_ttl(Some(Duration::from_secs(2 * 3600)))
-        .set_provider_publication_interval(Some(Duration::from_secs(3600)));
-    let store = kad::store::MemoryStore::with_config(
-        me,
-        kad::store::MemoryStoreConfig { max_provided_keys: PROVIDED_KEYS, ..Default::default() },
-    );
-    kad::Behaviour::with_config(me, store, config)
+        .set_provider_record_ttl(Some(records::TTL))
+        .set_provider_publication_interval(Some(records::RENEWAL))
+        // There are no values to look after.
+        .set_replication_interval(None)
+        .set_publication_interval(None)
+        .set_caching(kad::Caching::Disabled);
+    kad::Behaviour::with_config(me, records, config)
 }
 
 fn gossip(protocols: &Protocols) -> Result<gossipsub::Behaviour, SpawnError> {

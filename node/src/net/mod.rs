@@ -9,6 +9,8 @@ pub(crate) mod connections;
 mod driver;
 mod joining;
 mod listen;
+mod patient;
+mod records;
 pub(crate) mod streams;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ mod tls;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -37,7 +39,7 @@ use self::{
     connections::{Connection, Connections},
     streams::{Inbound, Share},
 };
-use crate::{config::NetConfig, error::ConnectError, event::Events};
+use crate::{config::NetConfig, error::ConnectError, event::Events, storage::Storage};
 
 /// Commands that may wait for the swarm task.
 const COMMANDS: usize = 256;
@@ -103,6 +105,41 @@ impl Counter {
     }
 }
 
+/// How much there is of something now.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge(AtomicUsize);
+
+impl Gauge {
+    pub(crate) fn set(&self, n: usize) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn value(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the DHT holds here, and what it has refused.
+#[derive(Debug, Default)]
+pub(crate) struct DhtCounters {
+    /// Peers in Kademlia's routing table.
+    pub(crate) peers: Gauge,
+    /// Provider records of other nodes that are kept for the DHT.
+    pub(crate) providers: Gauge,
+    /// Peers kept out of the routing table because it had enough of their subnet.
+    pub(crate) refused_peers: Counter,
+    /// Provider records refused because of their form, or at a bound.
+    pub(crate) refused_providers: Counter,
+    /// Provider records dropped to make room for others.
+    pub(crate) evicted_providers: Counter,
+    /// Values that others wanted to store here.
+    pub(crate) refused_values: Counter,
+    /// Look-ups in the DHT that were not begun because too many were under way.
+    pub(crate) refused_searches: Counter,
+    /// Stored provider records that could not be read at the start.
+    pub(crate) damaged_records: Counter,
+}
+
 /// What happened at the node's bounds, and how much it has done.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -114,6 +151,8 @@ pub(crate) struct Counters {
     pub(crate) refused_records: Counter,
     /// Frames that broke the protocol and cost their stream.
     pub(crate) broken_frames: Counter,
+    /// What is done for and by the DHT.
+    pub(crate) dht: DhtCounters,
     /// Calls served to other nodes.
     pub(crate) calls_served: Counter,
     /// Calls made to other nodes.
@@ -153,9 +192,8 @@ pub(crate) struct Setup {
     pub(crate) network: NetworkName,
     pub(crate) config: NetConfig,
     pub(crate) bootstrap: Vec<Multiaddr>,
-    pub(crate) remembered: Vec<(NodeId, Vec<Multiaddr>)>,
-    /// The port used last time, if any.
-    pub(crate) last_port: Option<u16>,
+    /// What was kept over the restart: peers, the port, provider records.
+    pub(crate) storage: Storage,
     pub(crate) events: Events,
 }
 
@@ -185,6 +223,11 @@ impl Net {
     /// Where this node can be dialled, without `/p2p`.
     pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
         self.addresses.borrow().clone()
+    }
+
+    /// The same, each with `/p2p/<id>`.
+    pub(crate) fn listening(&self) -> Vec<Multiaddr> {
+        self.addresses().iter().map(|address| with_peer(address, &self.me)).collect()
     }
 
     /// Whether this node answers Kademlia queries.

@@ -1,4 +1,5 @@
-//! Tests of connecting: who answers, who does not, and what is left when a node goes.
+//! Tests of connecting: who answers, who does not, and what is left when a node goes; and of what the DHT knows.
 
 mod connect;
+mod dht;
 mod strangers;

@@ -1,14 +1,16 @@
-//! Where peers were last reached, and what kind of address that is.
+//! Where peers were last reached, what kind of address that is, and how many of one subnet are let in.
 //!
 //! What is remembered here is where to try first after a restart, not what is true: an address is believed once a
 //! connection over it has proved its peer's key.
 
 pub use self::{
     book::{AddressBook, Peer},
+    diversity::{Bucket, Crowded, Diversity, Subnet},
     scope::Scope,
 };
 
 mod book;
+mod diversity;
 mod scope;
 #[cfg(test)]
 mod tests;

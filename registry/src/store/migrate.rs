@@ -22,7 +22,13 @@ const LONGEST: usize = 8;
 pub(super) type Migration = fn(&dyn Store, &mut Batch) -> Result<(), StoreError>;
 
 /// The migrations, in order: the first leads from format 1 to format 2. Only ever added to.
-pub(super) const MIGRATIONS: &[Migration] = &[];
+pub(super) const MIGRATIONS: &[Migration] = &[providers];
+
+/// Format 2 has a table of provider records. It begins empty, and is made when the store is opened; the number keeps
+/// programs away that do not know the table.
+fn providers(_: &dyn Store, _: &mut Batch) -> Result<(), StoreError> {
+    Ok(())
+}
 
 /// Brings a store to the format that `migrations` lead to. `path` is for messages.
 pub(super) fn bring_forward(store: &dyn Store, path: &Path, migrations: &[Migration]) -> Result<(), StoreError> {

@@ -51,6 +51,8 @@ tables! {
     Meta = "meta",
     /// Peers that were reached: a [`Peer`](crate::peers::Peer) by binary node id.
     Peers = "peers",
+    /// Provider records that are kept for the DHT, by key and provider. Since format 2.
+    Providers = "providers",
 }
 
 /// Tables of bytes that survive a restart.

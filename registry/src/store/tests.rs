@@ -2,6 +2,7 @@
 
 use std::{fs, sync::Arc};
 
+use atoll_protocol::codec;
 use tempfile::TempDir;
 
 use super::{
@@ -56,7 +57,7 @@ fn tables_are_apart() {
     });
     let mut names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
     names.dedup();
-    assert_eq!(names, ["meta", "peers"]);
+    assert_eq!(names, ["meta", "peers", "providers"]);
 }
 
 #[test]
@@ -132,6 +133,13 @@ fn append(store: &dyn Store, batch: &mut Batch, number: &str) -> Result<(), Stor
     Ok(())
 }
 
+/// Makes a store one of the first format, which none of the made-up migrations has been applied to.
+fn set_back(store: &dyn Store) {
+    let mut batch = Batch::new();
+    batch.put(Table::Meta, "format", codec::encode(&1_u32).unwrap());
+    store.write(batch, Durability::Buffered).unwrap();
+}
+
 fn list(store: &dyn Store) -> String {
     String::from_utf8(store.get(Table::Peers, b"list").unwrap().unwrap_or_default()).unwrap()
 }
@@ -139,6 +147,7 @@ fn list(store: &dyn Store) -> String {
 #[test]
 fn older_data_is_brought_forward_step_by_step() {
     each(|store| {
+        set_back(store);
         bring_forward(store, "here".as_ref(), &MADE_UP[..1]).unwrap();
         assert_eq!(list(store), "2");
         bring_forward(store, "here".as_ref(), &MADE_UP).unwrap();
@@ -149,9 +158,28 @@ fn older_data_is_brought_forward_step_by_step() {
 }
 
 #[test]
+fn data_of_the_first_format_gets_the_table_that_it_lacks() {
+    let dir = TempDir::new().unwrap();
+    let mut options = rocksdb::Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    let db = rocksdb::DB::open_cf(&options, dir.path(), ["meta", "peers"]).unwrap();
+    db.put_cf(db.cf_handle("meta").unwrap(), "format", codec::encode(&1_u32).unwrap()).unwrap();
+    db.put_cf(db.cf_handle("peers").unwrap(), "somebody", "somewhere").unwrap();
+    drop(db);
+    for _ in 0..2 {
+        let store = RocksStore::open(dir.path()).unwrap();
+        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&2_u32).unwrap()));
+        assert_eq!(keys(&store, Table::Peers, ""), ["somebody"]);
+        put(&store, Table::Providers, &[("key", "provider")]);
+    }
+}
+
+#[test]
 fn a_migration_that_fails_is_tried_again_from_where_it_stood() {
     let fails: Migration = |_, _| Err(StoreError::Io { action: "convert", path: "here".into(), reason: "no".into() });
     each(|store| {
+        set_back(store);
         assert!(bring_forward(store, "here".as_ref(), &[MADE_UP[0], fails]).is_err());
         assert_eq!(list(store), "2");
         bring_forward(store, "here".as_ref(), &MADE_UP).unwrap();
@@ -231,12 +259,12 @@ fn tables_of_a_newer_version_do_not_keep_its_format_from_being_read() {
     let store = RocksStore::open(dir.path()).unwrap();
     bring_forward(&store, dir.path(), &MADE_UP).unwrap();
     drop(store);
-    let (options, names) = (rocksdb::Options::default(), ["default", "meta", "peers"]);
+    let (options, names) = (rocksdb::Options::default(), ["default", "meta", "peers", "providers"]);
     let mut db = rocksdb::DB::open_cf(&options, dir.path(), names).unwrap();
     db.create_cf("from-the-future", &options).unwrap();
     drop(db);
     let error = RocksStore::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 4, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 4, known: 2, .. }), "{error:?}");
 }
 
 #[test]

@@ -70,6 +70,27 @@ fn a_node_serves_the_dht_only_if_all_its_peers_could_dial_it() {
     assert!(serves(&[PRIVATE, GLOBAL], &[GLOBAL]));
     assert!(!serves(&[], &[]), "nobody can dial it at all");
     assert!(!serves(&["/dns4/example.org/tcp/4077"], &[LOOPBACK]));
+    let relay = SecretKey::from_seed(&[1; 32]).node_id();
+    let circuit = format!("{GLOBAL}/p2p/{relay}/p2p-circuit");
+    assert!(!serves(&[PRIVATE, &circuit], &[GLOBAL]), "the relay's address is not its own");
+    assert!(!serves(&[&circuit], &[]));
+    assert!(!serves(&[PRIVATE], &[PRIVATE, &circuit]), "a peer behind a relay is on the relay's network");
+}
+
+#[test]
+fn a_peer_has_no_nearer_addresses_than_the_one_it_was_reached_at() {
+    let all = [LOOPBACK, LINK, PRIVATE, GLOBAL, "/dns4/example.org/tcp/1", "/memory/1"];
+    let reaching = |from: &str| {
+        let kept = reaching(all.iter().map(|a| at(a)), from.parse().unwrap());
+        kept.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(reaching("1.2.3.4"), [GLOBAL]);
+    assert_eq!(reaching("198.18.0.1"), [GLOBAL], "nobody knows that network");
+    assert_eq!(reaching("10.0.0.1"), [GLOBAL, PRIVATE]);
+    assert_eq!(reaching("127.0.0.1"), [GLOBAL, PRIVATE]);
+    let alone = super::reaching([at(LOOPBACK)], "127.0.0.1".parse().unwrap());
+    assert_eq!(alone, [at(LOOPBACK)]);
+    assert!(super::reaching([at(LOOPBACK), at(PRIVATE)], "1.2.3.4".parse().unwrap()).is_empty());
 }
 
 #[test]

@@ -1,37 +1,66 @@
 //! Provider records in Kademlia: saying what this node provides, asking who provides something.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use atoll_protocol::identity::NodeId;
-use libp2p::kad::{self, QueryId, RecordKey, store::MemoryStore, store::RecordStore};
-use tokio::sync::oneshot;
+use libp2p::{
+    Multiaddr,
+    kad::{self, QueryId, RecordKey, store::RecordStore},
+};
+use tokio::{sync::oneshot, time::Instant};
 
-use crate::net::node_id;
+use crate::net::{Counters, addresses, node_id, records::Records};
 
-type Kad = kad::Behaviour<MemoryStore>;
+type Kad = kad::Behaviour<Records>;
 
 /// Provider announcements under way at a time: a node with a thousand services must not flood its neighbours.
 const ANNOUNCING: usize = 4;
 /// Providers that are enough to choose from.
 const ENOUGH: usize = 8;
+/// How long to wait for more providers once there is one. A look-up ends when the last of the closest peers has answered,
+/// and one that is gone answers only by its dial's timeout.
+const SETTLING: Duration = Duration::from_millis(100);
+/// Look-ups under way at a time.
+const SEARCHES: usize = 256;
 
-/// Length of a key: a SHA-256 digest.
-const KEY: usize = 32;
+type Reply = oneshot::Sender<Vec<NodeId>>;
 
 struct Search {
-    reply: oneshot::Sender<Vec<NodeId>>,
+    key: Vec<u8>,
+    replies: Vec<Reply>,
     found: Vec<NodeId>,
+    /// When what has been found is enough.
+    settled: Option<Instant>,
 }
 
-#[derive(Default)]
 pub(super) struct Dht {
     /// Keys still to be announced; at most as many as this node may have records.
     waiting: VecDeque<Vec<u8>>,
     announcing: HashSet<QueryId>,
     searches: HashMap<QueryId, Search>,
+    /// Look-ups by key: whoever asks for what is being looked for gets the same answer.
+    by_key: HashMap<Vec<u8>, QueryId>,
+    /// Peers in the routing table when everything was announced last.
+    announced_to: usize,
+    counters: Arc<Counters>,
 }
 
 impl Dht {
+    pub(super) fn new(counters: Arc<Counters>) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            announcing: HashSet::new(),
+            searches: HashMap::new(),
+            by_key: HashMap::new(),
+            announced_to: 0,
+            counters,
+        }
+    }
+
     pub(super) fn provide(&mut self, kad: &mut Kad, key: Vec<u8>) {
         self.waiting.push_back(key);
         self.announce(kad);
@@ -42,10 +71,45 @@ impl Dht {
         kad.stop_providing(&RecordKey::new(&key));
     }
 
+    /// Announces everything again once the routing table has doubled: in a network that has grown, others are now the
+    /// closest to a key, and have never heard of it.
+    pub(super) fn network_has(&mut self, kad: &mut Kad, peers: usize) {
+        if peers < self.announced_to.saturating_mul(2).max(1) || !self.waiting.is_empty() {
+            return;
+        }
+        self.announced_to = peers;
+        self.waiting = kad.store_mut().provided().map(|record| record.key.to_vec()).collect();
+        self.announce(kad);
+    }
+
     /// Looks for providers; they are given when there are enough, or no more to be found.
-    pub(super) fn providers(&mut self, kad: &mut Kad, key: Vec<u8>, reply: oneshot::Sender<Vec<NodeId>>) {
+    pub(super) fn providers(&mut self, kad: &mut Kad, key: Vec<u8>, reply: Reply) {
+        if let Some(search) = self.by_key.get(&key).and_then(|query| self.searches.get_mut(query)) {
+            search.replies.retain(|reply| !reply.is_closed());
+            return search.replies.push(reply);
+        }
+        if self.searches.len() >= SEARCHES {
+            self.counters.dht.refused_searches.add(1);
+            tracing::warn!("a service is not looked up: {SEARCHES} look-ups are under way");
+            return;
+        }
         let query = kad.get_providers(RecordKey::new(&key));
-        self.searches.insert(query, Search { reply, found: Vec::new() });
+        self.by_key.insert(key.clone(), query);
+        self.searches.insert(query, Search { key, replies: vec![reply], found: Vec::new(), settled: None });
+    }
+
+    /// When a search is to be answered with what it has found.
+    pub(super) fn next_settled(&self) -> Option<Instant> {
+        self.searches.values().filter_map(|search| search.settled).min()
+    }
+
+    /// Answers the searches that have waited long enough for more.
+    pub(super) fn settle(&mut self, kad: &mut Kad, now: Instant) {
+        let settled = |search: &Search| search.settled.is_some_and(|at| at <= now);
+        let done: Vec<QueryId> = self.searches.iter().filter(|(_, s)| settled(s)).map(|(id, _)| *id).collect();
+        for id in done {
+            self.finish(kad, id);
+        }
     }
 
     /// Announces what waits, as far as there is room.
@@ -78,30 +142,45 @@ impl Dht {
         let mut news = Vec::new();
         if let Ok(kad::GetProvidersOk::FoundProviders { providers, .. }) = result {
             for provider in providers.iter().filter_map(node_id) {
-                if !search.found.contains(&provider) {
+                if search.found.len() < ENOUGH && !search.found.contains(&provider) {
                     search.found.push(provider);
                     news.push(provider);
                 }
             }
         }
+        if !search.found.is_empty() && search.settled.is_none() {
+            search.settled = Some(Instant::now() + SETTLING);
+        }
         if last || search.found.len() >= ENOUGH {
-            if let Some(mut query) = kad.query_mut(&id) {
-                query.finish();
-            }
-            if let Some(search) = self.searches.remove(&id) {
-                let _ = search.reply.send(search.found);
-            }
+            self.finish(kad, id);
         }
         news
     }
+
+    fn finish(&mut self, kad: &mut Kad, id: QueryId) {
+        if let Some(mut query) = kad.query_mut(&id) {
+            query.finish();
+        }
+        if let Some(Search { key, replies, found, .. }) = self.searches.remove(&id) {
+            self.by_key.remove(&key);
+            for reply in replies {
+                let _ = reply.send(found.clone());
+            }
+        }
+    }
 }
 
-/// Takes a foreign provider record into the store, if it is one of ours to keep.
-pub(super) fn inbound(kad: &mut Kad, request: kad::InboundRequest) {
-    if let kad::InboundRequest::AddProvider { record: Some(record) } = request
-        && record.key.as_ref().len() == KEY
-        && let Err(full) = kad.store_mut().add_provider(record)
-    {
-        tracing::debug!("a provider record is not kept: {full}");
+/// Takes a foreign provider record into the store, if it is one of ours to keep. `over` is the address of a connection to
+/// the provider, which is also who has sent it.
+pub(super) fn inbound_provider(
+    kad: &mut Kad,
+    counters: &Counters,
+    record: kad::ProviderRecord,
+    over: Option<&Multiaddr>,
+) {
+    let from = over.and_then(addresses::ip);
+    if let Err(refused) = kad.store_mut().keep(record, from, std::time::Instant::now()) {
+        counters.dht.refused_providers.add(1);
+        tracing::debug!("a provider record is not kept: {refused}");
     }
 }

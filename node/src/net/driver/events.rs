@@ -1,14 +1,12 @@
 //! What the swarm reports, and what follows from it.
 
 use libp2p::{
-    PeerId, gossipsub, identify, kad, mdns,
-    multiaddr::Protocol,
-    ping,
-    swarm::{ConnectionError, ConnectionId, SwarmEvent},
+    Multiaddr, PeerId, gossipsub, identify, kad, mdns, ping,
+    swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent},
 };
 use tokio::time::Instant;
 
-use super::{Driver, Stranger, dht, dials};
+use super::{Driver, Stranger, dht, dials, routing::Said};
 use crate::{
     error::ConnectError,
     event::NodeEvent,
@@ -18,9 +16,6 @@ use crate::{
         node_id,
     },
 };
-
-/// Addresses of a peer that Kademlia is told.
-const ADDRESSES_PER_PEER: usize = 6;
 
 type Event = SwarmEvent<<Behaviour as libp2p::swarm::NetworkBehaviour>::ToSwarm>;
 
@@ -45,6 +40,7 @@ impl Driver {
                 self.dials.connection_failed(connection_id, &error);
                 if let Some(peer) = peer_id.filter(|p| !self.swarm.is_connected(p)) {
                     self.dials.peer_failed(&peer, &dials::describe(&error));
+                    self.unreachable(&peer, &error);
                 }
             }
             _ => {}
@@ -61,16 +57,7 @@ impl Driver {
                     self.connections.measured(&node, connection, rtt);
                 }
             }
-            BehaviourEvent::Kad(kad::Event::InboundRequest { request }) => {
-                dht::inbound(&mut self.swarm.behaviour_mut().kad, request);
-            }
-            BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed { id, result, step, .. }) => {
-                let found = self.dht.progress(&mut self.swarm.behaviour_mut().kad, id, result, step.last);
-                for provider in found {
-                    let (reply, _) = tokio::sync::oneshot::channel();
-                    self.dial_peer(provider, Vec::new(), reply);
-                }
-            }
+            BehaviourEvent::Kad(event) => self.kad_event(event),
             BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source, message_id, message }) => {
                 self.gossip_arrived(message_id, propagation_source, message.data);
             }
@@ -86,12 +73,54 @@ impl Driver {
         }
     }
 
+    fn kad_event(&mut self, event: kad::Event) {
+        match event {
+            kad::Event::InboundRequest { request: kad::InboundRequest::AddProvider { record: Some(record) } } => {
+                let over = self.reached_at(&record.provider);
+                let kad = &mut self.swarm.behaviour_mut().kad;
+                dht::inbound_provider(kad, &self.counters, record, over.as_ref());
+            }
+            // Nothing on this network is stored as a value. Kademlia has answered as if it were; it has no other answer.
+            kad::Event::InboundRequest { request: kad::InboundRequest::PutRecord { .. } } => {
+                self.counters.dht.refused_values.add(1);
+            }
+            kad::Event::OutboundQueryProgressed { id, result, step, .. } => {
+                let found = self.dht.progress(&mut self.swarm.behaviour_mut().kad, id, result, step.last);
+                for provider in found {
+                    let (reply, _) = tokio::sync::oneshot::channel();
+                    self.dial_peer(provider, Vec::new(), reply);
+                }
+            }
+            kad::Event::RoutingUpdated { peer, addresses, old_peer, .. } => {
+                let reached = self.reached_at(&peer);
+                let kad = &mut self.swarm.behaviour_mut().kad;
+                self.routing.updated(kad, &peer, &addresses, old_peer, reached.as_ref());
+            }
+            _ => {}
+        }
+    }
+
+    /// The address of the best connection to a peer.
+    fn reached_at(&self, peer: &PeerId) -> Option<Multiaddr> {
+        Some(self.connections.best(&node_id(peer)?)?.address.clone())
+    }
+
+    /// A peer that cannot be dialled only delays look-ups. As long as nobody at all can be reached, it is rather this node
+    /// that is cut off, and will need those it knew.
+    fn unreachable(&mut self, peer: &PeerId, error: &DialError) {
+        let proved = matches!(error, DialError::Transport(_) | DialError::WrongPeerId { .. });
+        if proved && !self.ready.is_empty() {
+            self.routing.remove(&mut self.swarm.behaviour_mut().kad, peer);
+        }
+    }
+
     fn identified(&mut self, peer: PeerId, connection: ConnectionId, info: identify::Info) {
         let result = self.check_membership(&peer, &info);
         match &result {
             Ok(node) => {
-                self.tell_kademlia(&peer, &info);
-                if self.ready.insert(*node) {
+                let anew = self.ready.insert(*node);
+                self.tell_kademlia(&peer, connection, info, anew);
+                if anew {
                     let address = self.connections.all().into_iter().find(|c| c.id == connection);
                     if let Some(address) = address.map(|c| c.address.clone()) {
                         self.reports.report(NodeEvent::PeerConnected { peer: *node, address });
@@ -136,16 +165,12 @@ impl Driver {
     }
 
     /// Puts a peer into the routing table, at the addresses it can be dialled at from here.
-    fn tell_kademlia(&mut self, peer: &PeerId, info: &identify::Info) {
-        if !info.protocols.contains(&self.protocols.kad) {
-            return;
-        }
-        let useful = info.listen_addrs.iter().filter(|address| {
-            addresses::scope(address).is_some() && !address.iter().any(|p| matches!(p, Protocol::P2pCircuit))
-        });
-        for address in addresses::worth_telling(useful.cloned()).into_iter().take(ADDRESSES_PER_PEER) {
-            self.swarm.behaviour_mut().kad.add_address(peer, address);
-        }
+    fn tell_kademlia(&mut self, peer: &PeerId, connection: ConnectionId, info: identify::Info, anew: bool) {
+        let Some(over) = self.connections.all().into_iter().find(|c| c.id == connection) else { return };
+        let serves = info.protocols.contains(&self.protocols.kad);
+        let (over, dialled) = (over.address.clone(), over.outbound);
+        let said = Said { serves, addresses: info.listen_addrs, over, dialled, anew };
+        self.routing.identified(&mut self.swarm.behaviour_mut().kad, peer, said);
     }
 
     fn last_connection_closed(&mut self, peer: PeerId, cause: Option<&ConnectionError>) {
@@ -155,6 +180,7 @@ impl Driver {
         }
         self.strangers.remove(&peer);
         let Some(node) = node_id(&peer) else { return };
+        self.swarm.behaviour_mut().kad.store_mut().gone(&node);
         if self.ready.remove(&node) {
             // A connection that nobody used, or that one side closed in good order, says nothing about the peer.
             let failed = matches!(cause, Some(ConnectionError::IO(e)) if !closed_in_order(e));

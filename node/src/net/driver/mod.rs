@@ -5,6 +5,7 @@
 mod dht;
 mod dials;
 mod events;
+mod routing;
 mod setup;
 
 use std::{
@@ -27,7 +28,7 @@ use tokio::{
     time::{Duration, Instant, sleep_until, timeout_at},
 };
 
-use self::{dht::Dht, dials::Dials};
+use self::{dht::Dht, dials::Dials, routing::Routing};
 use super::{
     Command, Counters, EVENTS, NetEvent, Protocols, addresses,
     behaviour::Behaviour,
@@ -47,6 +48,9 @@ const CLOSING: Duration = Duration::from_millis(500);
 
 /// How long a node of another network, which has dialled this one, has to hang up.
 const HANGING_UP: Duration = Duration::from_secs(5);
+
+/// How often what has expired is dropped, and looked whether the network has grown.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// A peer that is connected and no node of this network.
 struct Stranger {
@@ -76,14 +80,17 @@ struct Driver {
     strangers: HashMap<PeerId, Stranger>,
     dials: Dials,
     dht: Dht,
+    routing: Routing,
     joining: Joining,
     next_round: Instant,
+    next_sweep: Instant,
 }
 
 impl Driver {
     async fn run(mut self) {
         let events = self.events.clone();
         loop {
+            let settled = self.dht.next_settled();
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -95,6 +102,11 @@ impl Driver {
                     (Ok(room), Some(event)) => room.send(event),
                     _ => return,
                 },
+                // Before the swarm's events, which under load never cease; both are rare.
+                () = sleep_until(settled.unwrap_or(self.next_sweep)), if settled.is_some() => {
+                    self.dht.settle(&mut self.swarm.behaviour_mut().kad, Instant::now());
+                }
+                () = sleep_until(self.next_sweep) => self.sweep(),
                 event = self.swarm.select_next_some() => self.swarm_event(event),
                 () = sleep_until(self.next_round) => self.join_round(),
             }
@@ -214,6 +226,14 @@ impl Driver {
         }
         self.next_round = Instant::now() + round.again;
         self.part_from_other_networks();
+    }
+
+    /// Drops provider records that have expired, and tells a network that has grown what this node provides.
+    fn sweep(&mut self) {
+        self.next_sweep = Instant::now() + SWEEP;
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        kad.store_mut().expire(std::time::Instant::now());
+        self.dht.network_has(kad, self.routing.len());
     }
 
     /// Hangs up on nodes of other networks that have dialled and do not hang up themselves.

@@ -7,13 +7,16 @@ use std::{
     time::Duration,
 };
 
-use libp2p::{Multiaddr, Swarm, SwarmBuilder, core::upgrade::Version, gossipsub, identity::Keypair, noise, tcp, yamux};
+use libp2p::{
+    Multiaddr, Swarm, SwarmBuilder, Transport, core::upgrade::Version, gossipsub, identity::Keypair, noise, quic, tcp,
+    yamux,
+};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
 
-use super::{Dht, Dials, Driver};
+use super::{Dht, Dials, Driver, Routing};
 use crate::{
     error::SpawnError,
     event::NodeEvent,
@@ -23,6 +26,7 @@ use crate::{
         connections::Connections,
         joining::Joining,
         listen,
+        patient::Patient,
         streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS, SUBSTREAMS_OVER_TCP},
         tls::Tls,
     },
@@ -40,8 +44,16 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let (inbound, streams) = mpsc::channel(INBOUND_QUEUE);
 
     let key = Keypair::ed25519_from_bytes(*setup.key.seed()).map_err(failed)?;
-    let behaviour =
-        Behaviour::new(&key, &protocols, setup.config.mdns, connections.clone(), inbound, Arc::clone(&counters))?;
+    let behaviour = Behaviour::new(
+        &key,
+        &protocols,
+        setup.config.mdns,
+        connections.clone(),
+        inbound,
+        Arc::clone(&counters),
+        setup.storage.clone(),
+    )?;
+    let routing = Routing::new(key.public().to_peer_id(), Arc::clone(&counters));
     let mut swarm = build(key, behaviour)?;
     let port = listen(&mut swarm, &setup)?;
 
@@ -66,9 +78,11 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         ready: HashSet::new(),
         strangers: HashMap::new(),
         dials: Dials::default(),
-        dht: Dht::default(),
-        joining: Joining::new(setup.remembered, setup.bootstrap, setup.config.mdns),
+        dht: Dht::new(Arc::clone(&counters)),
+        routing,
+        joining: Joining::new(setup.storage.remembered(), setup.bootstrap, setup.config.mdns),
         next_round: Instant::now(),
+        next_sweep: Instant::now(),
     };
     let net =
         Net { me, protocols, connections, counters, commands, addresses: known_addresses, dht_server: is_dht_server };
@@ -93,11 +107,13 @@ fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnEr
             },
         )
         .map_err(failed)?
-        .with_quic_config(|mut config| {
+        .with_other_transport(|key| {
+            let mut config = quic::Config::new(key);
             // The bounds are set where substreams are taken up, for each kind and each peer.
             config.max_concurrent_stream_limit = SUBSTREAMS;
-            config
-        });
+            quic::tokio::Transport::new(config).map(|(peer, connection), _| (peer, Patient(connection)))
+        })
+        .map_err(failed)?;
     let config = |config: libp2p::swarm::Config| {
         config
             .with_idle_connection_timeout(IDLE)
@@ -116,7 +132,7 @@ fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnEr
 
 /// Listens on every planned address that can be; an error only if none can. Gives the common port, if there is one.
 fn listen(swarm: &mut Swarm<Behaviour>, setup: &Setup) -> Result<Option<u16>, SpawnError> {
-    let plan = listen::plan(&setup.config.listen, setup.last_port);
+    let plan = listen::plan(&setup.config.listen, setup.storage.port());
     for (wanted, using) in plan.moved {
         setup.events.report(NodeEvent::PortTaken { wanted, using });
     }
