@@ -78,7 +78,10 @@ fn peak_memory(pid: u32) -> Result<f64> {
 }
 
 async fn failover(mut island: Island, duration: Duration) -> Result<Value> {
-    ensure!(duration > KILL_AFTER + Duration::from_secs(2), "a failover takes a --duration of more than 5 s");
+    ensure!(
+        duration > KILL_AFTER + Duration::from_secs(2),
+        "a failover takes a --duration of more than 5 s, such as the default"
+    );
     let began = Instant::now();
     let bench = island.caller.bench_rpc(FAILOVER_IN_FLIGHT, duration)?;
     sleep(KILL_AFTER.saturating_sub(began.elapsed())).await;

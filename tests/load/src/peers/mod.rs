@@ -56,8 +56,11 @@ impl PeerName {
 
     /// Why it cannot be measured at this, if so.
     pub(crate) fn left_out(self, case: Case) -> Option<&'static str> {
-        let streams_on_nats = self == Self::Nats && case == Case::Stream;
-        streams_on_nats.then_some("left out: core NATS drops messages when the reader falls behind")
+        match (self, case) {
+            (Self::Nats, Case::Stream) => Some("left out: core NATS drops messages when the reader falls behind"),
+            (Self::AtollTcp, Case::Streams) => Some("left out: over TCP a connection carries 4 096"),
+            _ => None,
+        }
     }
 }
 
