@@ -199,9 +199,8 @@ impl Exchange {
     pub fn learned(&mut self, view: &mut Directory, source: NodeId, batches: Vec<Batch>, at: Moment) {
         for batch in batches {
             let node = batch.lease.author();
-            match self.apply(view, batch, at) {
-                Ok(Applied::Incomplete) => self.rounds.want(node, Some(source), at),
-                _ => {}
+            if let Ok(Applied::Incomplete) = self.apply(view, batch, at) {
+                self.rounds.want(node, Some(source), at);
             }
         }
     }

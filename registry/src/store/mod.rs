@@ -21,7 +21,8 @@ mod memory;
 mod migrate;
 #[cfg(feature = "rocks")]
 mod rocks;
-#[cfg(all(test, feature = "rocks"))]
+#[cfg(test)]
+#[cfg(feature = "rocks")]
 mod tests;
 
 /// Lists the tables in one place: a new one is one more line.

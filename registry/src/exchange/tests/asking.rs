@@ -56,7 +56,8 @@ fn equal_views_cost_one_summary() {
     peer.learn(&first);
     other.learn(&first);
     let (mine, theirs) = (provider(2), provider(3));
-    (peer.learn(&theirs), other.learn(&mine));
+    peer.learn(&theirs);
+    other.learn(&mine);
     let heads = other.view.heads(&other.view.summary());
     assert!(!heads.differs && heads.heads.is_empty());
 }
@@ -84,7 +85,8 @@ fn what_has_ended_is_not_asked_for_again() {
     let mut gone = provider(4);
     let mut peer = Peer::joined(2, &first);
     let mut other = Peer::joined(3, &first);
-    (peer.learn(&gone), other.learn(&gone));
+    peer.learn(&gone);
+    other.learn(&gone);
     let farewell = gone.tell(|exchange, _, at| exchange.leave(at)).unwrap();
     peer.tell(|exchange, view, at| exchange.goodbye(view, &farewell, at));
     assert_eq!(peer.said().len(), 1, "passed on");

@@ -88,7 +88,7 @@ fn partition(setting: Setting) -> Report {
     let apart = island.completeness();
     island.engine.heal();
     let healed = island.engine.now();
-    let equal = island.engine.run_until_done(Duration::from_secs(180), SECOND, |engine| island::all_equal(engine));
+    let equal = island.engine.run_until_done(Duration::from_secs(180), SECOND, island::all_equal);
     let took = equal.map_or(f64::INFINITY, |took| took.as_secs_f64());
     island.engine.run_until(healed + Duration::from_secs(180));
     let returned = island.listed(&withdrawn);
