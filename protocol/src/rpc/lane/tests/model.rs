@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::{
     limits::{LANE_CALLS, RPC_INLINE_BODY},
     rpc::{
-        Frame, FrameKind,
+        Code, Frame, FrameKind, ResponseHead,
         frame::Decoded,
         lane::{Caller, Refused, Reply, Request, Server},
         tests::wire::{Task, Wire},
@@ -58,6 +58,8 @@ pub(super) enum To {
 }
 
 pub(super) struct Lane {
+    /// Whether a request was repeated.
+    crowded: bool,
     caller: Caller,
     server: Server<usize>,
     requests: Wire,
@@ -99,6 +101,7 @@ fn pick<T>(all: &[T], nth: usize) -> Option<usize> {
 impl Lane {
     pub(super) fn new() -> Self {
         Self {
+            crowded: false,
             caller: Caller::default(),
             server: Server::default(),
             requests: Wire::new(RPC_INLINE_BODY),
@@ -197,7 +200,7 @@ impl Lane {
     fn end_all(&mut self, how: impl Fn(&Call) -> Option<Reply>) {
         for call in self.calls.iter_mut().filter(|call| call.state == State::Waiting) {
             if let Some(reply) = how(call) {
-                call.replied(reply);
+                call.replied(reply, false);
             }
         }
     }
@@ -206,6 +209,8 @@ impl Lane {
     pub(super) fn confuse_server(&mut self, kind: FrameKind, nth: usize) {
         let Some(index) = pick(&self.calls, nth) else { return };
         if !self.caller.is_closed() {
+            // Of a call that was given up it may take the place of one that keeps to the limit.
+            self.crowded |= kind == FrameKind::Request;
             self.caller.outbox().push_bare(kind, self.calls[index].id);
             self.calls[index].confused = true;
         }
@@ -293,7 +298,7 @@ impl Lane {
         };
         let waiting = self.calls.iter_mut().find(|c| c.id == call && c.state == State::Waiting);
         match (reply, waiting) {
-            (Some(reply), Some(call)) => call.replied(reply),
+            (Some(reply), Some(call)) => call.replied(reply, self.crowded),
             _ => self.strays += u64::from(kind != FrameKind::Pong),
         }
         self.caller.receive(frame).into_iter().for_each(Waker::wake);
@@ -385,13 +390,21 @@ impl Lane {
     }
 }
 
+/// Whether the server had no room.
+fn is_refusal(head: &Bytes, body: &Bytes) -> bool {
+    let failure = ResponseHead::decode(head).ok().and_then(|head| head.failure(body));
+    failure.is_some_and(|status| status.code() == Code::ResourceExhausted)
+}
+
 impl Call {
     /// Its reply is there, and must be its own.
-    fn replied(&mut self, reply: Reply) {
+    fn replied(&mut self, reply: Reply, crowded: bool) {
         match &reply {
             Reply::Answer { head, body } => {
                 let (own_head, own_body) = answer(self.serial);
-                assert!(self.confused || (*head == own_head && *body == own_body), "an answer to something else");
+                let refused = || crowded && is_refusal(head, body);
+                let own = *head == own_head && *body == own_body;
+                assert!(self.confused || own || refused(), "an answer to something else");
             }
             Reply::Parked { ticket } => assert!(self.confused || *ticket == self.serial),
             Reply::Unsent | Reply::Lost => {}
