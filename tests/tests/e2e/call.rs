@@ -4,20 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use atoll_node::{Code, Node};
-use atoll_tests::{Network, NodeProcess, PATIENCE, command, embedded, until};
+use atoll_tests::{Network, PATIENCE, command, embedded, until};
 use serde_json::{Value, json};
 
-use crate::services::{self, Add, Sum, Who};
-
-/// Waits until a node lists so many instances of a service.
-async fn listed(node: &NodeProcess, service: &str, instances: u64) -> Result<()> {
-    until(&format!("{instances} instances of {service} are listed"), PATIENCE, async || {
-        let rows: Vec<Value> = node.ask(&["network", "services"]).await?;
-        let found: u64 = rows.iter().filter(|r| r["name"] == service).filter_map(|r| r["instances"].as_u64()).sum();
-        Ok((found == instances).then_some(()))
-    })
-    .await
-}
+use crate::services::{self, Add, Sum, Who, listed};
 
 async fn providers(network: &Network) -> Result<(Node, Node)> {
     Ok((embedded::join(&network.bootstrap.address).await?, embedded::join(&network.bootstrap.address).await?))

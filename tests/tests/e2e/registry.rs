@@ -9,10 +9,9 @@ use atoll_node::{
     control::api::{SearchReply, ServiceDescription, WatchEvent, WatchedChange},
 };
 use atoll_tests::{Network, NodeOptions, NodeProcess, PATIENCE, Process, Program, embedded, until};
-use serde_json::Value;
 use tokio::{process::Command, time::timeout};
 
-use crate::services::{self, Add, Sum, Talkers};
+use crate::services::{self, Add, Sum, Talkers, listed};
 
 /// `math.calc` with a label.
 async fn labelled(node: &Node, zone: &str) -> Result<Serving> {
@@ -23,15 +22,6 @@ async fn labelled(node: &Node, zone: &str) -> Result<Serving> {
         .method("add", |_: atoll_node::Context, r: Add| async move { Ok(Sum { sum: r.a + r.b }) })
         .documented("add", "Adds two whole numbers.");
     Ok(service.register().await?)
-}
-
-async fn listed(node: &NodeProcess, service: &str, instances: u64) -> Result<()> {
-    until(&format!("{instances} instances of {service} are listed"), PATIENCE, async || {
-        let rows: Vec<Value> = node.ask(&["network", "services"]).await?;
-        let found: u64 = rows.iter().filter(|r| r["name"] == service).filter_map(|r| r["instances"].as_u64()).sum();
-        Ok((found == instances).then_some(()))
-    })
-    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,8 +10,10 @@ use std::{
 
 use anyhow::Result;
 use atoll_node::{Context, Node, Receiver, Sender, Serving, Status};
+use atoll_tests::{NodeProcess, PATIENCE, until};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Add {
@@ -134,4 +136,14 @@ pub(crate) async fn talk(node: &Node, talkers: &Talkers) -> Result<Serving> {
         })
         .method("ask", |context: Context, _: Nothing| async move { Ok(context.metadata().get("user").cloned()) });
     Ok(service.register().await?)
+}
+
+/// Waits until a node lists so many instances of a service.
+pub(crate) async fn listed(node: &NodeProcess, service: &str, instances: u64) -> Result<()> {
+    until(&format!("{instances} instances of {service} are listed"), PATIENCE, async || {
+        let rows: Vec<Value> = node.ask(&["network", "services"]).await?;
+        let found: u64 = rows.iter().filter(|r| r["name"] == service).filter_map(|r| r["instances"].as_u64()).sum();
+        Ok((found == instances).then_some(()))
+    })
+    .await
 }
