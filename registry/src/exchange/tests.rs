@@ -1,9 +1,9 @@
 //! Tests of the exchange, one file per concern. Here is what they share; whole networks run in the simulator (`make sim`).
 
-use atoll_protocol::service::{Extensions, Protocol, Suspicion};
+use atoll_protocol::service::Suspicion;
 
 use super::*;
-use crate::services::{DirectoryLimits, Holding};
+use crate::services::{DirectoryLimits, Holding, tests::service};
 
 mod announcing;
 mod asking;
@@ -122,17 +122,5 @@ fn provider(seed: u8) -> Peer {
 
 /// A service record as a publisher takes it; numbered and dated by the publisher.
 pub(super) fn record(name: &str, version: &str, instance: u64) -> ServiceRecord {
-    ServiceRecord {
-        name: name.parse().unwrap(),
-        version: version.parse().unwrap(),
-        instance: InstanceId(instance),
-        endpoints: Vec::new(),
-        topics: Vec::new(),
-        doc: String::new(),
-        metadata: std::collections::BTreeMap::new(),
-        protocols: vec![Protocol::Rpc],
-        issued: UnixMillis::default(),
-        seq: Seq::default(),
-        extensions: Extensions::new(),
-    }
+    service(instance, name, version, Seq::default())
 }

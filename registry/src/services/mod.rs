@@ -55,7 +55,7 @@ pub mod search;
 mod summary;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod watch;
 
 /// How long what a node said may be on its way through the network. Repeated later, it is a replay.

@@ -120,7 +120,7 @@ impl Author {
     }
 }
 
-fn service(instance: u64, name: &str, version: &str, seq: Seq) -> ServiceRecord {
+pub(crate) fn service(instance: u64, name: &str, version: &str, seq: Seq) -> ServiceRecord {
     ServiceRecord {
         name: name.parse().unwrap(),
         version: version.parse().unwrap(),
