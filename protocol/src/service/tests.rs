@@ -97,7 +97,7 @@ fn a_node_record_above_a_limit_is_refused_in_words() {
 
 #[test]
 fn a_lease_keeps_its_bounds() {
-    for ttl_secs in [10, 90, 3600] {
+    for ttl_secs in [10, 90, 10_800] {
         let lease = sealed(Lease { ttl_secs, ..lease() }).open(&network()).unwrap();
         assert_eq!(lease.value().ttl(), Duration::from_secs(ttl_secs.into()));
     }
