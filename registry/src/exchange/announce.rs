@@ -22,11 +22,11 @@ const COALESCE: Duration = Duration::from_millis(10);
 const RENEWAL_MIN: Duration = Duration::from_secs(30);
 /// A lease lasts so many renewals, so that two of them may be lost.
 const RENEWALS_PER_LEASE: u32 = 3;
-/// Renewals that a node hears each second at most, about. Each comes about three times, from as many neighbours, and takes
-/// some 250 bytes: together about 2 KiB/s.
+/// Renewals that a node hears each second at most, about. Each takes some 250 bytes and comes about three times where gossip's
+/// mesh has four neighbours, as in the simulator: together about 2 KiB/s. With six, as nodes have it, it comes five times.
 const RENEWALS_PER_SECOND: u32 = 3;
 /// Up to so many nodes everyone is sent what changed, whatever its size. In a larger network more than [`PUSHED`] bytes are
-/// asked for by each node once: gossip would bring them to each about three times.
+/// asked for by each node once: gossip would bring them to each several times.
 const SMALL_NETWORK: usize = 128;
 /// Bytes of records that are sent to everyone in a large network.
 const PUSHED: usize = 1024;
