@@ -4,7 +4,7 @@ use proptest::{collection, option, prelude::*};
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, Head, Heads, SyncReply, SyncRequest},
+    directory::{Announcement, Ended, Head, Heads, SyncReply, SyncRequest},
     golden::sealed,
     identity::NodeId,
     names::{InstanceId, MethodName, ServiceName},
@@ -157,7 +157,9 @@ pub(crate) fn sync_request() -> impl Strategy<Value = SyncRequest> {
 pub(crate) fn sync_heads() -> impl Strategy<Value = Heads> {
     let head = (node_id(), any::<u64>(), any::<[u8; 32]>());
     let head = head.prop_map(|(node, lease, digest)| Head { node, lease: Seq(lease), digest: Hash(digest) });
-    (collection::vec(head, 0..5), any::<bool>()).prop_map(|(heads, differs)| Heads { heads, differs })
+    let ended = (node_id(), any::<u64>()).prop_map(|(node, last)| Ended { node, last: Seq(last) });
+    (collection::vec(any::<u16>(), 0..5), collection::vec(head, 0..5), collection::vec(ended, 0..5))
+        .prop_map(|(differing, heads, ended)| Heads { differing, heads, ended })
 }
 
 pub(crate) fn sync_reply() -> impl Strategy<Value = SyncReply> {

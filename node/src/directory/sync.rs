@@ -206,9 +206,9 @@ async fn answer(directory: &Directory, peer: NodeId, mut stream: Substream) -> R
         // Each once: a short question must not have one large answer many times over.
         SyncRequest::Describe { nodes } => BTreeSet::from_iter(nodes).into_iter().collect(),
         SyncRequest::Compare { summary } => {
-            let heads = directory.view().heads(&summary);
+            let heads = directory.view().heads(&summary, directory.now());
             send(&mut stream, &heads).await?;
-            if heads.differs {
+            if !heads.is_equal() {
                 // A hint: where the actor is busy, the next round finds the difference again.
                 let _ = directory.commands.try_send(Command::WasCompared { peer });
             }

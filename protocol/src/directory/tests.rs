@@ -37,11 +37,24 @@ fn a_comparison_is_bounded_both_ways() {
     let error = SyncRequest::decode(&compare(limits::SUMMARY_BUCKETS + 1)).unwrap_err();
     assert_eq!(error.to_string(), "1025 buckets in a summary, at most 1024 are allowed");
     let head = Head { node: NOBODY, lease: Seq(u64::MAX), digest: Hash([9; 32]) };
-    let answer = |count| encode(&Heads { heads: vec![head; count], differs: true }).unwrap();
-    assert!(answer(limits::HEADS).len() <= limits::SYNC_MESSAGE, "the longest list fits into a message");
-    assert!(Heads::decode(&answer(limits::HEADS)).is_ok());
-    let error = Heads::decode(&answer(limits::HEADS + 1)).unwrap_err();
-    assert_eq!(error.to_string(), "8193 nodes in an answer to a comparison, at most 8192 are allowed");
+    let gone = Ended { node: NOBODY, last: Seq(u64::MAX) };
+    let longest = Heads {
+        differing: vec![u16::MAX; limits::SUMMARY_BUCKETS],
+        heads: vec![head; limits::HEADS],
+        ended: vec![gone; limits::HEADS],
+    };
+    let bytes = encode(&longest).unwrap();
+    assert!(bytes.len() <= limits::SYNC_MESSAGE, "{} bytes: the longest answer fits into a message", bytes.len());
+    assert_eq!(Heads::decode(&bytes).as_ref(), Ok(&longest));
+    let refused = |answer: Heads| Heads::decode(&encode(&answer).unwrap()).unwrap_err().to_string();
+    let too_many =
+        |what, count, limit| format!("{count} {what} in an answer to a comparison, at most {limit} are allowed");
+    let heads = Heads { heads: vec![head; limits::HEADS + 1], ..Heads::default() };
+    assert_eq!(refused(heads), too_many("nodes", 8193, 8192));
+    let ended = Heads { ended: vec![gone; limits::HEADS + 1], ..Heads::default() };
+    assert_eq!(refused(ended), too_many("ended nodes", 8193, 8192));
+    let differing = Heads { differing: vec![1; limits::SUMMARY_BUCKETS + 1], ..Heads::default() };
+    assert_eq!(refused(differing), too_many("buckets", 1025, 1024));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, Head, Heads, SyncReply, SyncRequest},
+    directory::{Announcement, Ended, Head, Heads, SyncReply, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     rpc::{ContentType, Metadata, RequestHead},
@@ -134,7 +134,8 @@ pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 4] {
 
 pub(crate) fn sync_heads() -> Heads {
     let head = Head { node: key().node_id(), lease: Seq(70_000), digest: Hash([0x22; 32]) };
-    Heads { heads: vec![head], differs: true }
+    let ended = Ended { node: head.node, last: Seq(11) };
+    Heads { differing: vec![3, 300], heads: vec![head], ended: vec![ended] }
 }
 
 pub(crate) fn sync_reply() -> SyncReply {

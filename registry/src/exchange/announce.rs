@@ -179,9 +179,14 @@ impl Exchange {
         let every = renewal(nodes);
         self.announcer.renewed(every, at);
         let Ok(own) = self.publisher.whole(every * RENEWALS_PER_LEASE, at.wall) else { return };
-        let news = self.publisher.news(own.lease.clone());
+        let lease = own.lease.clone();
         self.take_in(view, own, at);
         self.effects.push(Effect::Said(self.publisher.seq()));
+        if !self.announcer.told {
+            // Nobody listens, or this node does not know yet how to tell them: they will be told everything.
+            return;
+        }
+        let news = self.publisher.news(lease);
         let pushed = if nodes <= SMALL_NETWORK { usize::MAX } else { PUSHED };
         self.effects.extend(announcements(news, pushed).into_iter().map(Effect::Publish));
     }

@@ -211,6 +211,9 @@ impl Exchange {
         if self.announcer.contradicted(revived, view.node_count(), at) {
             self.announcer.soon_within(rounds::HEALING, at);
         }
+        for ended in &answer.ended {
+            self.heard_of_an_end(view, peer, ended, at);
+        }
         let wanted = view.wanted(&answer.heads);
         self.rounds.noticed(wanted.len(), view.node_count());
         for node in wanted {

@@ -16,7 +16,7 @@ use std::{
 };
 
 use atoll_protocol::{
-    directory::Announcement,
+    directory::{Announcement, Ended},
     identity::NodeId,
     sealed::Verified,
     service::{Seq, Suspicion},
@@ -33,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const REFUTATION: Duration = Duration::from_secs(5);
 /// Nodes of which something has been said.
 const CASES: usize = 4096;
-/// How long what was said is remembered.
-const MEMORY: Duration = Duration::from_secs(60);
+/// How long what was said is remembered: long enough to compare with a few neighbours.
+const MEMORY: Duration = Duration::from_secs(180);
 
 /// What has been said of one node.
 #[derive(Debug)]
@@ -111,9 +111,7 @@ impl Exchange {
             return Verdict::Ignore;
         }
         if node == self.me {
-            if self.announcer.silent_for(REFUTATION, at) {
-                self.announcer.soon(at);
-            }
+            self.speak_up(at);
             return Verdict::Accept;
         }
         let Some(case) = self.suspicions.case(node, lease, at.now) else { return Verdict::Ignore };
@@ -122,6 +120,27 @@ impl Exchange {
         }
         self.judge(view, node, lease, at);
         Verdict::Accept
+    }
+
+    /// Others think that this node is gone.
+    fn speak_up(&mut self, at: Moment) {
+        if self.announcer.silent_for(REFUTATION, at) {
+            self.announcer.soon(at);
+        }
+    }
+
+    /// A neighbour knew this node, and knows it to be gone: as good as its report of having lost it, and the only one that
+    /// still reaches a newcomer, who took over a view in which the node was listed while the reports went round.
+    pub(super) fn heard_of_an_end(&mut self, view: &mut Directory, peer: NodeId, ended: &Ended, at: Moment) {
+        if ended.node == self.me {
+            self.publisher.outnumber(ended.last);
+            self.speak_up(at);
+            return;
+        }
+        let Some(lease) = view.lease_of(&ended.node).filter(|lease| *lease <= ended.last) else { return };
+        let Some(case) = self.suspicions.case(ended.node, lease, at.now) else { return };
+        case.reporters.insert(peer);
+        self.judge(view, ended.node, lease, at);
     }
 
     /// Tells of those that were lost a moment ago, unless that has been told often enough.

@@ -38,6 +38,18 @@ impl Peer {
         peer
     }
 
+    /// It joins through this neighbour, which listens, and says all that there is to say.
+    fn join(&mut self, neighbour: &Self) {
+        self.tell(|exchange, view, at| {
+            exchange.ready(view, neighbour.id(), at);
+            exchange.listened_to(at);
+        });
+        let question = self.question().1;
+        self.tell(|exchange, view, at| exchange.ended(view, neighbour.id(), &question, true, at));
+        self.wait(Duration::from_secs(1));
+        self.effects();
+    }
+
     fn id(&self) -> NodeId {
         self.key.node_id()
     }

@@ -156,7 +156,7 @@ impl Directory {
         let (node, seq) = (withdrawal.author(), withdrawal.value().seq);
         match &withdrawal.value().what {
             Withdrawn::Node => {
-                let heard = self.floors.withdraw_node(node, seq);
+                let heard = self.floors.withdraw_node(node, seq, now);
                 self.table.remove_up_to(&node, seq, &mut self.changes);
                 heard
             }
@@ -202,7 +202,7 @@ impl Directory {
             && ends <= now
         {
             if let Some(entry) = self.table.remove_node(&node, Removal::Expired, &mut self.changes) {
-                self.floors.end_node(node, entry.lease.value().seq, Time::default());
+                self.floors.end_node(node, entry.lease.value().seq, Time::default(), now);
             }
         }
     }
@@ -255,7 +255,7 @@ impl Directory {
         while excess > 0 || crowd > 0 {
             let Some(victim) = self.table.least_used(node, excess > 0) else { break };
             let Some(entry) = self.table.remove_node(&victim, Removal::Evicted, &mut self.changes) else { break };
-            self.floors.end_node(victim, entry.lease.value().seq, entry.expires);
+            self.floors.end_node(victim, entry.lease.value().seq, entry.expires, self.now);
             excess = excess.saturating_sub(entry.services.len());
             crowd = crowd.saturating_sub(1);
         }

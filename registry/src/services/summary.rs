@@ -4,20 +4,25 @@
 //! the node's id and the digest of its record set. Renewals change neither, so two views that list the same records have
 //! the same sum, whoever has heard the latest renewal.
 
+use std::time::Duration;
+
 use atoll_protocol::{
-    directory::{Head, Heads},
+    directory::{Ended, Head, Heads},
     identity::NodeId,
     limits,
     service::Seq,
 };
 
 use super::Directory;
-use crate::mix::mix;
+use crate::{mix::mix, time::Time};
 
 /// Nodes to a bucket, about: a node that differs is told of together with so many that do not.
 const NODES_PER_BUCKET: usize = 4;
 /// Fewer buckets save nothing worth mentioning.
 const BUCKETS_MIN: usize = 16;
+/// How long others are told of a node that has ended: a newcomer that took over a view in which it was still listed compares
+/// with several neighbours within a minute.
+const LATELY: Duration = Duration::from_secs(300);
 
 impl Directory {
     /// The sum of this view: at least 16 numbers, at most [`limits::SUMMARY_BUCKETS`], one for about four nodes.
@@ -27,23 +32,30 @@ impl Directory {
         self.sums(count.clamp(BUCKETS_MIN, limits::SUMMARY_BUCKETS))
     }
 
-    /// The nodes in those buckets that differ from `theirs`; everything, if `theirs` is no summary at all.
+    /// What is known here in those buckets that differ from `theirs`; everything, if `theirs` is no summary at all.
     #[must_use]
-    pub fn heads(&self, theirs: &[u64]) -> Heads {
+    pub fn heads(&self, theirs: &[u64], now: Time) -> Heads {
         let count = if theirs.len().is_power_of_two() { theirs.len() } else { 1 };
         let ours = self.sums(count);
         let differs = |bucket: usize| theirs.get(bucket) != ours.get(bucket);
-        let heads = self
-            .whole()
-            .filter(|(node, _)| differs(bucket_of(node, count)))
-            .map(|(node, entry)| Head {
-                node: *node,
-                lease: entry.lease.value().seq,
-                digest: entry.lease.value().digest,
-            })
-            .take(limits::HEADS)
-            .collect();
-        Heads { heads, differs: (0..count).any(differs) }
+        let heads = self.whole().filter(|(node, _)| differs(bucket_of(node, count))).map(|(node, entry)| {
+            let lease = entry.lease.value();
+            Head { node: *node, lease: lease.seq, digest: lease.digest }
+        });
+        let ended = self.ended_lately(now).filter(|ended| differs(bucket_of(&ended.node, count)));
+        Heads {
+            differing: (0..count).filter(|bucket| differs(*bucket)).map_while(|b| u16::try_from(b).ok()).collect(),
+            heads: heads.take(limits::HEADS).collect(),
+            ended: ended.take(limits::HEADS).collect(),
+        }
+    }
+
+    /// Nodes that are gone; not those that there was no room for.
+    fn ended_lately(&self, now: Time) -> impl Iterator<Item = Ended> {
+        let gone =
+            self.floors.leases().filter(move |(_, floor)| floor.ends <= floor.since && now.since(floor.since) < LATELY);
+        let listed = |node: &NodeId| self.table.node(node).is_some();
+        gone.filter(move |(node, _)| !listed(node)).map(|(node, floor)| Ended { node: *node, last: floor.seq })
     }
 
     /// Which of these nodes another one knows more of: their record sets are worth asking for.

@@ -59,13 +59,13 @@ async fn tell(node: &Node, replies: &[SyncReply]) {
     // One of them is not known for certain, so the node always has something to ask for.
     let stranger = super::forging::key().node_id();
     let heads = replies.iter().map(|reply| head(reply.lease.author())).chain([head(stranger)]).collect();
-    let heads = framed(&codec::encode(&Heads { heads, differs: true }).unwrap());
+    let heads = framed(&codec::encode(&Heads { differing: vec![0], heads, ..Heads::default() }).unwrap());
     while let SyncRequest::Compare { .. } =
         answer(&mut bare, AnswerTo { comparison: &heads, rest: &say(replies) }).await
     {}
     tokio::spawn(async move {
         // One that left at once might take its answer with it.
-        let none = framed(&codec::encode(&Heads { heads: Vec::new(), differs: false }).unwrap());
+        let none = framed(&codec::encode(&Heads::default()).unwrap());
         loop {
             answer(&mut bare, AnswerTo { comparison: &none, rest: &[] }).await;
         }

@@ -6,7 +6,7 @@ fn compare(peer: &mut Peer, other: &Peer) -> Heads {
     let (asked, question) = peer.question();
     assert_eq!(asked, other.id());
     let SyncRequest::Compare { summary } = &question else { panic!("{question:?}") };
-    let heads = other.view.heads(summary);
+    let heads = other.view.heads(summary, other.now);
     peer.tell(|exchange, view, at| {
         exchange.compared(view, other.id(), &heads, at);
         exchange.ended(view, other.id(), &question, true, at);
@@ -58,8 +58,8 @@ fn equal_views_cost_one_summary() {
     let (mine, theirs) = (provider(2), provider(3));
     peer.learn(&theirs);
     other.learn(&mine);
-    let heads = other.view.heads(&other.view.summary());
-    assert!(!heads.differs && heads.heads.is_empty());
+    let heads = other.view.heads(&other.view.summary(), other.now);
+    assert_eq!(heads, Heads::default());
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn what_a_comparison_shows_is_asked_for() {
     other.learn(&unknown);
     peer.tell(|exchange, view, at| exchange.ready(view, other.id(), at));
     let heads = compare(&mut peer, &other);
-    assert!(heads.differs && heads.heads.iter().any(|head| head.node == unknown.id()));
+    assert!(!heads.is_equal() && heads.heads.iter().any(|head| head.node == unknown.id()));
     let (asked, question) = peer.question();
     let SyncRequest::Describe { nodes } = &question else { panic!("{question:?}") };
     assert!(asked == other.id() && nodes.contains(&unknown.id()) && !nodes.contains(&peer.id()));

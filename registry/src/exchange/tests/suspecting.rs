@@ -5,7 +5,8 @@ use super::*;
 /// A node, one that is lost, and others that know both.
 fn island(others: u8) -> (Peer, Peer, Vec<Peer>) {
     let first = provider(200);
-    let lost = provider(100);
+    let mut lost = provider(100);
+    lost.join(&first);
     let mut peer = Peer::joined(99, &first);
     peer.learn(&lost);
     peer.learn(&first);
@@ -143,4 +144,57 @@ fn reports_of_another_lease_do_not_count() {
         assert_eq!(peer.hear(report), Verdict::Ignore);
     }
     assert!(!peer.suspects(&lost));
+}
+
+/// What `knowing` answers when `peer` compares views with it.
+fn compared(peer: &mut Peer, knowing: &Peer) {
+    let heads = knowing.view.heads(&peer.view.summary(), knowing.now);
+    peer.tell(|exchange, view, at| exchange.compared(view, knowing.id(), &heads, at));
+}
+
+#[test]
+fn a_newcomer_learns_of_ends_that_it_missed_from_three_neighbours() {
+    let (mut newcomer, mut lost, mut others) = island(4);
+    let farewell = lost.tell(|exchange, _, at| exchange.leave(at)).unwrap();
+    // One has not heard it either, and says nothing of it.
+    for other in &mut others[1..] {
+        other.tell(|exchange, view, at| exchange.goodbye(view, &farewell, at));
+    }
+    for other in &others[..3] {
+        compared(&mut newcomer, other);
+        compared(&mut newcomer, other);
+    }
+    assert!(!newcomer.suspects(&lost), "two say so");
+    compared(&mut newcomer, &others[3]);
+    assert!(newcomer.suspects(&lost));
+    newcomer.wait(Duration::from_secs(16));
+    assert!(!newcomer.lists(&lost));
+}
+
+#[test]
+fn an_end_under_an_earlier_lease_is_no_news() {
+    let (mut peer, mut lost, mut others) = island(3);
+    for other in &mut others {
+        other.now = Time(1_000_000);
+        other.tell(|_, view, at| view.expire(at.now));
+        assert!(!other.lists(&lost), "they missed its renewals");
+    }
+    lost.wait(Duration::from_secs(40));
+    peer.learn(&lost);
+    others.iter().for_each(|other| compared(&mut peer, other));
+    assert!(peer.lists(&lost) && !peer.suspects(&lost));
+}
+
+#[test]
+fn who_is_said_to_have_ended_speaks_up() {
+    let (_, mut lost, mut others) = island(1);
+    let other = &mut others[0];
+    other.now = Time(1_000_000);
+    other.tell(|_, view, at| view.expire(at.now));
+    lost.now = other.now;
+    lost.wait(Duration::from_secs(6));
+    lost.effects();
+    compared(&mut lost, other);
+    lost.wait(Duration::from_secs(1));
+    assert_eq!(lost.said().len(), 1, "a renewal");
 }

@@ -147,8 +147,8 @@ impl Node {
             SyncRequest::Newer { known } => self.view.newer_than(known),
             SyncRequest::Describe { nodes } => nodes.clone(),
             SyncRequest::Compare { summary } => {
-                let heads = self.view.heads(summary);
-                let (cost, differs) = (wire::cost(&heads), heads.differs);
+                let heads = self.view.heads(summary, now);
+                let (cost, differs) = (wire::cost(&heads), !heads.is_equal());
                 ctx.send(from, "compare.answer", cost, Message::Compared(question, Arc::new(heads)));
                 if let Some(peer) = self.node_at(from).filter(|_| differs) {
                     self.tell(ctx, |exchange, view, at| exchange.was_compared(view, peer, at));
