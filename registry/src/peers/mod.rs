@@ -1,4 +1,5 @@
-//! Where peers were last reached, what kind of address that is, and how many of one subnet are let in.
+//! Where peers were last reached, what kind of address that is, how many of one subnet are let in, and what they have done
+//! wrong.
 //!
 //! What is remembered here is where to try first after a restart, not what is true: an address is believed once a
 //! connection over it has proved its peer's key.
@@ -10,6 +11,7 @@ pub use self::{
 };
 
 mod book;
+pub mod conduct;
 mod diversity;
 mod scope;
 #[cfg(test)]

@@ -19,7 +19,8 @@
 //!         expire ──┘
 //! ```
 //!
-//! Memory is bounded by [`DirectoryLimits`]; at a limit the records of the least recently used node leave, visibly.
+//! Memory is bounded by [`DirectoryLimits`]. At a limit the least recently used node leaves, visibly: a stranger where
+//! strangers come, so that no flood displaces nodes that this node has to do with (see [`Directory::connected`]).
 
 use std::time::Duration;
 
@@ -37,10 +38,12 @@ pub use self::{
     lookup::{Holding, Instance, KnownNode},
     pattern::{NamePattern, PatternError},
     search::{Found, Search, SearchError, SearchQuery},
+    shares::Standing,
     watch::{Change, Removal},
 };
 use self::{
     floors::Floors,
+    places::Places,
     plan::Plan,
     table::{Entry, Table},
     watch::Changes,
@@ -50,8 +53,11 @@ mod batch;
 mod floors;
 mod lookup;
 mod pattern;
+mod places;
 mod plan;
+mod room;
 pub mod search;
+mod shares;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -91,6 +97,8 @@ pub struct Directory {
     limits: DirectoryLimits,
     table: Table,
     floors: Floors,
+    /// Which nodes are no strangers.
+    places: Places,
     changes: Changes,
     /// The latest time that the driver told of: the time of use of what is looked up in between.
     now: Time,
@@ -105,6 +113,7 @@ impl Directory {
             limits,
             table: Table::default(),
             floors: Floors::new(limits.floors, limits.records_per_node),
+            places: Places::new(limits.nodes),
             changes: Changes::new(limits.records),
             now: Time::default(),
         }
@@ -141,7 +150,7 @@ impl Directory {
             return Ok(if fresh { Applied::Known } else { Applied::Stale });
         }
         self.make_room(&node, plan.count, held.is_none())?;
-        let entry = Entry::new(batch.lease, now, expires);
+        let entry = Entry::new(batch.lease, self.places.member(&node), now, expires);
         let complete = self.table.update(entry, plan, now, &mut self.changes);
         if renewed && first_hand {
             // It has just spoken. If it still cannot be reached, the next failed call says so again.
@@ -240,25 +249,5 @@ impl Directory {
             return Some(Time::NEVER);
         }
         (ends > now).then_some(ends)
-    }
-
-    /// Evicts the least recently used nodes until `node` may have `count` records.
-    fn make_room(&mut self, node: &NodeId, count: usize, new: bool) -> Result<(), Refused> {
-        let mine = if *node == self.me { 0 } else { self.table.count_of(&self.me) };
-        let limit = self.limits.records_per_node.min(self.limits.records.saturating_sub(mine));
-        if count > limit {
-            return Err(Refused::TooManyRecords { node: *node, count, limit });
-        }
-        let others = self.table.records().saturating_sub(self.table.count_of(node));
-        let mut excess = (others + count).saturating_sub(self.limits.records);
-        let mut crowd = (self.table.len() + usize::from(new)).saturating_sub(self.limits.nodes.max(2));
-        while excess > 0 || crowd > 0 {
-            let Some(victim) = self.table.least_used(node, excess > 0) else { break };
-            let Some(entry) = self.table.remove_node(&victim, Removal::Evicted, &mut self.changes) else { break };
-            self.floors.end_node(victim, entry.lease.value().seq, entry.expires, self.now);
-            excess = excess.saturating_sub(entry.services.len());
-            crowd = crowd.saturating_sub(1);
-        }
-        Ok(())
     }
 }

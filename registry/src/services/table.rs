@@ -1,4 +1,4 @@
-//! The table of nodes and their records, with its three indices: by service name, by end of lease, by last use.
+//! The table of nodes and their records, with its three indices: by service name, by end of lease, by order of eviction.
 //!
 //! Invariant: after every call the indices and the record count agree with the nodes.
 
@@ -19,6 +19,7 @@ use semver::Version;
 use super::{
     lookup::Instance,
     plan::Plan,
+    shares::{Group, Member, Rank, Shares},
     watch::{Change, Changes, Removal},
 };
 use crate::time::Time;
@@ -41,12 +42,12 @@ pub(super) struct Entry {
     /// When the node was last renewed or one of its records found, in milliseconds of [`Time`]. Atomic because
     /// finding happens under a shared lock.
     used: AtomicU64,
-    /// Where the node stands in the index by use, which lags behind `used`.
+    /// Where the node stands in the order of eviction, which lags behind `used`.
     rank: Rank,
+    /// Where it is counted, and with how many records.
+    member: Member,
+    counted: usize,
 }
-
-/// Order of eviction: nodes without services first, then by last use as far as it has been noticed.
-type Rank = (bool, Time);
 
 /// A record held.
 #[derive(Debug, Clone)]
@@ -69,14 +70,14 @@ pub(super) struct Table {
     nodes: BTreeMap<NodeId, Entry>,
     names: BTreeMap<ServiceName, BTreeSet<Slot>>,
     expiries: BTreeSet<(Time, NodeId)>,
-    /// Nodes in order of eviction; without this node, which is never evicted.
-    ranks: BTreeSet<(Rank, NodeId)>,
+    /// What nodes have, and in which order they are evicted; without this node, which never is.
+    pub(super) shares: Shares,
     records: usize,
 }
 
 impl Entry {
     /// A node of which only the lease is known.
-    pub(super) fn new(lease: Verified<Lease>, now: Time, expires: Time) -> Self {
+    pub(super) fn new(lease: Verified<Lease>, member: Member, now: Time, expires: Time) -> Self {
         Self {
             lease,
             renewed: now,
@@ -87,7 +88,9 @@ impl Entry {
             settled: None,
             suspect: false,
             used: AtomicU64::new(now.0),
-            rank: (false, now),
+            rank: Rank { trusted: member.trusted, services: false, used: now },
+            member,
+            counted: 0,
         }
     }
 
@@ -119,6 +122,11 @@ impl Entry {
             self.settled = self.settled.max(Some(self.lease.value().seq));
         }
         complete
+    }
+
+    fn rank_now(&self) -> Rank {
+        let used = Time(self.used.load(Ordering::Relaxed));
+        Rank { trusted: self.member.trusted, services: !self.services.is_empty(), used }
     }
 
     fn mortal(&self) -> bool {
@@ -176,20 +184,27 @@ impl Table {
         self.expiries.first().copied()
     }
 
-    /// The node to evict next, other than `except`; one with services, if `with_services`.
+    /// The node of a group to evict next, other than `except`; one with services, if `with_services`.
     ///
-    /// Use is noted without touching the index, so the index is corrected here: a node that was used since it was
+    /// Use is noted without touching the order, so the order is corrected here: a node that was used since it was
     /// ranked is ranked anew. Each use noted costs at most one correction.
-    pub(super) fn least_used(&mut self, except: &NodeId, with_services: bool) -> Option<NodeId> {
-        // Ids are compared as bytes, so the one of all zeros is the lowest.
-        let first = ((with_services, Time::default()), NodeId::from_public_key([0; 32]));
+    pub(super) fn least_used(&mut self, group: Group, except: &NodeId, with_services: bool) -> Option<NodeId> {
         loop {
-            let (rank, node) = *self.ranks.range(first..).find(|(_, node)| node != except)?;
+            let (rank, node) = self.shares.first(group, except, with_services)?;
             self.rerank(&node);
             if self.nodes.get(&node).is_none_or(|entry| entry.rank == rank) {
                 return Some(node);
             }
         }
+    }
+
+    /// Counts a node somewhere else from now on.
+    pub(super) fn set_member(&mut self, node: &NodeId, member: Member) {
+        let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal()) else { return };
+        self.shares.leave(*node, entry.member, entry.rank, entry.counted);
+        entry.member = member;
+        entry.rank = entry.rank_now();
+        self.shares.enter(*node, member, entry.rank, entry.counted);
     }
 
     /// Brings in a node's lease, if it is later than the one held, and carries out the plan. Returns whether the
@@ -221,7 +236,9 @@ impl Table {
     pub(super) fn remove_node(&mut self, node: &NodeId, why: Removal, changes: &mut Changes) -> Option<Entry> {
         let entry = self.nodes.remove(node)?;
         self.expiries.remove(&(entry.expires, *node));
-        self.ranks.remove(&(entry.rank, *node));
+        if entry.mortal() {
+            self.shares.leave(*node, entry.member, entry.rank, entry.counted);
+        }
         for held in entry.services.values() {
             self.unlist(&held.record);
             changes.push(Change::Removed(entry.instance(held), why));
@@ -301,20 +318,20 @@ impl Table {
         } else {
             if new.mortal() {
                 self.expiries.insert((new.expires, node));
-                self.ranks.insert((new.rank, node));
+                self.shares.enter(node, new.member, new.rank, 0);
             }
             self.nodes.insert(node, new);
         }
     }
 
-    /// Puts a node where it now belongs in the order of eviction.
+    /// Puts a node where it now belongs in the order of eviction, and counts what it now has.
     fn rerank(&mut self, node: &NodeId) {
         let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal()) else { return };
-        let rank = (!entry.services.is_empty(), Time(entry.used.load(Ordering::Relaxed)));
-        if rank != entry.rank {
-            self.ranks.remove(&(entry.rank, *node));
-            self.ranks.insert((rank, *node));
-            entry.rank = rank;
+        let (rank, records) = (entry.rank_now(), entry.services.len());
+        if (rank, records) != (entry.rank, entry.counted) {
+            self.shares.leave(*node, entry.member, entry.rank, entry.counted);
+            self.shares.enter(*node, entry.member, rank, records);
+            (entry.rank, entry.counted) = (rank, records);
         }
     }
 
