@@ -4,7 +4,7 @@ use proptest::{collection, option, prelude::*};
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, Ended, Head, Heads, SyncReply, SyncRequest},
+    directory::{Announcement, Ended, Head, Heads, Summary, SyncReply, SyncRequest},
     golden::sealed,
     identity::NodeId,
     names::{InstanceId, MethodName, ServiceName},
@@ -150,16 +150,20 @@ pub(crate) fn sync_request() -> impl Strategy<Value = SyncRequest> {
         collection::vec((node_id(), any::<u64>().prop_map(Seq)), 0..5).prop_map(|known| SyncRequest::Newer { known }),
         collection::vec(node_id(), 0..5).prop_map(|nodes| SyncRequest::Describe { nodes }),
         withdrawal().prop_map(|gone| SyncRequest::Goodbye { withdrawal: sealed(gone) }),
-        collection::vec(any::<u64>(), 0..9).prop_map(|summary| SyncRequest::Compare { summary }),
+        summary().prop_map(|summary| SyncRequest::Compare { summary }),
     ]
+}
+
+fn summary() -> impl Strategy<Value = Summary> {
+    (any::<u8>(), collection::vec(any::<u64>(), 0..9)).prop_map(|(depth, buckets)| Summary { depth, buckets })
 }
 
 pub(crate) fn sync_heads() -> impl Strategy<Value = Heads> {
     let head = (node_id(), any::<u64>(), any::<[u8; 32]>());
     let head = head.prop_map(|(node, lease, digest)| Head { node, lease: Seq(lease), digest: Hash(digest) });
     let ended = (node_id(), any::<u64>()).prop_map(|(node, last)| Ended { node, last: Seq(last) });
-    (collection::vec(any::<u16>(), 0..5), collection::vec(head, 0..5), collection::vec(ended, 0..5))
-        .prop_map(|(differing, heads, ended)| Heads { differing, heads, ended })
+    (any::<u8>(), collection::vec(any::<u16>(), 0..5), collection::vec(head, 0..5), collection::vec(ended, 0..5))
+        .prop_map(|(depth, differing, heads, ended)| Heads { depth, differing, heads, ended })
 }
 
 pub(crate) fn sync_reply() -> impl Strategy<Value = SyncReply> {

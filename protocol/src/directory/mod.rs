@@ -85,8 +85,8 @@ pub enum SyncRequest {
     /// "This is the sum of what I know: list what you know in each bucket that differs." Asked of neighbours now and then;
     /// answered with one message of [`Heads`].
     Compare {
-        /// One number for each bucket of nodes; their count is a power of two. See the registry for what goes into one.
-        summary: Vec<u64>,
+        /// The sum.
+        summary: Summary,
     },
 }
 
@@ -102,10 +102,19 @@ impl SyncRequest {
             Self::Newer { known } => (nodes, known.len()),
             Self::Describe { nodes: asked } => (nodes, asked.len()),
             Self::Goodbye { .. } => (nodes, 0),
-            Self::Compare { summary } => (("buckets in a summary", limits::SUMMARY_BUCKETS), summary.len()),
+            Self::Compare { summary } => (("buckets in a summary", limits::SUMMARY_BUCKETS), summary.buckets.len()),
         };
         if count > limit { Err(DecodeError::TooMany { what, count, limit }) } else { Ok(request) }
     }
+}
+
+/// What a node knows, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The part of the network that it speaks of: everything at 0, half of that with each step.
+    pub depth: u8,
+    /// One number for each bucket of nodes; their count is a power of two. See the registry for what goes into one.
+    pub buckets: Vec<u64>,
 }
 
 /// What the answering node knows of one node.
@@ -131,6 +140,8 @@ pub struct Ended {
 /// The answer to a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heads {
+    /// The part of the network that the answering node lists, as in [`Summary::depth`].
+    pub depth: u8,
     /// The buckets that differ, by their position in the summary: of those that are not named both list the same.
     pub differing: Vec<u16>,
     /// All nodes in the buckets that differ.

@@ -32,13 +32,16 @@ fn a_request_lists_so_many_nodes() {
 
 #[test]
 fn a_comparison_is_bounded_both_ways() {
-    let compare = |count| encode(&SyncRequest::Compare { summary: vec![u64::MAX; count] }).unwrap();
+    let compare = |count| {
+        encode(&SyncRequest::Compare { summary: Summary { depth: 0, buckets: vec![u64::MAX; count] } }).unwrap()
+    };
     assert!(SyncRequest::decode(&compare(limits::SUMMARY_BUCKETS)).is_ok());
     let error = SyncRequest::decode(&compare(limits::SUMMARY_BUCKETS + 1)).unwrap_err();
     assert_eq!(error.to_string(), "1025 buckets in a summary, at most 1024 are allowed");
     let head = Head { node: NOBODY, lease: Seq(u64::MAX), digest: Hash([9; 32]) };
     let gone = Ended { node: NOBODY, last: Seq(u64::MAX) };
     let longest = Heads {
+        depth: 64,
         differing: vec![u16::MAX; limits::SUMMARY_BUCKETS],
         heads: vec![head; limits::HEADS],
         ended: vec![gone; limits::HEADS],

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, Ended, Head, Heads, SyncReply, SyncRequest},
+    directory::{Announcement, Ended, Head, Heads, Summary, SyncReply, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     rpc::{ContentType, Metadata, RequestHead},
@@ -128,14 +128,14 @@ pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 4] {
         ("sync request: newer", SyncRequest::Newer { known: vec![(one, Seq(3)), (two, Seq(70_000))] }),
         ("sync request: describe", SyncRequest::Describe { nodes: vec![two, one] }),
         ("sync request: goodbye", SyncRequest::Goodbye { withdrawal: sealed(withdrawal(Withdrawn::Node)) }),
-        ("sync request: compare", SyncRequest::Compare { summary: vec![7, u64::MAX] }),
+        ("sync request: compare", SyncRequest::Compare { summary: Summary { depth: 2, buckets: vec![7, u64::MAX] } }),
     ]
 }
 
 pub(crate) fn sync_heads() -> Heads {
     let head = Head { node: key().node_id(), lease: Seq(70_000), digest: Hash([0x22; 32]) };
     let ended = Ended { node: head.node, last: Seq(11) };
-    Heads { differing: vec![3, 300], heads: vec![head], ended: vec![ended] }
+    Heads { depth: 1, differing: vec![3, 300], heads: vec![head], ended: vec![ended] }
 }
 
 pub(crate) fn sync_reply() -> SyncReply {

@@ -137,7 +137,7 @@ impl Exchange {
     ) -> Result<(), SealError> {
         let Some(withdrawal) = self.publisher.remove(instances, at.wall).transpose()? else { return Ok(()) };
         view.withdraw(&withdrawal, at.now);
-        let own = self.publisher.whole(renewal(view.node_count()) * RENEWALS_PER_LEASE, at.wall)?;
+        let own = self.publisher.whole(renewal(view.network_size()) * RENEWALS_PER_LEASE, at.wall)?;
         let lease = Some(own.lease.signed().clone());
         self.take_in(view, own, at);
         let withdrawal = withdrawal.signed().clone();
@@ -175,7 +175,7 @@ impl Exchange {
 
     /// Renews the lease and tells the network, with whatever is new.
     pub(super) fn announce(&mut self, view: &mut Directory, at: Moment) {
-        let nodes = view.node_count();
+        let nodes = view.network_size();
         let every = renewal(nodes);
         self.announcer.renewed(every, at);
         let Ok(own) = self.publisher.whole(every * RENEWALS_PER_LEASE, at.wall) else { return };
@@ -193,7 +193,7 @@ impl Exchange {
 
     /// This node's own view follows at once; the network is told a moment later.
     fn changed(&mut self, view: &mut Directory, at: Moment) {
-        if let Ok(own) = self.publisher.whole(renewal(view.node_count()) * RENEWALS_PER_LEASE, at.wall) {
+        if let Ok(own) = self.publisher.whole(renewal(view.network_size()) * RENEWALS_PER_LEASE, at.wall) {
             self.take_in(view, own, at);
         }
         self.announcer.soon(at);

@@ -176,7 +176,13 @@ impl Exchange {
             self.go_on_above(batch.lease.value().seq, at);
             return Verdict::Ignore;
         }
-        match self.apply(view, batch, at) {
+        if !view.has_place_for(&node) {
+            // Others may have.
+            return Verdict::Accept;
+        }
+        let applied = self.apply(view, batch, at);
+        view.fit();
+        match applied {
             // Known from a synchronisation, it may be news to those who have only this node to hear it from.
             Ok(Applied::Complete | Applied::Known) => Verdict::Accept,
             Ok(Applied::Incomplete) => {
@@ -199,10 +205,15 @@ impl Exchange {
     pub fn learned(&mut self, view: &mut Directory, source: NodeId, batches: Vec<Batch>, at: Moment) {
         for batch in batches {
             let node = batch.lease.author();
+            // What lies outside of the part that is listed here is taken in where it was asked for: of the node itself.
+            if node != source && !view.has_place_for(&node) {
+                continue;
+            }
             if let Ok(Applied::Incomplete) = self.apply(view, batch, at) {
                 self.rounds.want(node, Some(source), at);
             }
         }
+        view.fit();
     }
 
     /// Takes in a neighbour's answer to a comparison.
@@ -211,6 +222,7 @@ impl Exchange {
         if self.announcer.contradicted(revived, view.node_count(), at) {
             self.announcer.soon_within(rounds::HEALING, at);
         }
+        view.adopt(answer.depth);
         for ended in &answer.ended {
             self.heard_of_an_end(view, peer, ended, at);
         }

@@ -106,6 +106,10 @@ impl Exchange {
         at: Moment,
     ) -> Verdict {
         let (author, &Suspicion { node, lease, .. }) = (suspicion.author(), suspicion.value());
+        if !view.has_place_for(&node) && author != self.me {
+            // Others can judge it.
+            return Verdict::Accept;
+        }
         // It has spoken since, or is not known, or nobody knows who says so.
         if author == self.me || view.lease_of(&node) != Some(lease) || view.lease_of(&author).is_none() {
             return Verdict::Ignore;

@@ -127,7 +127,8 @@ impl Directory {
         self.whole().map(|(node, entry)| (*node, entry.lease.value().seq)).collect()
     }
 
-    /// The nodes whose whole record set is held here under a higher lease than in `known`, or not in `known` at all.
+    /// The nodes whose whole record set is held here under a higher lease than in `known`, or not in `known` at all: those of
+    /// the part that all views of this depth list.
     #[must_use]
     pub fn newer_than(&self, known: &[(NodeId, Seq)]) -> Vec<NodeId> {
         // Of a node that a stranger lists twice the higher number counts.
@@ -137,6 +138,7 @@ impl Directory {
             *highest = seq.max(*highest);
         }
         self.whole()
+            .filter(|(node, _)| self.table.part().covers(node))
             .filter(|(node, entry)| theirs.get(node).is_none_or(|seq| entry.lease.value().seq > *seq))
             .map(|(node, _)| *node)
             .collect()

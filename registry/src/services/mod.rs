@@ -50,6 +50,7 @@ use self::{
 };
 
 mod batch;
+mod depth;
 mod floors;
 mod lookup;
 mod pattern;

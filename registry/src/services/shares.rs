@@ -94,11 +94,14 @@ impl Member {
     }
 }
 
-/// Order of eviction: trusted nodes last, nodes without services first, then by last use as far as it has been noticed.
+/// Order of eviction: trusted nodes last, nodes without services first, then those outside of the part that the view lists,
+/// then by last use as far as it has been noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Rank {
     pub(super) trusted: bool,
     pub(super) services: bool,
+    /// Whether it is of the part of the network that the view lists as a whole.
+    pub(super) inside: bool,
     pub(super) used: Time,
 }
 
@@ -151,7 +154,7 @@ impl Shares {
         // Ids are compared as bytes, so the one of all zeros is the lowest.
         let nobody = NodeId::from_public_key([0; 32]);
         let mut found = [false, true].into_iter().flat_map(|trusted| {
-            let from = (Rank { trusted, services: with_services, used: Time::default() }, nobody);
+            let from = (Rank { trusted, services: with_services, ..Rank::default() }, nobody);
             order.range(from..).take_while(move |(rank, _)| rank.trusted == trusted)
         });
         found.find(|(_, node)| node != except).copied()

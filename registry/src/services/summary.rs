@@ -1,19 +1,22 @@
 //! What a directory knows, in short: how two nodes find out where their views differ without listing them.
 //!
-//! Nodes fall into buckets by their ids. A bucket's number is the exclusive or of one number for each node in it, made of
+//! Nodes of the part that a view lists (see [`depth`](super::depth)) fall into buckets by their positions. A bucket's number is the exclusive or of one number for each node in it, made of
 //! the node's id and the digest of its record set. Renewals change neither, so two views that list the same records have
 //! the same sum, whoever has heard the latest renewal.
 
 use std::time::Duration;
 
 use atoll_protocol::{
-    directory::{Ended, Head, Heads},
+    directory::{Ended, Head, Heads, Summary},
     identity::NodeId,
     limits,
     service::Seq,
 };
 
-use super::Directory;
+use super::{
+    Directory,
+    depth::{covers, position, start_of},
+};
 use crate::{mix::mix, time::Time};
 
 /// Nodes to a bucket, about: a node that differs is told of together with so many that do not.
@@ -27,26 +30,32 @@ const LATELY: Duration = Duration::from_secs(300);
 impl Directory {
     /// The sum of this view: at least 16 numbers, at most [`limits::SUMMARY_BUCKETS`], one for about four nodes.
     #[must_use]
-    pub fn summary(&self) -> Vec<u64> {
-        let count = (self.table.len() / NODES_PER_BUCKET).next_power_of_two();
-        self.sums(count.clamp(BUCKETS_MIN, limits::SUMMARY_BUCKETS))
+    pub fn summary(&self) -> Summary {
+        let part = self.table.part();
+        let count = (part.nodes / NODES_PER_BUCKET).next_power_of_two().clamp(BUCKETS_MIN, limits::SUMMARY_BUCKETS);
+        let buckets = Buckets { depth: part.depth, count, within: part.depth };
+        Summary { depth: part.depth, buckets: self.sums(buckets) }
     }
 
     /// What is known here in those buckets that differ from `theirs`; everything, if `theirs` is no summary at all.
     #[must_use]
-    pub fn heads(&self, theirs: &[u64], now: Time) -> Heads {
-        let count = if theirs.len().is_power_of_two() { theirs.len() } else { 1 };
-        let ours = self.sums(count);
-        let differs = |bucket: usize| theirs.get(bucket) != ours.get(bucket);
-        let heads = self.whole().filter(|(node, _)| differs(bucket_of(node, count))).map(|(node, entry)| {
+    pub fn heads(&self, theirs: &Summary, now: Time) -> Heads {
+        let depth = self.depth();
+        let count = if theirs.buckets.len().is_power_of_two() { theirs.buckets.len() } else { 1 };
+        let buckets = Buckets { depth: theirs.depth, count, within: depth.max(theirs.depth) };
+        let ours = self.sums(buckets);
+        let differing: Vec<usize> =
+            (0..buckets.shared()).filter(|bucket| theirs.buckets.get(*bucket) != ours.get(*bucket)).collect();
+        let differs = |node: &NodeId| buckets.of(node).is_some_and(|bucket| differing.binary_search(&bucket).is_ok());
+        let heads = self.whole().filter(|(node, _)| differs(node)).map(|(node, entry)| {
             let lease = entry.lease.value();
             Head { node: *node, lease: lease.seq, digest: lease.digest }
         });
-        let ended = self.ended_lately(now).filter(|ended| differs(bucket_of(&ended.node, count)));
         Heads {
-            differing: (0..count).filter(|bucket| differs(*bucket)).map_while(|b| u16::try_from(b).ok()).collect(),
+            depth,
+            differing: differing.iter().map_while(|bucket| u16::try_from(*bucket).ok()).collect(),
             heads: heads.take(limits::HEADS).collect(),
-            ended: ended.take(limits::HEADS).collect(),
+            ended: self.ended_lately(now).filter(|ended| differs(&ended.node)).take(limits::HEADS).collect(),
         }
     }
 
@@ -71,7 +80,7 @@ impl Directory {
     }
 
     fn wants(&self, head: &Head) -> bool {
-        if head.node == self.me || self.has_ended(&head.node, head.lease) {
+        if !self.has_place_for(&head.node) || head.node == self.me || self.has_ended(&head.node, head.lease) {
             return false;
         }
         match self.table.node(&head.node) {
@@ -83,10 +92,10 @@ impl Directory {
         }
     }
 
-    fn sums(&self, count: usize) -> Vec<u64> {
-        let mut sums = vec![0; count];
+    fn sums(&self, buckets: Buckets) -> Vec<u64> {
+        let mut sums = vec![0; buckets.count];
         for (node, entry) in self.whole() {
-            if let Some(sum) = sums.get_mut(bucket_of(node, count)) {
+            if let Some(sum) = buckets.of(node).and_then(|bucket| sums.get_mut(bucket)) {
                 *sum ^= mix(start_of(node.public_key()) ^ mix(start_of(&entry.lease.value().digest.0)));
             }
         }
@@ -94,11 +103,26 @@ impl Directory {
     }
 }
 
-/// `count` is a power of two.
-fn bucket_of(node: &NodeId, count: usize) -> usize {
-    usize::try_from(mix(start_of(node.public_key())) & (count as u64 - 1)).unwrap_or_default()
+/// How the part of one depth falls into buckets, of which only those within the deeper of two views are compared.
+#[derive(Debug, Clone, Copy)]
+struct Buckets {
+    depth: u8,
+    /// A power of two.
+    count: usize,
+    /// At least `depth`.
+    within: u8,
 }
 
-fn start_of(bytes: &[u8; 32]) -> u64 {
-    bytes.first_chunk().map_or(0, |start| u64::from_le_bytes(*start))
+impl Buckets {
+    /// The bucket of a node, if both views list it.
+    fn of(self, node: &NodeId) -> Option<usize> {
+        let along = position(node).checked_shl(self.depth.into())?;
+        let bucket = (u128::from(along) * self.count as u128) >> u64::BITS;
+        covers(self.within, node).then_some(usize::try_from(bucket).ok()?)
+    }
+
+    /// The first so many buckets are in both views as a whole.
+    fn shared(self) -> usize {
+        self.count.checked_shr((self.within - self.depth).into()).unwrap_or_default()
+    }
 }

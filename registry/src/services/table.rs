@@ -17,6 +17,7 @@ use atoll_protocol::{
 use semver::Version;
 
 use super::{
+    depth::{Part, covers},
     lookup::Instance,
     plan::Plan,
     shares::{Group, Member, Rank, Shares},
@@ -73,6 +74,7 @@ pub(super) struct Table {
     /// What nodes have, and in which order they are evicted; without this node, which never is.
     pub(super) shares: Shares,
     records: usize,
+    part: Part,
 }
 
 impl Entry {
@@ -88,7 +90,7 @@ impl Entry {
             settled: None,
             suspect: false,
             used: AtomicU64::new(now.0),
-            rank: Rank { trusted: member.trusted, services: false, used: now },
+            rank: Rank { trusted: member.trusted, services: false, inside: false, used: now },
             member,
             counted: 0,
         }
@@ -124,9 +126,9 @@ impl Entry {
         complete
     }
 
-    fn rank_now(&self) -> Rank {
+    fn rank_now(&self, inside: bool) -> Rank {
         let used = Time(self.used.load(Ordering::Relaxed));
-        Rank { trusted: self.member.trusted, services: !self.services.is_empty(), used }
+        Rank { trusted: self.member.trusted, services: !self.services.is_empty(), inside, used }
     }
 
     fn mortal(&self) -> bool {
@@ -170,6 +172,22 @@ impl Table {
         self.nodes.len()
     }
 
+    /// The part of the network that is listed as a whole.
+    pub(super) fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// Lists another part as a whole. Nothing goes at once: what lies outside goes first where room is needed.
+    pub(super) fn set_depth(&mut self, depth: u8) {
+        self.part = Part { depth, ..Part::default() };
+        for (node, entry) in self.nodes.iter().filter(|(node, _)| covers(depth, node)) {
+            self.part.nodes += 1;
+            self.part.records += entry.services.len();
+        }
+        let nodes: Vec<NodeId> = self.nodes.keys().copied().collect();
+        nodes.iter().for_each(|node| self.rerank(node));
+    }
+
     /// Service records of all nodes.
     pub(super) fn records(&self) -> usize {
         self.records
@@ -200,10 +218,11 @@ impl Table {
 
     /// Counts a node somewhere else from now on.
     pub(super) fn set_member(&mut self, node: &NodeId, member: Member) {
+        let inside = self.part.covers(node);
         let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal()) else { return };
         self.shares.leave(*node, entry.member, entry.rank, entry.counted);
         entry.member = member;
-        entry.rank = entry.rank_now();
+        entry.rank = entry.rank_now(inside);
         self.shares.enter(*node, member, entry.rank, entry.counted);
     }
 
@@ -235,6 +254,7 @@ impl Table {
     /// Removes a node with all its records.
     pub(super) fn remove_node(&mut self, node: &NodeId, why: Removal, changes: &mut Changes) -> Option<Entry> {
         let entry = self.nodes.remove(node)?;
+        self.part.nodes = self.part.nodes.saturating_sub(usize::from(self.part.covers(node)));
         self.expiries.remove(&(entry.expires, *node));
         if entry.mortal() {
             self.shares.leave(*node, entry.member, entry.rank, entry.counted);
@@ -321,13 +341,15 @@ impl Table {
                 self.shares.enter(node, new.member, new.rank, 0);
             }
             self.nodes.insert(node, new);
+            self.part.nodes += usize::from(self.part.covers(&node));
         }
     }
 
     /// Puts a node where it now belongs in the order of eviction, and counts what it now has.
     fn rerank(&mut self, node: &NodeId) {
+        let inside = self.part.covers(node);
         let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal()) else { return };
-        let (rank, records) = (entry.rank_now(), entry.services.len());
+        let (rank, records) = (entry.rank_now(inside), entry.services.len());
         if (rank, records) != (entry.rank, entry.counted) {
             self.shares.leave(*node, entry.member, entry.rank, entry.counted);
             self.shares.enter(*node, entry.member, rank, records);
@@ -347,6 +369,7 @@ impl Table {
             None => changes.push(Change::Added(instance)),
         }
         self.records += 1;
+        self.part.records += usize::from(self.part.covers(node));
         let slot = Slot::of(&record);
         match self.names.get_mut(&record.value().name) {
             Some(slots) => {
@@ -368,6 +391,8 @@ impl Table {
     /// Takes a record that is no longer held out of the index by name and the count.
     fn unlist(&mut self, record: &Verified<ServiceRecord>) {
         self.records = self.records.saturating_sub(1);
+        let counted = usize::from(self.part.covers(&record.author()));
+        self.part.records = self.part.records.saturating_sub(counted);
         let name = &record.value().name;
         if let Some(slots) = self.names.get_mut(name) {
             slots.remove(&Slot::of(record));

@@ -14,6 +14,7 @@ use crate::time::Time;
 
 mod apply;
 mod bounds;
+mod depth;
 mod expiry;
 mod lookup;
 mod pattern;
