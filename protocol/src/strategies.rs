@@ -4,7 +4,7 @@ use proptest::{collection, option, prelude::*};
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, Ended, Head, Heads, Summary, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, Summary, SyncReply, SyncRequest},
     golden::sealed,
     identity::NodeId,
     names::{InstanceId, MethodName, ServiceName},
@@ -161,9 +161,8 @@ fn summary() -> impl Strategy<Value = Summary> {
 pub(crate) fn sync_heads() -> impl Strategy<Value = Heads> {
     let head = (node_id(), any::<u64>(), any::<[u8; 32]>());
     let head = head.prop_map(|(node, lease, digest)| Head { node, lease: Seq(lease), digest: Hash(digest) });
-    let ended = (node_id(), any::<u64>()).prop_map(|(node, last)| Ended { node, last: Seq(last) });
-    (any::<u8>(), collection::vec(any::<u16>(), 0..5), collection::vec(head, 0..5), collection::vec(ended, 0..5))
-        .prop_map(|(depth, differing, heads, ended)| Heads { depth, differing, heads, ended })
+    (any::<u8>(), collection::vec(any::<u16>(), 0..5), collection::vec(head, 0..5))
+        .prop_map(|(depth, differing, heads)| Heads { depth, differing, heads })
 }
 
 pub(crate) fn sync_reply() -> impl Strategy<Value = SyncReply> {

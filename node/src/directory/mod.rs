@@ -18,7 +18,7 @@ mod watch;
 use std::{collections::HashSet, sync::Arc};
 
 use atoll_protocol::{
-    directory::{Heads, SyncRequest},
+    directory::{Heads, Summary, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName, ServiceQuery},
     sealed::Verified,
@@ -69,6 +69,7 @@ enum Command {
     /// A neighbour has said where its view differs.
     Compared {
         peer: NodeId,
+        asked: Summary,
         heads: Heads,
     },
     /// A neighbour has compared its view with this node's, and they differ.

@@ -11,7 +11,7 @@ use std::{
 
 use atoll_protocol::{
     codec,
-    directory::{Heads, SyncReply, SyncRequest},
+    directory::{Heads, Summary, SyncReply, SyncRequest},
     identity::NodeId,
     limits,
     names::NetworkName,
@@ -74,19 +74,20 @@ impl Directory {
     pub(super) async fn synchronise(&self, peer: NodeId, request: &SyncRequest) -> Result<(), SyncError> {
         let answered = async {
             match request {
-                SyncRequest::Compare { .. } => self.compare(peer, request).await,
+                SyncRequest::Compare { summary } => self.compare(peer, request, summary).await,
                 _ => self.learn(peer, request).await,
             }
         };
         timeout(PATIENCE, answered).await.map_err(|_| SyncError::Timeout)?
     }
 
-    async fn compare(&self, peer: NodeId, request: &SyncRequest) -> Result<(), SyncError> {
+    async fn compare(&self, peer: NodeId, request: &SyncRequest, asked: &Summary) -> Result<(), SyncError> {
         let mut stream = ask(&self.net, peer, self.addresses_of(&peer), request).await?;
         let Some((heads, _)) = receive(&mut stream, Heads::decode).await? else {
             return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
         };
-        self.commands.send(Command::Compared { peer, heads }).await.map_err(|_| SyncError::Stopped)
+        let asked = asked.clone();
+        self.commands.send(Command::Compared { peer, asked, heads }).await.map_err(|_| SyncError::Stopped)
     }
 
     async fn learn(&self, peer: NodeId, request: &SyncRequest) -> Result<(), SyncError> {
@@ -206,7 +207,7 @@ async fn answer(directory: &Directory, peer: NodeId, mut stream: Substream) -> R
         // Each once: a short question must not have one large answer many times over.
         SyncRequest::Describe { nodes } => BTreeSet::from_iter(nodes).into_iter().collect(),
         SyncRequest::Compare { summary } => {
-            let heads = directory.view().heads(&summary, directory.now());
+            let heads = directory.view().heads(&summary);
             send(&mut stream, &heads).await?;
             if !heads.is_equal() {
                 // A hint: where the actor is busy, the next round finds the difference again.

@@ -128,15 +128,6 @@ pub struct Head {
     pub digest: Hash,
 }
 
-/// A node that the answering node knew, and knows to be gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
-    /// The node.
-    pub node: NodeId,
-    /// The number of the lease, or of the withdrawal, that was its last word.
-    pub last: Seq,
-}
-
 /// The answer to a comparison.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heads {
@@ -146,27 +137,30 @@ pub struct Heads {
     pub differing: Vec<u16>,
     /// All nodes in the buckets that differ.
     pub heads: Vec<Head>,
-    /// The nodes of these buckets that have ended lately.
-    pub ended: Vec<Ended>,
 }
 
 impl Heads {
     /// Reads an answer.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are no such answer, it lists more than [`HEADS`](limits::HEADS) nodes of either kind, or
-    /// names more buckets than a summary may have.
+    /// [`DecodeError`] if the bytes are no such answer, it lists more than [`HEADS`](limits::HEADS) nodes, or names more buckets
+    /// than a summary may have.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let answer: Self = codec::decode(bytes, limits::SYNC_MESSAGE)?;
         let bounds = [
             ("nodes in an answer to a comparison", answer.heads.len(), limits::HEADS),
-            ("ended nodes in an answer to a comparison", answer.ended.len(), limits::HEADS),
             ("buckets in an answer to a comparison", answer.differing.len(), limits::SUMMARY_BUCKETS),
         ];
         match bounds.into_iter().find(|(_, count, limit)| count > limit) {
             Some((what, count, limit)) => Err(DecodeError::TooMany { what, count, limit }),
             None => Ok(answer),
         }
+    }
+
+    /// Whether all nodes in the buckets that differ are listed, and none was left out for want of room.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.heads.len() < limits::HEADS
     }
 
     /// Whether the two views list the same.

@@ -39,13 +39,8 @@ fn a_comparison_is_bounded_both_ways() {
     let error = SyncRequest::decode(&compare(limits::SUMMARY_BUCKETS + 1)).unwrap_err();
     assert_eq!(error.to_string(), "1025 buckets in a summary, at most 1024 are allowed");
     let head = Head { node: NOBODY, lease: Seq(u64::MAX), digest: Hash([9; 32]) };
-    let gone = Ended { node: NOBODY, last: Seq(u64::MAX) };
-    let longest = Heads {
-        depth: 64,
-        differing: vec![u16::MAX; limits::SUMMARY_BUCKETS],
-        heads: vec![head; limits::HEADS],
-        ended: vec![gone; limits::HEADS],
-    };
+    let longest =
+        Heads { depth: 64, differing: vec![u16::MAX; limits::SUMMARY_BUCKETS], heads: vec![head; limits::HEADS] };
     let bytes = encode(&longest).unwrap();
     assert!(bytes.len() <= limits::SYNC_MESSAGE, "{} bytes: the longest answer fits into a message", bytes.len());
     assert_eq!(Heads::decode(&bytes).as_ref(), Ok(&longest));
@@ -54,8 +49,6 @@ fn a_comparison_is_bounded_both_ways() {
         |what, count, limit| format!("{count} {what} in an answer to a comparison, at most {limit} are allowed");
     let heads = Heads { heads: vec![head; limits::HEADS + 1], ..Heads::default() };
     assert_eq!(refused(heads), too_many("nodes", 8193, 8192));
-    let ended = Heads { ended: vec![gone; limits::HEADS + 1], ..Heads::default() };
-    assert_eq!(refused(ended), too_many("ended nodes", 8193, 8192));
     let differing = Heads { differing: vec![1; limits::SUMMARY_BUCKETS + 1], ..Heads::default() };
     assert_eq!(refused(differing), too_many("buckets", 1025, 1024));
 }

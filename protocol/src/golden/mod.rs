@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, Ended, Head, Heads, Summary, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, Summary, SyncReply, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     rpc::{ContentType, Metadata, RequestHead},
@@ -134,8 +134,7 @@ pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 4] {
 
 pub(crate) fn sync_heads() -> Heads {
     let head = Head { node: key().node_id(), lease: Seq(70_000), digest: Hash([0x22; 32]) };
-    let ended = Ended { node: head.node, last: Seq(11) };
-    Heads { depth: 1, differing: vec![3, 300], heads: vec![head], ended: vec![ended] }
+    Heads { depth: 1, differing: vec![3, 300], heads: vec![head] }
 }
 
 pub(crate) fn sync_reply() -> SyncReply {

@@ -25,7 +25,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use atoll_protocol::{
-    directory::{Announcement, Heads, SyncRequest},
+    directory::{Announcement, Heads, Summary, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     sealed::Verified,
@@ -216,16 +216,14 @@ impl Exchange {
         view.fit();
     }
 
-    /// Takes in a neighbour's answer to a comparison.
-    pub fn compared(&mut self, view: &mut Directory, peer: NodeId, answer: &Heads, at: Moment) {
+    /// Takes in a neighbour's answer to a comparison with the summary `asked`.
+    pub fn compared(&mut self, view: &mut Directory, peer: NodeId, asked: &Summary, answer: &Heads, at: Moment) {
         let revived = answer.heads.iter().filter(|head| view.has_ended(&head.node, head.lease)).count();
         if self.announcer.contradicted(revived, view.node_count(), at) {
             self.announcer.soon_within(rounds::HEALING, at);
         }
         view.adopt(answer.depth);
-        for ended in &answer.ended {
-            self.heard_of_an_end(view, peer, ended, at);
-        }
+        self.heard_of_absence(view, peer, &view.absent(asked, answer, at.now), at);
         let wanted = view.wanted(&answer.heads);
         self.rounds.noticed(wanted.len(), view.node_count());
         for node in wanted {

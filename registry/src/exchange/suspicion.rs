@@ -16,7 +16,7 @@ use std::{
 };
 
 use atoll_protocol::{
-    directory::{Announcement, Ended},
+    directory::Announcement,
     identity::NodeId,
     sealed::Verified,
     service::{Seq, Suspicion},
@@ -29,6 +29,8 @@ use crate::{services::Directory, time::Time};
 pub const REPORTS: usize = 3;
 /// How long a neighbour waits at most, for others to say it first.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So many nodes, and a few per cent of a large network, may be absent from a neighbour's view by chance.
+const MANY: usize = 3;
 /// A suspected node speaks up at most so often.
 const REFUTATION: Duration = Duration::from_secs(5);
 /// Nodes of which something has been said.
@@ -110,8 +112,9 @@ impl Exchange {
             // Others can judge it.
             return Verdict::Accept;
         }
+        let unknown = view.has_place_for(&author) && view.lease_of(&author).is_none();
         // It has spoken since, or is not known, or nobody knows who says so.
-        if author == self.me || view.lease_of(&node) != Some(lease) || view.lease_of(&author).is_none() {
+        if author == self.me || view.lease_of(&node) != Some(lease) || unknown {
             return Verdict::Ignore;
         }
         if node == self.me {
@@ -133,18 +136,27 @@ impl Exchange {
         }
     }
 
-    /// A neighbour knew this node, and knows it to be gone: as good as its report of having lost it, and the only one that
-    /// still reaches a newcomer, who took over a view in which the node was listed while the reports went round.
-    pub(super) fn heard_of_an_end(&mut self, view: &mut Directory, peer: NodeId, ended: &Ended, at: Moment) {
-        if ended.node == self.me {
-            self.publisher.outnumber(ended.last);
-            self.speak_up(at);
+    /// A neighbour does not list these nodes, though everyone should know them by now: as good as its report of having lost
+    /// them, and the only one that still reaches a newcomer, who took over a view in which they were listed while the
+    /// reports went round. Many at once are no evidence: then the neighbour is new itself, or a partition has healed.
+    pub(super) fn heard_of_absence(
+        &mut self,
+        view: &mut Directory,
+        peer: NodeId,
+        absent: &[(NodeId, Seq)],
+        at: Moment,
+    ) {
+        if absent.len() > MANY + view.node_count() / 32 {
             return;
         }
-        let Some(lease) = view.lease_of(&ended.node).filter(|lease| *lease <= ended.last) else { return };
-        let Some(case) = self.suspicions.case(ended.node, lease, at.now) else { return };
-        case.reporters.insert(peer);
-        self.judge(view, ended.node, lease, at);
+        for (node, lease) in absent {
+            if *node == self.me {
+                self.speak_up(at);
+            } else if let Some(case) = self.suspicions.case(*node, *lease, at.now) {
+                case.reporters.insert(peer);
+                self.judge(view, *node, *lease, at);
+            }
+        }
     }
 
     /// Tells of those that were lost a moment ago, unless that has been told often enough.

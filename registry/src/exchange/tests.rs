@@ -106,9 +106,13 @@ impl Peer {
 
     /// It is told all that `other` says of itself.
     fn learn(&mut self, other: &Self) {
-        let Holding { lease, remaining, node, services } = other.holding();
+        self.take_in(other.holding());
+    }
+
+    fn take_in(&mut self, Holding { lease, remaining, node, services }: Holding) {
+        let source = lease.author();
         let batch = Batch { lease, remaining: Some(remaining), node, services, whole: true };
-        self.tell(|exchange, view, at| exchange.learned(view, other.id(), vec![batch], at));
+        self.tell(|exchange, view, at| exchange.learned(view, source, vec![batch], at));
     }
 
     fn hear(&mut self, announcement: Announcement) -> Verdict {

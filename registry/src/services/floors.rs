@@ -18,8 +18,6 @@ pub(super) struct LeaseFloor {
     pub(super) seq: Seq,
     /// Until then this lease itself may, too: the node was not gone, there only was no room for it.
     pub(super) ends: Time,
-    /// When the node went.
-    pub(super) since: Time,
 }
 
 /// What has ended, by node.
@@ -63,11 +61,6 @@ impl Floors {
         self.nodes.get(node).and_then(|floors| floors.lease)
     }
 
-    /// The nodes that are gone, each with its last word.
-    pub(super) fn leases(&self) -> impl Iterator<Item = (&NodeId, LeaseFloor)> {
-        self.nodes.iter().filter_map(|(node, floors)| Some((node, floors.lease?)))
-    }
-
     /// Whether a node's own record with this number may be held.
     pub(super) fn allow_node(&self, node: &NodeId, seq: Seq) -> bool {
         self.nodes.get(node).and_then(|floors| floors.node).is_none_or(|floor| seq > floor)
@@ -80,21 +73,21 @@ impl Floors {
     }
 
     /// Marks the end of a node whose last lease was `seq`; until `ends` that lease itself may return.
-    pub(super) fn end_node(&mut self, node: NodeId, seq: Seq, ends: Time, now: Time) {
+    pub(super) fn end_node(&mut self, node: NodeId, seq: Seq, ends: Time) {
         self.mark(node, |floors| {
             if floors.lease.is_none_or(|held| seq >= held.seq) {
-                floors.lease = Some(LeaseFloor { seq, ends, since: now });
+                floors.lease = Some(LeaseFloor { seq, ends });
             }
         });
     }
 
     /// Marks that a node withdrew everything it had said up to `seq`.
-    pub(super) fn withdraw_node(&mut self, node: NodeId, seq: Seq, now: Time) -> Heard {
+    pub(super) fn withdraw_node(&mut self, node: NodeId, seq: Seq) -> Heard {
         if !self.allow_node(&node, seq) {
             let floor = self.nodes.get(&node).and_then(|floors| floors.node);
             return if floor == Some(seq) { Heard::Known } else { Heard::Outdated };
         }
-        self.end_node(node, seq, Time::default(), now);
+        self.end_node(node, seq, Time::default());
         self.mark(node, |floors| floors.node = Some(seq));
         Heard::News
     }

@@ -166,7 +166,7 @@ impl Directory {
         let (node, seq) = (withdrawal.author(), withdrawal.value().seq);
         match &withdrawal.value().what {
             Withdrawn::Node => {
-                let heard = self.floors.withdraw_node(node, seq, now);
+                let heard = self.floors.withdraw_node(node, seq);
                 self.table.remove_up_to(&node, seq, &mut self.changes);
                 heard
             }
@@ -212,7 +212,7 @@ impl Directory {
             && ends <= now
         {
             if let Some(entry) = self.table.remove_node(&node, Removal::Expired, &mut self.changes) {
-                self.floors.end_node(node, entry.lease.value().seq, Time::default(), now);
+                self.floors.end_node(node, entry.lease.value().seq, Time::default());
             }
         }
     }

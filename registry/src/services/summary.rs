@@ -4,10 +4,10 @@
 //! the node's id and the digest of its record set. Renewals change neither, so two views that list the same records have
 //! the same sum, whoever has heard the latest renewal.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use atoll_protocol::{
-    directory::{Ended, Head, Heads, Summary},
+    directory::{Head, Heads, Summary},
     identity::NodeId,
     limits,
     service::Seq,
@@ -23,9 +23,8 @@ use crate::{mix::mix, time::Time};
 const NODES_PER_BUCKET: usize = 4;
 /// Fewer buckets save nothing worth mentioning.
 const BUCKETS_MIN: usize = 16;
-/// How long others are told of a node that has ended: a newcomer that took over a view in which it was still listed compares
-/// with several neighbours within a minute.
-const LATELY: Duration = Duration::from_secs(300);
+/// A lease that was renewed so long ago is known to everyone by now.
+const WELL_KNOWN: Duration = Duration::from_secs(60);
 
 impl Directory {
     /// The sum of this view: at least 16 numbers, at most [`limits::SUMMARY_BUCKETS`], one for about four nodes.
@@ -39,7 +38,7 @@ impl Directory {
 
     /// What is known here in those buckets that differ from `theirs`; everything, if `theirs` is no summary at all.
     #[must_use]
-    pub fn heads(&self, theirs: &Summary, now: Time) -> Heads {
+    pub fn heads(&self, theirs: &Summary) -> Heads {
         let depth = self.depth();
         let count = if theirs.buckets.len().is_power_of_two() { theirs.buckets.len() } else { 1 };
         let buckets = Buckets { depth: theirs.depth, count, within: depth.max(theirs.depth) };
@@ -55,16 +54,25 @@ impl Directory {
             depth,
             differing: differing.iter().map_while(|bucket| u16::try_from(*bucket).ok()).collect(),
             heads: heads.take(limits::HEADS).collect(),
-            ended: self.ended_lately(now).filter(|ended| differs(&ended.node)).take(limits::HEADS).collect(),
         }
     }
 
-    /// Nodes that are gone; not those that there was no room for.
-    fn ended_lately(&self, now: Time) -> impl Iterator<Item = Ended> {
-        let gone =
-            self.floors.leases().filter(move |(_, floor)| floor.ends <= floor.since && now.since(floor.since) < LATELY);
-        let listed = |node: &NodeId| self.table.node(node).is_some();
-        gone.filter(move |(node, _)| !listed(node)).map(|(node, floor)| Ended { node: *node, last: floor.seq })
+    /// The nodes that are listed here under a lease that everyone should know by now, and that whoever gave this answer to the
+    /// summary `asked` does not list. This node may be one of them.
+    #[must_use]
+    pub fn absent(&self, asked: &Summary, answer: &Heads, now: Time) -> Vec<(NodeId, Seq)> {
+        let within = asked.depth.max(answer.depth).max(self.depth());
+        let buckets = Buckets { depth: asked.depth, count: asked.buckets.len(), within };
+        let differing: BTreeSet<usize> = answer.differing.iter().copied().map(usize::from).collect();
+        let listed: BTreeSet<NodeId> = answer.heads.iter().map(|head| head.node).collect();
+        let missing = |node: &NodeId| {
+            buckets.of(node).is_some_and(|bucket| differing.contains(&bucket)) && !listed.contains(node)
+        };
+        if !answer.is_whole() {
+            return Vec::new();
+        }
+        let all = self.whole().filter(|(node, entry)| entry.age(now) >= WELL_KNOWN && missing(node));
+        all.map(|(node, entry)| (*node, entry.lease.value().seq)).collect()
     }
 
     /// Which of these nodes another one knows more of: their record sets are worth asking for.

@@ -6,6 +6,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use atoll_protocol::{
@@ -99,6 +100,12 @@ impl Entry {
     /// Whether what is held is the node's whole record set under its lease.
     pub(super) fn complete(&self) -> bool {
         self.held == self.lease.value().digest
+    }
+
+    /// How long ago the lease was made, as far as can be told.
+    pub(super) fn age(&self, now: Time) -> Duration {
+        let heard = now.since(self.renewed);
+        if self.mortal() { heard.max(self.lease.value().ttl().saturating_sub(self.expires.since(now))) } else { heard }
     }
 
     /// Notes that one of the node's records was wanted.

@@ -90,8 +90,8 @@ impl Actor {
                 self.with(|exchange, view, at| exchange.learned(view, source, batches, at));
                 let _ = reply.send(());
             }
-            Command::Compared { peer, heads } => {
-                self.with(|exchange, view, at| exchange.compared(view, peer, &heads, at));
+            Command::Compared { peer, asked, heads } => {
+                self.with(|exchange, view, at| exchange.compared(view, peer, &asked, &heads, at));
             }
             Command::WasCompared { peer } => self.with(|exchange, view, at| exchange.was_compared(view, peer, at)),
             Command::Asked { peer, question, ok } => {

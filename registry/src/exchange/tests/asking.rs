@@ -6,9 +6,9 @@ fn compare(peer: &mut Peer, other: &Peer) -> Heads {
     let (asked, question) = peer.question();
     assert_eq!(asked, other.id());
     let SyncRequest::Compare { summary } = &question else { panic!("{question:?}") };
-    let heads = other.view.heads(summary, other.now);
+    let heads = other.view.heads(summary);
     peer.tell(|exchange, view, at| {
-        exchange.compared(view, other.id(), &heads, at);
+        exchange.compared(view, other.id(), summary, &heads, at);
         exchange.ended(view, other.id(), &question, true, at);
     });
     heads
@@ -58,7 +58,7 @@ fn equal_views_cost_one_summary() {
     let (mine, theirs) = (provider(2), provider(3));
     peer.learn(&theirs);
     other.learn(&mine);
-    let heads = other.view.heads(&other.view.summary(), other.now);
+    let heads = other.view.heads(&other.view.summary());
     assert_eq!(heads, Heads::default());
 }
 

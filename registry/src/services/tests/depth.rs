@@ -74,14 +74,14 @@ fn of_two_depths_what_both_list_is_compared() {
     hear(&mut shallow, &mut all);
     hear(&mut deep, &mut all);
     assert_eq!((shallow.depth(), deep.depth()), (2, 4));
-    let equal = |one: &Directory, other: &Directory| one.heads(&other.summary(), at(2)).is_equal();
+    let equal = |one: &Directory, other: &Directory| one.heads(&other.summary()).is_equal();
     assert!(equal(&shallow, &deep) && equal(&deep, &shallow));
     let common = all.iter().position(|author| covers(4, &author.id())).unwrap();
     all[common].offer(5_000, "a.c", "1.0.0");
     let changed = all[common].whole();
     shallow.apply(changed, at(3), WALL).unwrap();
     for (one, other) in [(&shallow, &deep), (&deep, &shallow)] {
-        let heads = one.heads(&other.summary(), at(4));
+        let heads = one.heads(&other.summary());
         assert_eq!(heads.depth, one.depth());
         assert!(heads.heads.iter().any(|head| head.node == all[common].id()), "it is where they differ");
         assert!(heads.heads.iter().all(|head| covers(4, &head.node)), "of what only one lists nothing is said");

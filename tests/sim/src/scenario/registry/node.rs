@@ -147,7 +147,7 @@ impl Node {
             SyncRequest::Newer { known } => self.view.newer_than(known),
             SyncRequest::Describe { nodes } => nodes.clone(),
             SyncRequest::Compare { summary } => {
-                let heads = self.view.heads(summary, now);
+                let heads = self.view.heads(summary);
                 let (cost, differs) = (wire::cost(&heads), !heads.is_equal());
                 ctx.send(from, "compare.answer", cost, Message::Compared(question, Arc::new(heads)));
                 if let Some(peer) = self.node_at(from).filter(|_| differs) {
@@ -250,8 +250,8 @@ impl Core for Node {
                 self.answered(from, &question, ctx);
             }
             Message::Compared(question, heads) => {
-                if let Some(peer) = self.node_at(from) {
-                    self.tell(ctx, |exchange, view, at| exchange.compared(view, peer, &heads, at));
+                if let (Some(peer), SyncRequest::Compare { summary }) = (self.node_at(from), &*question) {
+                    self.tell(ctx, |exchange, view, at| exchange.compared(view, peer, summary, &heads, at));
                 }
                 self.answered(from, &question, ctx);
             }
