@@ -112,6 +112,14 @@ fn gossip(protocols: &Protocols) -> Result<gossipsub::Behaviour, SpawnError> {
         })
         .max_transmit_size(GOSSIP_MESSAGE)
         .max_control_message_size(GOSSIP_CONTROL)
+        // Many small messages: four copies of each instead of six, and fewer offers of what most have, as simulated
+        // (`make sim SCENARIO=registry`).
+        .mesh_n(4)
+        .mesh_n_low(3)
+        .mesh_n_high(6)
+        .gossip_lazy(2)
+        .gossip_factor(0.1)
+        .history_gossip(2)
         .heartbeat_interval(Duration::from_millis(700))
         .duplicate_cache_time(Duration::from_secs(120))
         .build()

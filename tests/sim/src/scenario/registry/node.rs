@@ -54,7 +54,8 @@ pub(super) fn key(peer: PeerIndex) -> SecretKey {
     SecretKey::from_seed(&seed)
 }
 
-/// A gossip mesh for many small messages: four copies of each instead of six, and fewer offers of what most have.
+/// The mesh as nodes set it up: for many small messages four copies of each instead of six, and fewer offers of what most
+/// have.
 fn carrier() -> gossip::Settings {
     gossip::Settings {
         mesh: 4,
@@ -63,6 +64,7 @@ fn carrier() -> gossip::Settings {
         lazy: 2,
         lazy_share: 0.1,
         gossiped: 2,
+        heartbeat: Duration::from_millis(700),
         ..gossip::Settings::default()
     }
 }
