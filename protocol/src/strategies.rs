@@ -4,8 +4,8 @@ use proptest::{collection, option, prelude::*};
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, Head, Heads, Summary, SyncReply, SyncRequest},
-    golden::sealed,
+    directory::{Announcement, Head, Heads, RecordSet, Summary, SyncReply, SyncRequest},
+    golden::{body, sealed},
     identity::NodeId,
     names::{InstanceId, MethodName, ServiceName},
     rpc::{ContentType, RequestHead},
@@ -166,14 +166,13 @@ pub(crate) fn sync_heads() -> impl Strategy<Value = Heads> {
 }
 
 pub(crate) fn sync_reply() -> impl Strategy<Value = SyncReply> {
-    let rest = (any::<u32>(), option::of(node_record().prop_map(sealed)), services(), any::<bool>());
-    (lease().prop_map(sealed), rest).prop_map(|(lease, (remaining_ms, node, services, last))| SyncReply {
-        lease,
-        remaining_ms,
-        node,
-        services,
-        last,
-    })
+    let records = (option::of(node_record().prop_map(body)), collection::vec(service_record().prop_map(body), 0..3));
+    (lease().prop_map(sealed), any::<u32>(), records, any::<bool>()).prop_map(
+        |(lease, remaining_ms, (node, services), last)| SyncReply {
+            set: RecordSet { lease, remaining_ms, node, services },
+            last,
+        },
+    )
 }
 
 pub(crate) fn request_head() -> impl Strategy<Value = RequestHead<'static>> {

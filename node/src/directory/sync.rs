@@ -11,11 +11,10 @@ use std::{
 
 use atoll_protocol::{
     codec,
-    directory::{Heads, Summary, SyncReply, SyncRequest},
+    directory::{Heads, RecordSet, Summary, SyncReply, SyncRequest},
     identity::NodeId,
     limits,
-    names::NetworkName,
-    sealed::{SealError, Signed, Verified},
+    sealed::{Body, SealError},
     service::ServiceRecord,
 };
 use atoll_registry::services::{Batch, Holding};
@@ -100,14 +99,14 @@ impl Directory {
             if received > EXCHANGE {
                 return Err(SyncError::TooMuch);
             }
-            let node = reply.lease.author();
+            let node = reply.set.author();
             let pieces = partial.entry(node).or_default();
             let last = reply.last;
-            pieces.add(reply)?;
-            if last
-                && let Some(batch) = partial.remove(&node).and_then(|p| p.verify(&self.network, &self.net).transpose())
-            {
-                whole.push(batch?);
+            pieces.add(reply.set)?;
+            if last && let Some(set) = partial.remove(&node).and_then(|pieces| pieces.set) {
+                // A set with a bad record in it is dropped whole and counted: it is not what the lease covers.
+                let opened = set.open(&self.network).inspect_err(|_| self.net.counters.refused_records.add(1));
+                whole.push(opened?.into());
             }
             if whole.len() >= BATCHES {
                 self.learned(peer, std::mem::take(&mut whole)).await?;
@@ -140,33 +139,19 @@ impl Directory {
 /// A node's record set, as far as it has arrived.
 #[derive(Default)]
 struct Pieces {
-    first: Option<SyncReply>,
-    services: Vec<Signed<ServiceRecord>>,
+    set: Option<RecordSet>,
 }
 
 impl Pieces {
-    fn add(&mut self, mut reply: SyncReply) -> Result<(), SyncError> {
-        self.services.append(&mut reply.services);
-        if self.services.len() > limits::RECORDS_PER_NODE {
-            return Err(SyncError::TooMuch);
-        }
-        self.first.get_or_insert(reply);
-        Ok(())
-    }
-
-    /// Checks every signature. A set with a bad record in it is dropped whole and counted: its digest would not match.
-    fn verify(self, network: &NetworkName, net: &Net) -> Result<Option<Batch>, SyncError> {
-        let Some(first) = self.first else { return Ok(None) };
-        let opened = || -> Result<Batch, SealError> {
-            Ok(Batch {
-                lease: first.lease.open(network)?,
-                remaining: Some(Duration::from_millis(first.remaining_ms.into())),
-                node: first.node.map(|n| n.open(network)).transpose()?,
-                services: self.services.into_iter().map(|s| s.open(network)).collect::<Result<_, _>>()?,
-                whole: true,
-            })
+    fn add(&mut self, mut piece: RecordSet) -> Result<(), SyncError> {
+        let count = match &mut self.set {
+            Some(set) => {
+                set.services.append(&mut piece.services);
+                set.services.len()
+            }
+            None => self.set.insert(piece).services.len(),
         };
-        opened().inspect_err(|_| net.counters.refused_records.add(1)).map(Some).map_err(SyncError::from)
+        if count > limits::RECORDS_PER_NODE { Err(SyncError::TooMuch) } else { Ok(()) }
     }
 }
 
@@ -237,28 +222,22 @@ async fn answer(directory: &Directory, peer: NodeId, mut stream: Substream) -> R
 
 /// A record set, in replies of bounded size.
 fn pieces(holding: Holding) -> Vec<SyncReply> {
-    let remaining_ms = u32::try_from(holding.remaining.as_millis()).unwrap_or(u32::MAX);
-    let mut groups: Vec<Vec<Signed<ServiceRecord>>> = vec![Vec::new()];
+    let RecordSet { lease, remaining_ms, mut node, services } = holding.into();
+    let mut groups: Vec<Vec<Body<ServiceRecord>>> = vec![Vec::new()];
     let mut size = 0_usize;
-    for service in &holding.services {
-        let len = service.signed().body_len();
-        if size.saturating_add(len) > PIECE {
+    for service in services {
+        if size.saturating_add(service.body_len()) > PIECE {
             groups.push(Vec::new());
             size = 0;
         }
-        size = size.saturating_add(len);
+        size = size.saturating_add(service.body_len());
         if let Some(group) = groups.last_mut() {
-            group.push(service.signed().clone());
+            group.push(service);
         }
     }
     let count = groups.len();
-    let mut node = holding.node.as_ref().map(Verified::signed).cloned();
-    let lease = holding.lease.signed().clone();
     let reply = |(i, services)| SyncReply {
-        lease: lease.clone(),
-        remaining_ms,
-        node: node.take(),
-        services,
+        set: RecordSet { lease: lease.clone(), remaining_ms, node: node.take(), services },
         last: i + 1 == count,
     };
     groups.into_iter().enumerate().map(reply).collect()

@@ -24,8 +24,11 @@ use crate::{
     service::{Lease, NodeRecord, Seq, ServiceRecord, Suspicion, Withdrawal},
 };
 
+mod set;
 #[cfg(test)]
 mod tests;
+
+pub use self::set::{OpenSet, RecordSet};
 
 /// What is gossiped about the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -170,18 +173,11 @@ impl Heads {
     }
 }
 
-/// One piece of an answer.
+/// One piece of an answer: a node's record set, or a part of it. The lease is the same in all parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SyncReply {
-    /// The lease that the records belong to.
-    pub lease: Signed<Lease>,
-    /// What is left of the lease by the sender's clock, in milliseconds: a lease heard of second hand ends no later
-    /// than it would have at first hand.
-    pub remaining_ms: u32,
-    /// The node's own record.
-    pub node: Option<Signed<NodeRecord>>,
-    /// Some or all of its service records.
-    pub services: Vec<Signed<ServiceRecord>>,
+    /// The lease, and some or all of the records that it covers.
+    pub set: RecordSet,
     /// Whether this is the last piece about this node.
     pub last: bool,
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     codec::encode,
-    golden::{self, network, sealed},
+    golden::{self, network},
     strategies,
 };
 
@@ -83,7 +83,8 @@ fn unknown_kinds_are_refused_in_words() {
 fn a_full_record_fits_into_a_reply() {
     let mut service = golden::service_record();
     service.extensions.insert(1000, vec![7; limits::SERVICE_RECORD - 400]);
-    let reply = SyncReply { services: vec![sealed(service); 10], ..golden::sync_reply() };
+    let SyncReply { set, last } = golden::sync_reply();
+    let reply = SyncReply { set: RecordSet { services: vec![golden::body(service); 10], ..set }, last };
     assert_eq!(SyncReply::decode(&encode(&reply).unwrap()), Ok(reply));
 }
 

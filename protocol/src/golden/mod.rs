@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::{
-    directory::{Announcement, Head, Heads, Summary, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, RecordSet, Summary, SyncReply, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     rpc::{ContentType, Metadata, RequestHead},
-    sealed::{Hash, Sealable, Signed},
+    sealed::{Body, Hash, Sealable, Signed},
     service::{
         Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, Suspicion,
         UnixMillis, Withdrawal, Withdrawn,
@@ -40,7 +40,12 @@ pub(crate) fn network() -> NetworkName {
 
 /// `value`, signed by [`key`] for the main network.
 pub(crate) fn sealed<T: Sealable>(value: T) -> Signed<T> {
-    Signed::seal(&key(), &network(), value).unwrap().signed().clone()
+    Signed::seal(&key(), &network(), value).unwrap().signed()
+}
+
+/// `value` as it stands in a set.
+pub(crate) fn body<T: Sealable>(value: T) -> Body<T> {
+    Signed::seal(&key(), &network(), value).unwrap().record().body().clone()
 }
 
 const ISSUED: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -138,13 +143,10 @@ pub(crate) fn sync_heads() -> Heads {
 }
 
 pub(crate) fn sync_reply() -> SyncReply {
-    SyncReply {
-        lease: sealed(lease()),
-        remaining_ms: 60_000,
-        node: Some(sealed(node_record())),
-        services: vec![sealed(service_record())],
-        last: true,
-    }
+    let (node, service) = (body(node_record()), body(service_record()));
+    let digest = Hash::of_set([node.hash(), service.hash()]);
+    let lease = sealed(Lease { digest, ..lease() });
+    SyncReply { set: RecordSet { lease, remaining_ms: 60_000, node: Some(node), services: vec![service] }, last: true }
 }
 
 pub(crate) fn request_head() -> RequestHead<'static> {

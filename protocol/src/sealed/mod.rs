@@ -12,7 +12,7 @@
 //! record of one network out of every other, and the two lengths make the boundary unambiguous. The body is kept as
 //! the bytes that were signed and is decoded only after the signature has been checked.
 
-use std::{fmt, marker::PhantomData, sync::Arc};
+use std::{fmt, marker::PhantomData};
 
 use ed25519_dalek::Signature;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -24,8 +24,11 @@ use crate::{
     names::NetworkName,
 };
 
+mod proved;
 #[cfg(test)]
 mod tests;
+
+pub use self::proved::{Body, Proved};
 
 /// A type that may be signed.
 pub trait Sealable: Serialize + DeserializeOwned {
@@ -75,6 +78,14 @@ pub enum SealError {
         /// The rule, in words.
         rule: String,
     },
+    /// Records came without signatures, and are not the set whose digest their author has signed.
+    #[error("the {count} records sent for {author} are not those that its lease covers")]
+    NotCovered {
+        /// Whose they are said to be.
+        author: NodeId,
+        /// How many.
+        count: usize,
+    },
 }
 
 /// A record as it crosses the wire: author, signed bytes, signature. It is a claim until [`Signed::open`] has checked it.
@@ -119,15 +130,14 @@ impl<T: Sealable> Signed<T> {
     /// [`SealError`], which names the author and what is wrong.
     pub fn open(self, network: &NetworkName) -> Result<Verified<T>, SealError> {
         let (domain, author) = (T::DOMAIN, self.author);
-        let unreadable = |reason| SealError::Unreadable { domain, author, reason };
         if self.body.len() > T::LIMIT {
-            return Err(unreadable(DecodeError::TooLong { len: self.body.len(), limit: T::LIMIT }));
+            let reason = DecodeError::TooLong { len: self.body.len(), limit: T::LIMIT };
+            return Err(SealError::Unreadable { domain, author, reason });
         }
         if !author.verifies(&message::<T>(network, &self.body), &Signature::from_bytes(&self.signature)) {
             return Err(SealError::Forged { domain, author, network: network.clone() });
         }
-        let value: T = codec::decode(&self.body, T::LIMIT).map_err(unreadable)?;
-        value.check(&author).map_err(|rule| SealError::Invalid { domain, author, rule })?;
+        let value = proved::read(&self.body, author)?;
         Ok(Verified::new(value, self))
     }
 }
@@ -176,53 +186,56 @@ fn message<T: Sealable>(network: &NetworkName, body: &[u8]) -> Vec<u8> {
     message
 }
 
-/// A record whose signature and rules have been checked: the only form in which the registry accepts one.
+/// A record whose signature and rules have been checked.
 ///
 /// Cheap to clone; keeps the signed bytes, so that it can be passed on exactly as its author made it.
 #[derive(Debug)]
-pub struct Verified<T>(Arc<Inner<T>>);
-
-#[derive(Debug)]
-struct Inner<T> {
-    value: T,
-    signed: Signed<T>,
-    hash: Hash,
+pub struct Verified<T> {
+    record: Proved<T>,
+    signature: [u8; Signature::BYTE_SIZE],
 }
 
 impl<T> Verified<T> {
     fn new(value: T, signed: Signed<T>) -> Self {
-        let hash = Hash(Sha256::digest(&signed.body).into());
-        Self(Arc::new(Inner { value, signed, hash }))
+        let Signed { author, body, signature, .. } = signed;
+        Self { record: Proved::new(author, value, Body::of(body)), signature }
     }
 
     /// The record.
     #[must_use]
     pub fn value(&self) -> &T {
-        &self.0.value
+        self.record.value()
+    }
+
+    /// The record, without the signature that proves it.
+    #[must_use]
+    pub fn record(&self) -> &Proved<T> {
+        &self.record
     }
 
     /// The record as it crosses the wire.
     #[must_use]
-    pub fn signed(&self) -> &Signed<T> {
-        &self.0.signed
+    pub fn signed(&self) -> Signed<T> {
+        let body = self.record.body().bytes().to_vec();
+        Signed { author: self.author(), body, signature: self.signature, of: PhantomData }
     }
 
     /// Who signed.
     #[must_use]
     pub fn author(&self) -> NodeId {
-        self.0.signed.author
+        self.record.author()
     }
 
     /// SHA-256 of the signed bytes.
     #[must_use]
     pub fn hash(&self) -> Hash {
-        self.0.hash
+        self.record.hash()
     }
 }
 
 impl<T> Clone for Verified<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { record: self.record.clone(), signature: self.signature }
     }
 }
 

@@ -46,7 +46,7 @@ fn refused<T: Sealable + fmt::Debug>(signed: Signed<T>) -> SealError {
 #[test]
 fn what_was_sealed_opens() {
     let sealed = Signed::seal(&key(), &network(), lease()).unwrap();
-    let opened = sealed.signed().clone().open(&network()).unwrap();
+    let opened = sealed.signed().open(&network()).unwrap();
     assert_eq!((opened.value(), opened.author()), (&lease(), key().node_id()));
     assert_eq!((opened.hash(), opened.signed()), (sealed.hash(), sealed.signed()));
     assert_eq!(opened.hash().0, <[u8; 32]>::from(Sha256::digest(codec::encode(&lease()).unwrap())));
@@ -62,7 +62,7 @@ fn a_record_is_passed_on_as_its_author_made_it() {
     let wire = codec::encode(&sign_bytes::<Lease>(body)).unwrap();
     let opened = codec::decode::<Signed<Lease>>(&wire, 1000).unwrap().open(&network()).unwrap();
     assert_eq!(opened.value().seq, Seq(5));
-    assert_eq!(codec::encode(opened.signed()).unwrap(), wire);
+    assert_eq!(codec::encode(&opened.signed()).unwrap(), wire);
 }
 
 #[test]

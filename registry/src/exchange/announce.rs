@@ -138,9 +138,9 @@ impl Exchange {
         let Some(withdrawal) = self.publisher.remove(instances, at.wall).transpose()? else { return Ok(()) };
         view.withdraw(&withdrawal, at.now);
         let own = self.publisher.whole(renewal(view.network_size()) * RENEWALS_PER_LEASE, at.wall)?;
-        let lease = Some(own.lease.signed().clone());
+        let lease = Some(own.lease.signed());
         self.take_in(view, own, at);
-        let withdrawal = withdrawal.signed().clone();
+        let withdrawal = withdrawal.signed();
         self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal, lease }));
         Ok(())
     }
@@ -152,7 +152,7 @@ impl Exchange {
     pub fn leave(&mut self, at: Moment) -> Result<Verified<Withdrawal>, SealError> {
         let withdrawal = self.publisher.leave(at.wall)?;
         self.effects.push(Effect::Said(self.publisher.seq()));
-        let signed = withdrawal.signed().clone();
+        let signed = withdrawal.signed();
         self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal: signed, lease: None }));
         Ok(withdrawal)
     }
@@ -209,24 +209,24 @@ impl Exchange {
 /// The news as gossip messages: each within the size limit, all under the same lease. What is larger than `pushed` in all,
 /// or than any message, is left out; receivers see from the lease's digest that it is missing, and ask for it.
 fn announcements(news: News, pushed: usize) -> Vec<Announcement> {
-    let len = |record: &Signed<ServiceRecord>| record.body_len() + SEAL;
-    let total: usize = news.services.iter().map(|record| len(record.signed())).sum();
-    let own = news.node.as_ref().map_or(0, |node| node.signed().body_len() + SEAL);
-    let lease = news.lease.signed().clone();
+    let len = |record: &Verified<ServiceRecord>| record.record().body().body_len() + SEAL;
+    let total: usize = news.services.iter().map(len).sum();
+    let own = news.node.as_ref().map_or(0, |node| node.record().body().body_len() + SEAL);
+    let lease = news.lease.signed();
     if total + own > pushed {
         return vec![Announcement::Lease { lease, node: None, services: Vec::new() }];
     }
-    let mut node: Option<Signed<NodeRecord>> = news.node.map(|node| node.signed().clone());
+    let mut node: Option<Signed<NodeRecord>> = news.node.map(|node| node.signed());
     let mut groups: Vec<Vec<Signed<ServiceRecord>>> = vec![Vec::new()];
     let mut size = own;
-    for record in news.services.iter().map(Verified::signed).filter(|record| len(record) <= RECORDS) {
+    for record in news.services.iter().filter(|record| len(record) <= RECORDS) {
         if size + len(record) > RECORDS {
             groups.push(Vec::new());
             size = 0;
         }
         size += len(record);
         if let Some(group) = groups.last_mut() {
-            group.push(record.clone());
+            group.push(record.signed());
         }
     }
     let announce = |services| Announcement::Lease { lease: lease.clone(), node: node.take(), services };

@@ -243,7 +243,7 @@ impl Exchange {
     /// A neighbour is leaving. Its own gossip may no longer get out, so this node passes the word on.
     pub fn goodbye(&mut self, view: &mut Directory, withdrawal: &Verified<Withdrawal>, at: Moment) {
         if self.withdrawn(view, withdrawal, at) == Heard::News {
-            let withdrawal = withdrawal.signed().clone();
+            let withdrawal = withdrawal.signed();
             self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal, lease: None }));
         }
     }

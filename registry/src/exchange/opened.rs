@@ -28,8 +28,12 @@ impl Opened {
                 let batch = Batch {
                     lease: lease.open(network)?,
                     remaining: None,
-                    node: node.map(|n| n.open(network)).transpose()?,
-                    services: services.into_iter().map(|s| s.open(network)).collect::<Result<_, _>>()?,
+                    node: node.map(|n| n.open(network)).transpose()?.map(|n| n.record().clone()),
+                    services: services.into_iter().map(|s| Ok(s.open(network)?.record().clone())).collect::<Result<
+                        _,
+                        SealError,
+                    >>(
+                    )?,
                     whole: false,
                 };
                 Self { batch: Some(batch), ..Self::default() }

@@ -128,8 +128,9 @@ impl Publisher {
         let seq = self.next(wall);
         let ttl_secs = u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX);
         let lease = self.seal(Lease { seq, digest, ttl_secs, issued: wall, extensions: Extensions::new() })?;
-        let services = self.services.values().cloned().collect();
-        Ok(Batch { lease, remaining: None, node: self.node.clone(), services, whole: true })
+        let node = self.node.as_ref().map(|node| node.record().clone());
+        let services = self.services.values().map(|service| service.record().clone()).collect();
+        Ok(Batch { lease, remaining: None, node, services, whole: true })
     }
 
     /// What has not been told yet, under the lease of the whole set.

@@ -174,7 +174,7 @@ impl Exchange {
             }
             case.reporters.insert(self.me);
             if let Ok(suspicion) = self.publisher.suspect(node, lease, at.wall) {
-                let suspicion = suspicion.signed().clone();
+                let suspicion = suspicion.signed();
                 self.effects.push(Effect::Publish(Announcement::Suspicion { suspicion }));
             }
             self.judge(view, node, lease, at);

@@ -34,7 +34,7 @@ fn instance(seed: u8, number: u64, name: &str, version: &str) -> Instance {
         seq: Seq(1),
         extensions: Extensions::new(),
     };
-    let record = Signed::seal(&key(seed), &NetworkName::main(), record).unwrap();
+    let record = Signed::seal(&key(seed), &NetworkName::main(), record).unwrap().record().clone();
     Instance { node: id(seed), record, learnt: Time(0), expires: Time(90_000), suspect: false }
 }
 

@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use atoll_protocol::{
+    directory::OpenSet,
     identity::NodeId,
     limits,
     names::InstanceId,
-    sealed::{Hash, Verified},
+    sealed::{Hash, Proved, Verified},
     service::{Lease, NodeRecord, Seq, ServiceRecord, UnixMillis},
 };
 
@@ -20,11 +21,18 @@ pub struct Batch {
     /// What was left of the lease where it was heard second hand; `None` if it comes from its author.
     pub remaining: Option<Duration>,
     /// The node's own record, if it is said.
-    pub node: Option<Verified<NodeRecord>>,
+    pub node: Option<Proved<NodeRecord>>,
     /// Some or all of its service records.
-    pub services: Vec<Verified<ServiceRecord>>,
+    pub services: Vec<Proved<ServiceRecord>>,
     /// Whether `node` and `services` are the node's whole record set under this lease.
     pub whole: bool,
+}
+
+impl From<OpenSet> for Batch {
+    fn from(set: OpenSet) -> Self {
+        let OpenSet { lease, remaining, node, services } = set;
+        Self { lease, remaining: Some(remaining), node, services, whole: true }
+    }
 }
 
 /// What became of a batch.
@@ -145,8 +153,8 @@ impl Refused {
 impl Batch {
     /// The digest of the records in this batch.
     pub(super) fn digest(&self) -> Hash {
-        let services = self.services.iter().map(Verified::hash);
-        Hash::of_set(services.chain(self.node.as_ref().map(Verified::hash)))
+        let services = self.services.iter().map(Proved::hash);
+        Hash::of_set(services.chain(self.node.as_ref().map(Proved::hash)))
     }
 
     /// Checks what can be judged without knowing anything else.

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use atoll_protocol::{
+    directory::RecordSet,
     identity::NodeId,
     names::ServiceQuery,
-    sealed::Verified,
+    sealed::{Proved, Verified},
     service::{Lease, NodeRecord, Seq, ServiceRecord},
 };
 
@@ -21,7 +22,7 @@ pub struct Instance {
     /// The node that runs it.
     pub node: NodeId,
     /// What the node says of it.
-    pub record: Verified<ServiceRecord>,
+    pub record: Proved<ServiceRecord>,
     /// When this record was learnt.
     pub learnt: Time,
     /// When it is dropped unless its node renews it; [`Time::NEVER`] for this node's own.
@@ -36,7 +37,7 @@ pub struct KnownNode {
     /// Its name.
     pub node: NodeId,
     /// What it says of itself, if that has been heard.
-    pub record: Option<Verified<NodeRecord>>,
+    pub record: Option<Proved<NodeRecord>>,
     /// When its last lease arrived.
     pub renewed: Time,
     /// When it is dropped unless it renews; [`Time::NEVER`] for this node itself.
@@ -55,9 +56,20 @@ pub struct Holding {
     /// What is left of it: never zero, never more than its ttl.
     pub remaining: Duration,
     /// The node's own record.
-    pub node: Option<Verified<NodeRecord>>,
+    pub node: Option<Proved<NodeRecord>>,
     /// All its service records, in the order of their instances.
-    pub services: Vec<Verified<ServiceRecord>>,
+    pub services: Vec<Proved<ServiceRecord>>,
+}
+
+impl From<Holding> for RecordSet {
+    fn from(holding: Holding) -> Self {
+        Self {
+            lease: holding.lease.signed(),
+            remaining_ms: u32::try_from(holding.remaining.as_millis()).unwrap_or(u32::MAX),
+            node: holding.node.map(|node| node.body().clone()),
+            services: holding.services.iter().map(|service| service.body().clone()).collect(),
+        }
+    }
 }
 
 impl Directory {

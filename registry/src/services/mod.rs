@@ -1,6 +1,7 @@
 //! The directory: who offers what, for how long, and what changed.
 //!
-//! It accepts only what is [`Verified`], and orders a node's statements by their sequence number alone:
+//! It accepts only what is proved to be its author's ([`Verified`], or [`Proved`](atoll_protocol::sealed::Proved) by the
+//! set it is in), and orders a node's statements by their sequence number alone:
 //!
 //! - A **lease** with a higher number than the one held renews the node's records; the same one may bring further
 //!   records, but no time; a lower one may only fill in records that nothing later speaks of.

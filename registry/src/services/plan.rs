@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use atoll_protocol::{
     names::InstanceId,
-    sealed::Verified,
+    sealed::Proved,
     service::{NodeRecord, Seq, ServiceRecord},
 };
 
@@ -19,9 +19,9 @@ use super::{batch::Batch, floors::Floors, table::Entry};
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// The node's own record: a new one, or none any more.
-    pub(super) node: Option<Option<Verified<NodeRecord>>>,
+    pub(super) node: Option<Option<Proved<NodeRecord>>>,
     /// Records that are new, or replace older ones of their instances.
-    pub(super) put: Vec<Verified<ServiceRecord>>,
+    pub(super) put: Vec<Proved<ServiceRecord>>,
     /// Instances that are no longer in the node's set.
     pub(super) drop: Vec<InstanceId>,
     /// The lease whose whole set this is, if it is later than the one that was settled.
@@ -78,7 +78,7 @@ impl Plan {
         let known = held.and_then(|held| held.record.as_ref());
         let said = batch.node.as_ref().filter(|said| floors.allow_node(&author, said.value().seq));
         let outdated = known.is_none_or(|known| known.value().seq <= seq);
-        if outdated && known.map(Verified::hash) != said.map(Verified::hash) {
+        if outdated && known.map(Proved::hash) != said.map(Proved::hash) {
             plan.node = Some(said.cloned());
         }
         plan

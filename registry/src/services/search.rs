@@ -10,7 +10,7 @@ use std::{cmp::Reverse, collections::BTreeMap, mem};
 use atoll_protocol::{
     limits,
     names::{MethodName, ServiceName},
-    sealed::Verified,
+    sealed::Proved,
     service::{Endpoint, ServiceRecord},
 };
 use semver::{Version, VersionReq};
@@ -235,7 +235,7 @@ impl Directory {
 struct Scan<'a> {
     query: &'a SearchQuery,
     /// The record before, and its rank: instances of one version mostly say the same.
-    last: Option<(Verified<ServiceRecord>, Option<u32>)>,
+    last: Option<(Proved<ServiceRecord>, Option<u32>)>,
     /// Where the words are in the last name: instances of one name follow each other.
     in_name: Option<(ServiceName, Vec<Option<Place>>)>,
     /// Documentation and metadata of the record at hand, in lower case; empty if not needed yet.
@@ -246,7 +246,7 @@ struct Scan<'a> {
 
 impl Scan<'_> {
     /// How well the record fits, best first; `None` if it does not.
-    fn rank(&mut self, record: &Verified<ServiceRecord>) -> Option<u32> {
+    fn rank(&mut self, record: &Proved<ServiceRecord>) -> Option<u32> {
         if let Some((last, rank)) = &self.last
             && says_the_same(last.value(), record.value())
         {

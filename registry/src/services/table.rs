@@ -12,7 +12,7 @@ use std::{
 use atoll_protocol::{
     identity::NodeId,
     names::{InstanceId, ServiceName},
-    sealed::{Hash, Verified},
+    sealed::{Hash, Proved, Verified},
     service::{Lease, NodeRecord, Seq, ServiceRecord},
 };
 use semver::Version;
@@ -34,7 +34,7 @@ pub(super) struct Entry {
     pub(super) renewed: Time,
     /// When it ends; [`Time::NEVER`] for this node itself.
     pub(super) expires: Time,
-    pub(super) record: Option<Verified<NodeRecord>>,
+    pub(super) record: Option<Proved<NodeRecord>>,
     pub(super) services: BTreeMap<InstanceId, Held>,
     /// Digest of `record` and `services`.
     held: Hash,
@@ -54,7 +54,7 @@ pub(super) struct Entry {
 /// A record held.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
-    pub(super) record: Verified<ServiceRecord>,
+    pub(super) record: Proved<ServiceRecord>,
     pub(super) learnt: Time,
 }
 
@@ -144,12 +144,12 @@ impl Entry {
 
     fn refresh_digest(&mut self) {
         let services = self.services.values().map(|held| held.record.hash());
-        self.held = Hash::of_set(services.chain(self.record.as_ref().map(Verified::hash)));
+        self.held = Hash::of_set(services.chain(self.record.as_ref().map(Proved::hash)));
     }
 }
 
 impl Slot {
-    fn of(record: &Verified<ServiceRecord>) -> Self {
+    fn of(record: &Proved<ServiceRecord>) -> Self {
         let value = record.value();
         Self { version: Reverse(value.version.clone()), node: record.author(), instance: value.instance }
     }
@@ -187,7 +187,7 @@ impl Table {
     /// Lists another part as a whole. Nothing goes at once: what lies outside goes first where room is needed.
     pub(super) fn set_depth(&mut self, depth: u8) {
         self.part = Part { depth, ..Part::default() };
-        for (node, entry) in self.nodes.iter().filter(|(node, _)| covers(depth, node)) {
+        for (_, entry) in self.nodes.iter().filter(|(node, _)| covers(depth, node)) {
             self.part.nodes += 1;
             self.part.records += entry.services.len();
         }
@@ -364,7 +364,7 @@ impl Table {
         }
     }
 
-    fn put_record(&mut self, node: &NodeId, record: Verified<ServiceRecord>, now: Time, changes: &mut Changes) {
+    fn put_record(&mut self, node: &NodeId, record: Proved<ServiceRecord>, now: Time, changes: &mut Changes) {
         let Some(entry) = self.nodes.get_mut(node) else { return };
         let held = Held { record: record.clone(), learnt: now };
         let instance = entry.instance(&held);
@@ -396,7 +396,7 @@ impl Table {
     }
 
     /// Takes a record that is no longer held out of the index by name and the count.
-    fn unlist(&mut self, record: &Verified<ServiceRecord>) {
+    fn unlist(&mut self, record: &Proved<ServiceRecord>) {
         self.records = self.records.saturating_sub(1);
         let counted = usize::from(self.part.covers(&record.author()));
         self.part.records = self.part.records.saturating_sub(counted);

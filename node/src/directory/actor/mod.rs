@@ -224,7 +224,7 @@ impl Actor {
     }
 
     async fn say_goodbye(&self, withdrawal: &Verified<Withdrawal>) {
-        let request = SyncRequest::Goodbye { withdrawal: withdrawal.signed().clone() };
+        let request = SyncRequest::Goodbye { withdrawal: withdrawal.signed() };
         let mut told = JoinSet::new();
         for peer in self.directory.net.connections.peers().into_iter().take(GOODBYES) {
             let (directory, request) = (self.directory.clone(), request.clone());

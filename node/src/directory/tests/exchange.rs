@@ -55,8 +55,8 @@ async fn a_question_is_answered_with_what_is_newer_and_each_node_once() {
     let bare = Bare::beside(&node).await;
     let answer = replies(&ask(&bare, &node, &request(&SyncRequest::Newer { known: Vec::new() })).await);
     assert_eq!(answer.len(), 1);
-    let lease = answer[0].lease.clone().open(&network()).unwrap();
-    assert_eq!((lease.author(), answer[0].services.len(), answer[0].last), (node.id(), 1, true));
+    let set = answer[0].set.clone().open(&network()).unwrap();
+    assert_eq!((set.lease.author(), set.services.len(), answer[0].last), (node.id(), 1, true));
     // Whatever it says meanwhile, this is later.
     let known = vec![(node.id(), Seq(u64::MAX))];
     assert!(ask(&bare, &node, &request(&SyncRequest::Newer { known })).await.is_empty());
@@ -100,7 +100,7 @@ async fn a_goodbye_in_anothers_name_is_refused() {
     let mut liar = Author::of(key(), &network(), "a.lie", now());
     let mut elsewhere = Author::of(key(), &"elsewhere".parse().unwrap(), "a.lie", now());
     let genuine = liar.leave();
-    let goodbyes = [claim(genuine.signed(), victim.id()), tamper(genuine.signed()), elsewhere.leave().signed().clone()];
+    let goodbyes = [claim(&genuine.signed(), victim.id()), tamper(&genuine.signed()), elsewhere.leave().signed()];
     for (i, withdrawal) in (1..).zip(goodbyes) {
         ask(&bare, &near, &request(&SyncRequest::Goodbye { withdrawal })).await;
         eventually("it is refused", || refused(&near) == i).await;
@@ -117,7 +117,7 @@ async fn a_true_goodbye_is_taken_in_and_passed_on() {
     let mut author = Author::of(bare.key.clone(), &network(), "a.guest", now());
     bare.net.publish(super::forging::encode(&super::forging::announcement(&author.set()))).await;
     eventually("it is listed everywhere", || lists(&near, "a.guest") && lists(&far, "a.guest")).await;
-    let withdrawal = author.leave().signed().clone();
+    let withdrawal = author.leave().signed();
     assert!(ask(&bare, &near, &request(&SyncRequest::Goodbye { withdrawal })).await.is_empty());
     assert!(!lists(&near, "a.guest"), "it is taken in by the time it is answered");
     eventually("it is passed on", || !lists(&far, "a.guest")).await;

@@ -2,13 +2,13 @@
 
 use atoll_protocol::{
     codec,
-    directory::{Announcement, SyncReply},
+    directory::{Announcement, RecordSet, SyncReply},
     identity::{NodeId, SecretKey},
     names::NetworkName,
-    sealed::{Signed, Verified},
-    service::{Seq, UnixMillis, Withdrawal},
+    sealed::{Body, Signed, Verified},
+    service::{Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal},
 };
-use atoll_registry::{exchange::Publisher, services::Batch};
+use atoll_registry::exchange::Publisher;
 use bytes::Bytes;
 
 use crate::{
@@ -44,8 +44,15 @@ impl Author {
         Self { publisher, wall }
     }
 
-    pub(super) fn set(&mut self) -> Batch {
-        self.publisher.whole(TTL, self.wall).unwrap()
+    pub(super) fn set(&mut self) -> Set {
+        let lease = self.publisher.whole(TTL, self.wall).unwrap().lease;
+        self.publisher.retell();
+        let news = self.publisher.news(lease);
+        Set {
+            lease: news.lease.signed(),
+            node: news.node.map(|node| node.signed()),
+            services: news.services.iter().map(Verified::signed).collect(),
+        }
     }
 
     pub(super) fn leave(&mut self) -> Verified<Withdrawal> {
@@ -53,21 +60,38 @@ impl Author {
     }
 }
 
-/// The set as a neighbour passes it on.
-pub(super) fn reply(set: &Batch) -> SyncReply {
+/// All that a node says of itself, or is made to say.
+#[derive(Clone)]
+pub(super) struct Set {
+    pub(super) lease: Signed<Lease>,
+    pub(super) node: Option<Signed<NodeRecord>>,
+    pub(super) services: Vec<Signed<ServiceRecord>>,
+}
+
+/// The set as a neighbour passes it on: only its lease is signed.
+pub(super) fn reply(set: &Set) -> SyncReply {
     SyncReply {
-        lease: set.lease.signed().clone(),
-        remaining_ms: 60_000,
-        node: set.node.as_ref().map(|n| n.signed().clone()),
-        services: set.services.iter().map(|s| s.signed().clone()).collect(),
+        set: RecordSet {
+            lease: set.lease.clone(),
+            remaining_ms: 60_000,
+            node: set.node.as_ref().map(body),
+            services: set.services.iter().map(body).collect(),
+        },
         last: true,
     }
 }
 
 /// The set as it is gossiped.
-pub(super) fn announcement(set: &Batch) -> Announcement {
-    let SyncReply { lease, node, services, .. } = reply(set);
+pub(super) fn announcement(set: &Set) -> Announcement {
+    let Set { lease, node, services } = set.clone();
     Announcement::Lease { lease, node, services }
+}
+
+/// What was signed: it stands between the author and the signature.
+fn body<T>(signed: &Signed<T>) -> Body<T> {
+    let bytes = codec::encode(signed).unwrap();
+    let body = &bytes[32..bytes.len() - 64];
+    codec::decode(body, body.len()).unwrap()
 }
 
 /// The same statement under another author's name: the first 32 bytes say who is said to have signed.
@@ -85,39 +109,40 @@ pub(super) fn tamper<T>(signed: &Signed<T>) -> Signed<T> {
     codec::decode(&bytes, bytes.len()).unwrap()
 }
 
-/// What is wrong, and how it is said in a synchronisation and in gossip.
-pub(super) fn lies() -> Vec<(&'static str, SyncReply)> {
+/// What is wrong, and a set in which it is.
+pub(super) fn lies() -> Vec<(&'static str, Set)> {
     let mut author = Author::new("a.lie");
-    let honest = reply(&author.set());
-    let mut other = Author::new("a.lie");
-    let foreign = reply(&other.set());
-    let elsewhere = reply(&Author::of(key(), &"elsewhere".parse().unwrap(), "a.lie", now()).set());
+    let honest = author.set();
+    let foreign = Author::new("a.lie").set();
+    let elsewhere = Author::of(key(), &"elsewhere".parse().unwrap(), "a.lie", now()).set();
     let future = UnixMillis(now().0 + 2 * DAY);
-    let ahead = reply(&Author::of(key(), &network(), "a.lie", future).set());
+    let ahead = Author::of(key(), &network(), "a.lie", future).set();
     let victim = key().node_id();
-    let with = |change: &dyn Fn(&mut SyncReply)| {
+    let with = |change: &dyn Fn(&mut Set)| {
         let mut lie = honest.clone();
         change(&mut lie);
         lie
     };
-    let earlier = reply(&author.set());
+    let earlier = author.set();
     author.publisher.add(record("a.lie.too", "1.0.0", 1), now()).unwrap();
-    let later = reply(&author.set());
+    let later = author.set();
     vec![
         ("a lease in another's name", with(&|r| r.lease = claim(&r.lease, victim))),
         ("a lease that was changed", with(&|r| r.lease = tamper(&r.lease))),
         ("a record that was changed", with(&|r| r.services = r.services.iter().map(tamper).collect())),
-        ("a record in another's name", with(&|r| r.services = r.services.iter().map(|s| claim(s, victim)).collect())),
         ("a record of somebody else", with(&|r| r.services.clone_from(&foreign.services))),
         ("a set of another network", elsewhere),
         ("a set from the day after tomorrow", ahead),
         ("one record twice", with(&|r| r.services.extend(r.services.clone()))),
-        ("records later than their lease", {
-            let mut lie = earlier;
-            lie.services = later.services;
-            lie
-        }),
+        ("records later than their lease", Set { services: later.services, ..earlier }),
     ]
+}
+
+/// A record in another's name: one that has a signature of its own, that is, in gossip.
+pub(super) fn misattributed() -> Set {
+    let honest = Author::new("a.lie").set();
+    let victim = key().node_id();
+    Set { services: honest.services.iter().map(|service| claim(service, victim)).collect(), ..honest }
 }
 
 pub(super) fn encode(announcement: &Announcement) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use atoll_protocol::{directory::Announcement, limits};
 
-use super::forging::{Author, announcement, claim, encode, key, lies, tamper};
+use super::forging::{Author, announcement, claim, encode, key, lies, misattributed, tamper};
 use crate::{
     Node,
     testing::{Bare, eventually, lists, node, pair, rpc},
@@ -30,7 +30,7 @@ async fn what_is_true_is_believed_whoever_says_it() {
     let mut author = Author::new("a.truth");
     bare.net.publish(encode(&announcement(&author.set()))).await;
     eventually("it is listed", || lists(&node, "a.truth")).await;
-    bare.net.publish(withdrawn(author.leave().signed().clone())).await;
+    bare.net.publish(withdrawn(author.leave().signed())).await;
     eventually("it is gone", || !lists(&node, "a.truth")).await;
     assert_eq!(refused(&node), 0);
 }
@@ -38,9 +38,9 @@ async fn what_is_true_is_believed_whoever_says_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lies_are_refused_and_counted() {
     let (node, bare) = gossip().await;
-    for (i, (what, lie)) in (1..).zip(lies()) {
-        let lie = Announcement::Lease { lease: lie.lease, node: lie.node, services: lie.services };
-        bare.net.publish(encode(&lie)).await;
+    let lies = lies().into_iter().chain([("a record in another's name", misattributed())]);
+    for (i, (what, lie)) in (1..).zip(lies) {
+        bare.net.publish(encode(&announcement(&lie))).await;
         eventually(what, || refused(&node) == i).await;
         assert!(!lists(&node, "a.lie"), "{what}");
     }
@@ -74,9 +74,9 @@ async fn nobody_withdraws_for_another() {
     eventually("it is listed", || lists(&node, "a.truth")).await;
     let mut liar = Author::of(key(), &crate::testing::network(), "a.lie", super::forging::now());
     let victim = author.set().lease.author();
-    bare.net.publish(withdrawn(claim(liar.leave().signed(), victim))).await;
+    bare.net.publish(withdrawn(claim(&liar.leave().signed(), victim))).await;
     eventually("it is refused", || refused(&node) == 1).await;
-    bare.net.publish(withdrawn(tamper(author.leave().signed()))).await;
+    bare.net.publish(withdrawn(tamper(&author.leave().signed()))).await;
     eventually("it is refused", || refused(&node) == 2).await;
     assert!(lists(&node, "a.truth"));
 }
@@ -88,7 +88,7 @@ async fn what_was_withdrawn_is_not_brought_back_by_saying_it_again() {
     let old = announcement(&author.set());
     bare.net.publish(encode(&old)).await;
     eventually("it is listed", || lists(&node, "a.past")).await;
-    bare.net.publish(withdrawn(author.leave().signed().clone())).await;
+    bare.net.publish(withdrawn(author.leave().signed())).await;
     eventually("it is gone", || !lists(&node, "a.past")).await;
     // The very same bytes gossipsub knows; the same statements in another envelope it does not.
     let Announcement::Lease { lease, node: record, mut services } = old else { panic!("a lease") };
@@ -128,7 +128,7 @@ async fn a_withdrawal_known_already_is_passed_on() {
     let left = author.leave();
     let directory = &rpc(&near).directory;
     directory.view.write().withdraw(&left, directory.clock.now());
-    bare.net.publish(withdrawn(left.signed().clone())).await;
+    bare.net.publish(withdrawn(left.signed())).await;
     eventually("it is gone", || !lists(&far, "a.leaver")).await;
 }
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use atoll_protocol::{
     codec,
-    directory::{Head, Heads, SyncReply, SyncRequest},
+    directory::{Head, Heads, RecordSet, SyncReply, SyncRequest},
     sealed::{Hash, Verified},
     service::Seq,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 
-use super::forging::{Author, framed, lies, reply};
+use super::forging::{Author, Set, framed, lies, reply};
 use crate::{
     Node,
     net::streams::Substream,
@@ -52,13 +52,19 @@ fn say(replies: &[SyncReply]) -> Vec<u8> {
     replies.iter().flat_map(|r| framed(&codec::encode(r).unwrap())).collect()
 }
 
+/// A set under a lease of which so much is left.
+fn lasting(remaining_ms: u32, set: &Set) -> SyncReply {
+    let SyncReply { set, last } = reply(set);
+    SyncReply { set: RecordSet { remaining_ms, ..set }, last }
+}
+
 /// A new neighbour claims to know of these, tells them when it is asked, and stays.
 async fn tell(node: &Node, replies: &[SyncReply]) {
     let mut bare = Bare::beside(node).await;
     let head = |node| Head { node, lease: Seq(u64::MAX), digest: Hash([9; 32]) };
     // One of them is not known for certain, so the node always has something to ask for.
     let stranger = super::forging::key().node_id();
-    let heads = replies.iter().map(|reply| head(reply.lease.author())).chain([head(stranger)]).collect();
+    let heads = replies.iter().map(|reply| head(reply.set.author())).chain([head(stranger)]).collect();
     let heads = framed(&codec::encode(&Heads { differing: vec![0], heads, ..Heads::default() }).unwrap());
     while let SyncRequest::Compare { .. } =
         answer(&mut bare, AnswerTo { comparison: &heads, rest: &say(replies) }).await
@@ -88,7 +94,10 @@ async fn a_set_in_pieces_is_put_together() {
     let mut author = Author::new("a.first");
     author.publisher.add(crate::testing::record("a.second", "1.0.0", 2), super::forging::now()).unwrap();
     let whole = reply(&author.set());
-    let piece = |i: usize| SyncReply { services: vec![whole.services[i].clone()], last: i == 1, ..whole.clone() };
+    let piece = |i: usize| {
+        let set = RecordSet { services: vec![whole.set.services[i].clone()], ..whole.set.clone() };
+        SyncReply { set, last: i == 1 }
+    };
     tell(&node, &[piece(0), piece(1)]).await;
     eventually("both are listed", || lists(&node, "a.first") && lists(&node, "a.second")).await;
 }
@@ -97,7 +106,7 @@ async fn a_set_in_pieces_is_put_together() {
 async fn lies_are_refused_and_counted() {
     let node = node(&[]).await;
     for (i, (what, lie)) in (1..).zip(lies()) {
-        tell(&node, &[lie]).await;
+        tell(&node, &[reply(&lie)]).await;
         eventually(what, || refused(&node) == i).await;
         assert!(!lists(&node, "a.lie"), "{what}");
     }
@@ -111,10 +120,9 @@ async fn lies_are_refused_and_counted() {
 async fn one_lie_in_a_set_makes_all_of_it_worthless() {
     let node = node(&[]).await;
     let mut author = Author::new("a.truth");
-    let honest = reply(&author.set());
-    let mut mixed = honest.clone();
-    mixed.services.push(super::forging::tamper(&honest.services[0]));
-    tell(&node, &[mixed]).await;
+    let mut mixed = author.set();
+    mixed.services.push(super::forging::tamper(&mixed.services[0]));
+    tell(&node, &[reply(&mixed)]).await;
     eventually("it is refused", || refused(&node) == 1).await;
     assert!(!lists(&node, "a.truth"));
 }
@@ -125,7 +133,7 @@ async fn what_has_ended_does_not_return() {
     let mut author = Author::new("a.past");
     let set = author.set();
     // A lease of which nothing is left.
-    tell(&node, &[SyncReply { remaining_ms: 0, ..reply(&set) }]).await;
+    tell(&node, &[lasting(0, &set)]).await;
     let mut present = Author::new("a.present");
     tell(&node, &[reply(&present.set())]).await;
     eventually("what came later is listed", || lists(&node, "a.present")).await;
@@ -161,7 +169,7 @@ async fn an_older_set_does_not_replace_a_later_one() {
 async fn a_lease_heard_of_lasts_no_longer_than_is_said() {
     let node = node(&[]).await;
     let mut author = Author::new("a.moment");
-    tell(&node, &[SyncReply { remaining_ms: 300, ..reply(&author.set()) }]).await;
+    tell(&node, &[lasting(300, &author.set())]).await;
     // Listed or not by the time this looks: it is gone in the end, long before the lease's own 90 seconds.
     let mut watch = node.watch();
     within("it goes", async {

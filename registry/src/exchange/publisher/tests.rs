@@ -11,7 +11,7 @@ fn publisher(last: u64) -> Publisher {
 }
 
 fn digest(batch: &Batch) -> Hash {
-    Hash::of_set(batch.node.iter().map(Verified::hash).chain(batch.services.iter().map(Verified::hash)))
+    Hash::of_set(batch.node.iter().map(|n| n.hash()).chain(batch.services.iter().map(|s| s.hash())))
 }
 
 /// The instances that are news.

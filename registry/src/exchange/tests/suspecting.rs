@@ -26,7 +26,7 @@ fn island(others: u8) -> (Peer, Peer, Vec<Peer>) {
 fn report(reporter: &Peer, lost: &Peer) -> Announcement {
     let suspicion = Suspicion { node: lost.id(), lease: lost.view.lease_of(&lost.id()).unwrap(), issued: WALL };
     let sealed = atoll_protocol::sealed::Signed::seal(&reporter.key, &NetworkName::main(), suspicion).unwrap();
-    Announcement::Suspicion { suspicion: sealed.signed().clone() }
+    Announcement::Suspicion { suspicion: sealed.signed() }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use atoll_protocol::{
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName, ServiceQuery},
-    sealed::{Hash, Sealable, Signed, Verified},
+    sealed::{Hash, Proved, Sealable, Signed, Verified},
     service::{Extensions, Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal, Withdrawn},
 };
 
@@ -32,8 +32,8 @@ const WALL: UnixMillis = UnixMillis(1_800_000_000_000);
 struct Author {
     key: SecretKey,
     seq: u64,
-    node: Option<Verified<NodeRecord>>,
-    services: BTreeMap<InstanceId, Verified<ServiceRecord>>,
+    node: Option<Proved<NodeRecord>>,
+    services: BTreeMap<InstanceId, Proved<ServiceRecord>>,
 }
 
 impl Author {
@@ -54,16 +54,20 @@ impl Author {
         Signed::seal(&self.key, &NetworkName::main(), value).unwrap()
     }
 
+    fn record<T: Sealable>(&self, value: T) -> Proved<T> {
+        self.seal(value).record().clone()
+    }
+
     /// Makes a record of an instance and puts it in the set.
-    fn offer(&mut self, instance: u64, name: &str, version: &str) -> Verified<ServiceRecord> {
+    fn offer(&mut self, instance: u64, name: &str, version: &str) -> Proved<ServiceRecord> {
         let seq = self.next();
-        let record = self.seal(service(instance, name, version, seq));
+        let record = self.record(service(instance, name, version, seq));
         self.services.insert(InstanceId(instance), record.clone());
         record
     }
 
     /// Makes this node's own record and puts it in the set.
-    fn introduce(&mut self, address: &str) -> Verified<NodeRecord> {
+    fn introduce(&mut self, address: &str) -> Proved<NodeRecord> {
         let record = NodeRecord {
             addresses: vec![address.to_owned()],
             agent: "test/1".to_owned(),
@@ -71,7 +75,7 @@ impl Author {
             seq: self.next(),
             extensions: Extensions::new(),
         };
-        let record = self.seal(record);
+        let record = self.record(record);
         self.node = Some(record.clone());
         record
     }
@@ -82,7 +86,7 @@ impl Author {
     }
 
     fn lease_of(&mut self, ttl_secs: u32, issued: UnixMillis) -> Verified<Lease> {
-        let hashes = self.services.values().map(Verified::hash).chain(self.node.as_ref().map(Verified::hash));
+        let hashes = self.services.values().map(Proved::hash).chain(self.node.as_ref().map(Proved::hash));
         let digest = Hash::of_set(hashes);
         let seq = self.next();
         self.seal(Lease { seq, digest, ttl_secs, issued, extensions: Extensions::new() })
@@ -138,7 +142,7 @@ pub(crate) fn service(instance: u64, name: &str, version: &str, seq: Seq) -> Ser
 }
 
 /// A batch that is a part of its author's set.
-fn part(lease: Verified<Lease>, services: impl IntoIterator<Item = Verified<ServiceRecord>>) -> Batch {
+fn part(lease: Verified<Lease>, services: impl IntoIterator<Item = Proved<ServiceRecord>>) -> Batch {
     Batch { lease, remaining: None, node: None, services: services.into_iter().collect(), whole: false }
 }
 

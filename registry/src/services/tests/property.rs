@@ -120,7 +120,7 @@ fn consistent(directory: &Directory, limits: &DirectoryLimits) {
         // What is offered to others has the digest that was signed.
         let Some(holding) = directory.holding(&node, directory.now) else { continue };
         assert_eq!(holding.lease.value().seq, seq);
-        let hashes = holding.services.iter().map(Verified::hash).chain(holding.node.iter().map(Verified::hash));
+        let hashes = holding.services.iter().map(|s| s.hash()).chain(holding.node.iter().map(|n| n.hash()));
         assert_eq!(Hash::of_set(hashes), holding.lease.value().digest);
     }
 }

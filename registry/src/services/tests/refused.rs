@@ -68,10 +68,10 @@ fn statements_from_the_far_future() {
     assert_eq!(refused(part(a.lease_of(TTL, far), [])), expected);
     assert!(!expected.blames_sender(), "this node's clock may be the wrong one");
 
-    let record = a.seal(ServiceRecord { issued: far, ..service(1, "a", "1.0.0", Seq(1)) });
+    let record = a.record(ServiceRecord { issued: far, ..service(1, "a", "1.0.0", Seq(1)) });
     assert_eq!(refused(part(a.lease(), [record])), expected);
     let node = NodeRecord { issued: far, ..a.introduce("/ip4/10.0.0.1/tcp/1").value().clone() };
-    let node = a.seal(node);
+    let node = a.record(node);
     assert_eq!(refused(Batch { node: Some(node), ..part(a.lease(), []) }), expected);
 
     a.node = None;

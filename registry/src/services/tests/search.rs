@@ -36,7 +36,7 @@ fn offer(author: &mut Author, instance: u64, name: &str, version: &str, said: &S
         metadata: said.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
         ..service(instance, name, version, seq)
     };
-    let record = author.seal(record);
+    let record = author.record(record);
     author.services.insert(InstanceId(instance), record);
 }
 

@@ -86,7 +86,7 @@ fn speed_of_search() {
         for instance in instances {
             let seq = author.next();
             let name = format!("some.service-{}", instance.0 % 2_500);
-            let record = author.seal(ServiceRecord { doc: doc.clone(), ..service(instance.0, &name, "1.0.0", seq) });
+            let record = author.record(ServiceRecord { doc: doc.clone(), ..service(instance.0, &name, "1.0.0", seq) });
             author.services.insert(instance, record);
         }
         apply(&mut directory, author.whole(), at(1));

@@ -299,7 +299,7 @@ impl Core for Node {
         let at = moment(ctx);
         if let Ok(withdrawal) = self.exchange.leave(at) {
             self.carry_out(ctx);
-            let cost = wire::cost(withdrawal.signed());
+            let cost = wire::cost(&withdrawal.signed());
             for peer in ctx.links().take(GOODBYES).collect::<Vec<_>>() {
                 ctx.send(peer, "goodbye", cost, Message::Goodbye(withdrawal.clone()));
             }

@@ -7,7 +7,7 @@ use atoll_protocol::{
     directory::{Announcement, Heads, SyncRequest},
     identity::NodeId,
     names::NetworkName,
-    sealed::{Sealable, Signed, Verified},
+    sealed::Verified,
     service::Withdrawal,
 };
 use atoll_registry::{
@@ -25,6 +25,10 @@ use crate::overlay::{
 const SUBSTREAM: u32 = 60 + 30;
 /// What a signature, its author and two lengths add to a body.
 const SEAL: usize = 32 + 64 + 4;
+/// What the length of a body takes.
+const LENGTH: usize = 3;
+/// What a reply says beside the records: its length, what is left of the lease, how many there are, whether it is the last.
+const REPLY: usize = 12;
 /// What identify says: a key, a dozen protocols, some addresses.
 pub(super) const IDENTIFY: u32 = 700;
 
@@ -85,13 +89,12 @@ pub(super) fn batch(holding: &Holding) -> Batch {
     }
 }
 
+/// A record set: a signed lease, and the bodies that it covers.
 fn record_set(holding: &Holding) -> usize {
-    let services: usize = holding.services.iter().map(|record| sealed(record.signed())).sum();
-    12 + sealed(holding.lease.signed()) + holding.node.as_ref().map_or(0, |node| sealed(node.signed())) + services
-}
-
-fn sealed<T: Sealable>(signed: &Signed<T>) -> usize {
-    signed.body_len() + SEAL
+    let body = |len: usize| len + LENGTH;
+    let services: usize = holding.services.iter().map(|record| body(record.body().body_len())).sum();
+    let node = holding.node.as_ref().map_or(0, |node| body(node.body().body_len()));
+    REPLY + holding.lease.signed().body_len() + SEAL + node + services
 }
 
 /// FNV-1a, three times with other beginnings: the carrier hashes messages with SHA-256, but nobody here forges any.
