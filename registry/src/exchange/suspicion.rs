@@ -52,11 +52,37 @@ struct Case {
 #[derive(Debug, Default)]
 pub(super) struct Suspicions {
     cases: BTreeMap<NodeId, Case>,
+    /// No report of this node's own is due before: spares looking at all cases.
+    first_due: Option<Time>,
 }
 
 impl Suspicions {
     pub(super) fn due(&self) -> Time {
-        self.cases.values().filter_map(|case| case.mine).min().unwrap_or(Time::NEVER)
+        self.first_due.unwrap_or(Time::NEVER)
+    }
+
+    /// This node is to say so itself then, if nobody has until then.
+    fn report_at(&mut self, node: NodeId, lease: Seq, when: Time, now: Time) {
+        if let Some(case) = self.case(node, lease, now) {
+            case.mine = Some(when);
+            self.first_due = Some(self.due().min(when));
+        }
+    }
+
+    /// The nodes of which a report is due.
+    fn take_due(&mut self, now: Time) -> Vec<NodeId> {
+        if self.due() > now {
+            return Vec::new();
+        }
+        let mut due = Vec::new();
+        for (node, case) in &mut self.cases {
+            if case.mine.is_some_and(|mine| mine <= now) {
+                case.mine = None;
+                due.push(*node);
+            }
+        }
+        self.first_due = self.cases.values().filter_map(|case| case.mine).min();
+        due
     }
 
     /// The node has spoken under this lease.
@@ -94,9 +120,7 @@ impl Exchange {
         view.contact_failed(peer, at.now);
         let Some(lease) = view.lease_of(&peer) else { return };
         let wait = at.jitter("suspicion", PATIENCE);
-        if let Some(case) = self.suspicions.case(peer, lease, at.now) {
-            case.mine = Some(at.now + wait);
-        }
+        self.suspicions.report_at(peer, lease, at.now + wait, at.now);
         // Others may have lost it first: while it was connected here, they were not believed.
         self.judge(view, peer, lease, at);
     }
@@ -161,11 +185,8 @@ impl Exchange {
 
     /// Tells of those that were lost a moment ago, unless that has been told often enough.
     pub(super) fn report_the_lost(&mut self, view: &mut Directory, at: Moment) {
-        let due = |case: &Case| case.mine.is_some_and(|mine| mine <= at.now);
-        let lost: Vec<NodeId> = self.suspicions.cases.iter().filter(|(_, c)| due(c)).map(|(node, _)| *node).collect();
-        for node in lost {
+        for node in self.suspicions.take_due(at.now) {
             let Some(case) = self.suspicions.cases.get_mut(&node) else { continue };
-            case.mine = None;
             let (lease, told) = (case.lease, case.reporters.len() >= REPORTS);
             // Who has lost everyone has lost its own link.
             let believable = !self.peers.is_empty() && !self.peers.contains(&node);

@@ -2,7 +2,7 @@
 
 use atoll_protocol::{directory::Announcement, limits};
 
-use super::forging::{Author, announcement, claim, encode, key, lies, misattributed, tamper};
+use super::forging::{Author, announcement, claim, encode, key, lies, misattributed, reply, tamper};
 use crate::{
     Node,
     testing::{Bare, eventually, lists, node, pair, rpc},
@@ -110,7 +110,8 @@ async fn an_announcement_known_already_is_passed_on() {
     let mut author = Author::new("a.newcomer");
     let set = author.set();
     let directory = &rpc(&near).directory;
-    directory.view.write().apply(set.clone(), directory.clock.now(), directory.clock.wall()).unwrap();
+    let known = reply(&set).set.open(&crate::testing::network()).unwrap();
+    directory.view.write().apply(known.into(), directory.clock.now(), directory.clock.wall()).unwrap();
     bare.net.publish(encode(&announcement(&set))).await;
     eventually("it is listed", || lists(&far, "a.newcomer")).await;
 }

@@ -208,7 +208,7 @@ async fn a_set_without_end_is_given_up_at_its_bound() {
     let mut author = Author::new("a.flood");
     let mut piece = reply(&author.set());
     piece.last = false;
-    piece.services = vec![piece.services[0].clone(); 3_000];
+    piece.set.services = vec![piece.set.services[0].clone(); 3_000];
     // More records than a node may have, and never the last piece.
     tell(&node, &[piece.clone(), piece]).await;
     let mut author = Author::new("a.truth");
@@ -237,11 +237,12 @@ async fn an_earlier_life_of_this_node_is_spoken_above() {
     let ahead = atoll_protocol::service::UnixMillis(super::forging::now().0 + 3_600_000);
     let mut former = Author::of(key, &crate::testing::network(), "a.former", ahead);
     let set = former.set();
+    let said = set.lease.clone().open(&crate::testing::network()).unwrap().value().seq;
     tell(&node, &[reply(&set)]).await;
     let own = || {
         let view = rpc(&node).directory.view();
         view.holding(&node.id(), rpc(&node).directory.clock.now()).map(|h| Verified::value(&h.lease).seq)
     };
-    eventually("it goes on above", || own().is_some_and(|seq| seq > set.lease.value().seq)).await;
+    eventually("it goes on above", || own().is_some_and(|seq| seq > said)).await;
     assert!(!lists(&node, "a.former") && lists(&node, "system"));
 }

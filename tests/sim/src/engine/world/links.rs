@@ -7,7 +7,7 @@ use crate::engine::{
 };
 
 /// One-way delays until a dial is through: a handshake, and saying who one is.
-const DIAL_LEGS: u32 = 4;
+pub(super) const DIAL_LEGS: u32 = 4;
 /// The size of what a handshake sends; it is not booked.
 const HANDSHAKE: u32 = 1_200;
 
@@ -154,7 +154,7 @@ impl<M> World<M> {
         self.node(peer).is_some_and(|node| node.alive && node.life == life)
     }
 
-    fn one_way(&self, a: PeerIndex, b: PeerIndex) -> u64 {
+    pub(super) fn one_way(&self, a: PeerIndex, b: PeerIndex) -> u64 {
         match (self.node(a), self.node(b)) {
             (Some(at), Some(bt)) => self.network.one_way((a, at.place), (b, bt.place)),
             _ => 0,

@@ -19,6 +19,7 @@ use super::{
 
 mod cut;
 mod links;
+mod visit;
 
 pub(crate) use self::links::Dialled;
 
@@ -32,6 +33,11 @@ pub enum Delivery {
     Reliable,
     /// It arrives at most once, in any order. Lost packets are lost.
     Datagram,
+    /// Over a connection that is made for it and given up afterwards, unless there is a link: no part of a core hears of the
+    /// connection. It arrives if the other is there; whoever waits for an answer needs patience of its own.
+    Visit,
+    /// The answer to a visit.
+    Return,
 }
 
 /// A message under way.
@@ -194,6 +200,9 @@ impl<M> World<M> {
         bytes: u32,
         message: M,
     ) {
+        if matches!(delivery, Delivery::Visit | Delivery::Return) {
+            return self.visit(from, to, delivery, class, bytes, message);
+        }
         let Some(node) = self.nodes.get_mut(from.slot()) else { return };
         let Some(&End { link, one_way, last_out, .. }) = node.end(to) else {
             self.counts.unsent += 1;
@@ -203,7 +212,7 @@ impl<M> World<M> {
         self.traffic.sent(from, class, bytes);
         let departs = node.departs(self.now, bytes, self.network.uplink);
         let arrives = match delivery {
-            Delivery::Reliable => {
+            Delivery::Reliable | Delivery::Visit | Delivery::Return => {
                 let delay = self.network.reliable(one_way, bytes, &mut node.weather);
                 let arrives = later(departs, delay).max(later(last_out, 1));
                 if let Some(end) = node.end_mut(to) {
@@ -226,6 +235,9 @@ impl<M> World<M> {
     pub(crate) fn arrived(&mut self, parcel: Parcel<M>) -> Option<Parcel<M>> {
         let Parcel { from, to, link, bytes, class, .. } = parcel;
         self.trace.record(self.now, 0, pair(from, to), u64::from(bytes) << 16 | u64::from(class));
+        if matches!(parcel.delivery, Delivery::Visit | Delivery::Return) {
+            return self.visited(parcel);
+        }
         let end = self.node(to).and_then(|node| node.end(from)).filter(|end| end.link == link);
         let Some(end) = end.copied() else {
             self.counts.undeliverable += 1;
@@ -233,8 +245,8 @@ impl<M> World<M> {
         };
         if self.is_cut(from, to) {
             match parcel.delivery {
-                Delivery::Reliable => self.parked.entry((from, to)).or_default().push(parcel),
                 Delivery::Datagram => self.counts.lost += 1,
+                _ => self.parked.entry((from, to)).or_default().push(parcel),
             }
             return None;
         }
