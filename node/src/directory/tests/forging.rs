@@ -87,10 +87,10 @@ pub(super) fn announcement(set: &Set) -> Announcement {
     Announcement::Lease { lease, node, services }
 }
 
-/// What was signed: it stands between the author and the signature.
+/// What was signed: it stands between the author's 32 bytes and the signature's 64, which follow their number.
 fn body<T>(signed: &Signed<T>) -> Body<T> {
     let bytes = codec::encode(signed).unwrap();
-    let body = &bytes[32..bytes.len() - 64];
+    let body = &bytes[32..bytes.len() - 65];
     codec::decode(body, body.len()).unwrap()
 }
 
