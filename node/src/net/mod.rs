@@ -174,6 +174,15 @@ pub(crate) enum NetEvent {
     Addresses,
 }
 
+/// How much a look-up for providers is to bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum LookUp {
+    /// A few, those that are named first.
+    Quick,
+    /// All that are to be found.
+    Thorough,
+}
+
 /// What the swarm task is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -182,7 +191,7 @@ pub(super) enum Command {
     Verdict { message: gossipsub::MessageId, source: PeerId, verdict: Verdict },
     Provide { key: Vec<u8> },
     Unprovide { key: Vec<u8> },
-    Providers { key: Vec<u8>, reply: oneshot::Sender<Vec<NodeId>> },
+    Providers { key: Vec<u8>, look_up: LookUp, reply: oneshot::Sender<Vec<NodeId>> },
     Shutdown { reply: oneshot::Sender<()> },
 }
 
@@ -280,9 +289,9 @@ impl Net {
     }
 
     /// Asks the DHT who provides `key`. Empty at once if there is nobody to ask.
-    pub(crate) async fn providers(&self, key: Vec<u8>) -> Vec<NodeId> {
+    pub(crate) async fn providers(&self, key: Vec<u8>, look_up: LookUp) -> Vec<NodeId> {
         let (reply, found) = oneshot::channel();
-        self.command(Command::Providers { key, reply }).await;
+        self.command(Command::Providers { key, look_up, reply }).await;
         found.await.unwrap_or_default()
     }
 

@@ -22,9 +22,9 @@ const COALESCE: Duration = Duration::from_millis(10);
 const RENEWAL_MIN: Duration = Duration::from_secs(30);
 /// A lease lasts so many renewals, so that two of them may be lost.
 const RENEWALS_PER_LEASE: u32 = 3;
-/// Renewals that a node hears each second at most, about. Each takes some 250 bytes and comes about three times where gossip's
-/// mesh has four neighbours, as in the simulator: together about 2 KiB/s. With six, as nodes have it, it comes five times.
-const RENEWALS_PER_SECOND: u32 = 3;
+/// Renewals that a node hears each second at most, about. Each takes some 330 bytes and comes about three times in a mesh of
+/// four neighbours: together about 2 KiB/s.
+const RENEWALS_PER_SECOND: u32 = 2;
 /// Up to so many nodes everyone is sent what changed, whatever its size. In a larger network more than [`PUSHED`] bytes are
 /// asked for by each node once: gossip would bring them to each several times.
 const SMALL_NETWORK: usize = 128;

@@ -13,7 +13,7 @@ use libp2p::{
 };
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::net::{Counters, addresses, node_id, records::Records};
+use crate::net::{Counters, LookUp, addresses, node_id, records::Records};
 
 type Kad = kad::Behaviour<Records>;
 
@@ -21,7 +21,9 @@ type Kad = kad::Behaviour<Records>;
 const ANNOUNCING: usize = 4;
 /// Providers that are enough to choose from.
 const ENOUGH: usize = 8;
-/// How long to wait for more providers once there is one. A look-up ends when the last of the closest peers has answered,
+/// Providers that a thorough look-up gives at most.
+const ALL: usize = 32;
+/// How long a quick look-up is to wait for more providers once there is one. A look-up ends when the last of the closest peers has answered,
 /// and one that is gone answers only by its dial's timeout.
 const SETTLING: Duration = Duration::from_millis(100);
 /// Look-ups under way at a time.
@@ -29,8 +31,18 @@ const SEARCHES: usize = 256;
 
 type Reply = oneshot::Sender<Vec<NodeId>>;
 
+impl LookUp {
+    const fn enough(self) -> usize {
+        match self {
+            Self::Quick => ENOUGH,
+            Self::Thorough => ALL,
+        }
+    }
+}
+
 struct Search {
     key: Vec<u8>,
+    look_up: LookUp,
     replies: Vec<Reply>,
     found: Vec<NodeId>,
     /// When what has been found is enough.
@@ -43,7 +55,7 @@ pub(super) struct Dht {
     announcing: HashSet<QueryId>,
     searches: HashMap<QueryId, Search>,
     /// Look-ups by key: whoever asks for what is being looked for gets the same answer.
-    by_key: HashMap<Vec<u8>, QueryId>,
+    by_key: HashMap<(Vec<u8>, LookUp), QueryId>,
     /// Peers in the routing table when everything was announced last.
     announced_to: usize,
     counters: Arc<Counters>,
@@ -83,8 +95,9 @@ impl Dht {
     }
 
     /// Looks for providers; they are given when there are enough, or no more to be found.
-    pub(super) fn providers(&mut self, kad: &mut Kad, key: Vec<u8>, reply: Reply) {
-        if let Some(search) = self.by_key.get(&key).and_then(|query| self.searches.get_mut(query)) {
+    pub(super) fn providers(&mut self, kad: &mut Kad, key: Vec<u8>, look_up: LookUp, reply: Reply) {
+        let by_key = (key, look_up);
+        if let Some(search) = self.by_key.get(&by_key).and_then(|query| self.searches.get_mut(query)) {
             search.replies.retain(|reply| !reply.is_closed());
             return search.replies.push(reply);
         }
@@ -93,9 +106,10 @@ impl Dht {
             tracing::warn!("a service is not looked up: {SEARCHES} look-ups are under way");
             return;
         }
-        let query = kad.get_providers(RecordKey::new(&key));
-        self.by_key.insert(key.clone(), query);
-        self.searches.insert(query, Search { key, replies: vec![reply], found: Vec::new(), settled: None });
+        let query = kad.get_providers(RecordKey::new(&by_key.0));
+        self.by_key.insert(by_key.clone(), query);
+        let (key, look_up) = by_key;
+        self.searches.insert(query, Search { key, look_up, replies: vec![reply], found: Vec::new(), settled: None });
     }
 
     /// When a search is to be answered with what it has found.
@@ -142,16 +156,16 @@ impl Dht {
         let mut news = Vec::new();
         if let Ok(kad::GetProvidersOk::FoundProviders { providers, .. }) = result {
             for provider in providers.iter().filter_map(node_id) {
-                if search.found.len() < ENOUGH && !search.found.contains(&provider) {
+                if search.found.len() < search.look_up.enough() && !search.found.contains(&provider) {
                     search.found.push(provider);
                     news.push(provider);
                 }
             }
         }
-        if !search.found.is_empty() && search.settled.is_none() {
+        if search.look_up == LookUp::Quick && !search.found.is_empty() && search.settled.is_none() {
             search.settled = Some(Instant::now() + SETTLING);
         }
-        if last || search.found.len() >= ENOUGH {
+        if last || search.found.len() >= search.look_up.enough() {
             self.finish(kad, id);
         }
         news
@@ -161,8 +175,8 @@ impl Dht {
         if let Some(mut query) = kad.query_mut(&id) {
             query.finish();
         }
-        if let Some(Search { key, replies, found, .. }) = self.searches.remove(&id) {
-            self.by_key.remove(&key);
+        if let Some(Search { key, look_up, replies, found, .. }) = self.searches.remove(&id) {
+            self.by_key.remove(&(key, look_up));
             for reply in replies {
                 let _ = reply.send(found.clone());
             }

@@ -121,8 +121,8 @@ impl Driver {
             Command::Verdict { message, source, verdict } => self.verdict(&message, &source, verdict),
             Command::Provide { key } => self.dht.provide(&mut self.swarm.behaviour_mut().kad, key),
             Command::Unprovide { key } => self.dht.unprovide(&mut self.swarm.behaviour_mut().kad, &key),
-            Command::Providers { key, reply } => {
-                self.dht.providers(&mut self.swarm.behaviour_mut().kad, key, reply);
+            Command::Providers { key, look_up, reply } => {
+                self.dht.providers(&mut self.swarm.behaviour_mut().kad, key, look_up, reply);
             }
             // Handled by the loop, which it ends.
             Command::Shutdown { .. } => {}

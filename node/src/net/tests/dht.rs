@@ -6,7 +6,7 @@ use futures::AsyncWriteExt;
 
 use crate::{
     Context, Node, NodeId, Serving,
-    net::{Net, peer_id, records::Key},
+    net::{LookUp, Net, peer_id, records::Key},
     testing::{Bare, eventually, node, rpc, within},
 };
 
@@ -30,7 +30,7 @@ async fn overlays() -> Vec<Bare> {
 /// Looks for a key until its announcement has arrived.
 async fn found(net: &Net, key: Key, provider: NodeId) {
     within("the provider is found", async {
-        while !net.providers(key.to_vec()).await.contains(&provider) {
+        while !net.providers(key.to_vec(), LookUp::Quick).await.contains(&provider) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
@@ -54,8 +54,9 @@ async fn whatever_one_provides_everyone_finds() {
             found(&bare.net, key(n as u8), provider.net.me).await;
         }
     }
-    assert!(all[3].net.providers(key(99).to_vec()).await.is_empty(), "nobody provides this");
-    let asked = (all[5].net.providers(key(0).to_vec()), all[5].net.providers(key(0).to_vec()));
+    assert!(all[3].net.providers(key(99).to_vec(), LookUp::Quick).await.is_empty(), "nobody provides this");
+    let asked =
+        (all[5].net.providers(key(0).to_vec(), LookUp::Quick), all[5].net.providers(key(0).to_vec(), LookUp::Quick));
     let (one, other) = within("both answers", futures::future::join(asked.0, asked.1)).await;
     assert_eq!((one.as_slice(), other.as_slice()), (&[all[0].net.me][..], &[all[0].net.me][..]));
 }
@@ -71,9 +72,23 @@ async fn a_key_is_found_when_its_provider_does_not_answer() {
     let others = || all[1..].iter().all(|bare| bare.net.connections.best(&provider.net.me).is_none());
     eventually("it is gone", others).await;
     for bare in &all[1..] {
-        let found = within("the answer", bare.net.providers(key(1).to_vec())).await;
+        let found = within("the answer", bare.net.providers(key(1).to_vec(), LookUp::Quick)).await;
         assert_eq!(found, [provider.net.me], "others still say so");
     }
+}
+
+/// More than a quick look-up would give, one of which is enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thorough_look_up_finds_all_providers() {
+    let all = overlays().await;
+    for bare in &all[..12] {
+        bare.net.provide(key(1).to_vec()).await;
+    }
+    within("all twelve are found", async {
+        while all[20].net.providers(key(1).to_vec(), LookUp::Thorough).await.len() < 12 {}
+    })
+    .await;
+    assert!(within("the answer", all[20].net.providers(key(1).to_vec(), LookUp::Quick)).await.len() <= 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,6 +168,9 @@ async fn a_stranger_can_store_only_that_it_provides_a_key_itself() {
     say(&bare, &node, &add(&key(2), &bare.net.me)).await;
     eventually("what is true is kept", || dht.providers.value() == before + 1).await;
     let net = &rpc(&node).net;
-    assert_eq!(within("the answer", net.providers(key(2).to_vec())).await, [bare.net.me]);
-    assert!(within("the answer", net.providers(key(1).to_vec())).await.is_empty(), "nobody speaks for another");
+    assert_eq!(within("the answer", net.providers(key(2).to_vec(), LookUp::Quick)).await, [bare.net.me]);
+    assert!(
+        within("the answer", net.providers(key(1).to_vec(), LookUp::Quick)).await.is_empty(),
+        "nobody speaks for another"
+    );
 }

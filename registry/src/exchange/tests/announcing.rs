@@ -9,8 +9,8 @@ fn records(announcement: &Announcement) -> usize {
 #[test]
 fn the_larger_the_network_the_rarer_are_renewals() {
     assert_eq!(renewal(1), Duration::from_secs(30));
-    assert_eq!(renewal(90), Duration::from_secs(30));
-    assert_eq!(renewal(900), Duration::from_secs(300));
+    assert_eq!(renewal(60), Duration::from_secs(30));
+    assert_eq!(renewal(900), Duration::from_secs(450));
     let longest = atoll_protocol::limits::LEASE_TTL_MAX;
     assert_eq!(renewal(usize::MAX) * 3, longest, "a lease that lasts three renewals is allowed");
 }

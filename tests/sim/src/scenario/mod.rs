@@ -26,8 +26,15 @@ pub mod runner;
 mod tests;
 
 /// All scenarios that `make sim` knows.
-pub const ALL: &[Scenario] =
-    &[rumour::CALM, rumour::LOSSY, rumour::CHURN, registry::CALM, registry::CHURN, registry::PARTITION];
+pub const ALL: &[Scenario] = &[
+    rumour::CALM,
+    rumour::LOSSY,
+    rumour::CHURN,
+    registry::CALM,
+    registry::CHURN,
+    registry::PARTITION,
+    registry::LARGE,
+];
 
 /// What a run depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

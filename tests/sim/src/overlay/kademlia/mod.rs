@@ -64,6 +64,15 @@ fn spread(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// How much a look-up for providers is to bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookUp {
+    /// Those that are named first.
+    Quick,
+    /// All that are to be found.
+    Thorough,
+}
+
 /// What nodes say to each other.
 #[derive(Debug, Clone)]
 pub enum Message {
@@ -151,10 +160,11 @@ impl Kademlia {
         self.rest(ctx);
     }
 
-    /// Looks for providers. [`Kademlia::take_outcomes`] has them in the end.
-    pub fn find_providers<M: From<Message>>(&mut self, key: Key, ctx: &mut Context<'_, M>) {
+    /// Looks for providers, for the first that are named or thoroughly for all. [`Kademlia::take_outcomes`] has them in the
+    /// end.
+    pub fn find_providers<M: From<Message>>(&mut self, key: Key, look_up: LookUp, ctx: &mut Context<'_, M>) {
         let here: Vec<_> = self.store.providers(key, ctx.now()).collect();
-        self.ask(key, true, &here, ctx);
+        self.ask(key, Some(look_up), &here, ctx);
     }
 
     /// What has come of look-ups since the last call.
@@ -195,7 +205,7 @@ impl Kademlia {
             // One look-up for oneself finds the neighbourhood, one at random something farther away.
             let anywhere = Key(ctx.random().number());
             for target in [Key::of(self.me), anywhere] {
-                self.ask(target, false, &[], ctx);
+                self.ask(target, None, &[], ctx);
             }
         }
         let due: Vec<Key> = self.provided.iter().filter(|(_, at)| **at <= now).map(|(key, _)| *key).collect();
@@ -215,14 +225,20 @@ impl Kademlia {
         self.rest(ctx);
     }
 
-    fn ask<M: From<Message>>(&mut self, key: Key, providers: bool, here: &[PeerIndex], ctx: &mut Context<'_, M>) {
+    fn ask<M: From<Message>>(
+        &mut self,
+        key: Key,
+        providers: Option<LookUp>,
+        here: &[PeerIndex],
+        ctx: &mut Context<'_, M>,
+    ) {
         let start = self.table.closest(key, self.settings.bucket, None);
         self.begin(Query::new(key, providers, &start, here, ctx.now(), &self.settings), ctx);
     }
 
     fn ask_to_provide<M: From<Message>>(&mut self, key: Key, ctx: &mut Context<'_, M>) {
         let start = self.table.closest(key, self.settings.bucket, None);
-        self.begin(Query::new(key, false, &start, &[], ctx.now(), &self.settings).to_provide(), ctx);
+        self.begin(Query::new(key, None, &start, &[], ctx.now(), &self.settings).to_provide(), ctx);
     }
 
     fn begin<M: From<Message>>(&mut self, query: Query, ctx: &mut Context<'_, M>) {

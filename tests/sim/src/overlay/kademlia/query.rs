@@ -1,6 +1,6 @@
 //! One look-up: asks ever closer peers until there are no closer ones, or enough is found.
 
-use super::{Key, Settings};
+use super::{Key, LookUp, Settings};
 use crate::engine::{PeerIndex, Time};
 
 /// What came of a look-up for providers.
@@ -33,7 +33,8 @@ struct Candidate {
 #[derive(Debug)]
 pub(super) struct Query {
     target: Key,
-    providers: Option<Vec<PeerIndex>>,
+    look_up: Option<LookUp>,
+    providers: Vec<PeerIndex>,
     provide: bool,
     /// Closest first.
     candidates: Vec<Candidate>,
@@ -47,7 +48,7 @@ pub(super) struct Query {
 impl Query {
     pub(super) fn new(
         target: Key,
-        providers: bool,
+        look_up: Option<LookUp>,
         start: &[PeerIndex],
         here: &[PeerIndex],
         now: Time,
@@ -55,7 +56,8 @@ impl Query {
     ) -> Self {
         let mut query = Self {
             target,
-            providers: providers.then(Vec::new),
+            look_up,
+            providers: Vec::new(),
             provide: false,
             candidates: Vec::new(),
             idle: 0,
@@ -78,7 +80,7 @@ impl Query {
     }
 
     pub(super) fn wants_providers(&self) -> bool {
-        self.providers.is_some()
+        self.look_up.is_some()
     }
 
     pub(super) fn target(&self) -> Key {
@@ -143,7 +145,7 @@ impl Query {
     }
 
     pub(super) fn is_over(&self, now: Time, settings: &Settings) -> bool {
-        let enough = self.providers.as_ref().is_some_and(|found| found.len() >= settings.enough);
+        let enough = self.look_up == Some(LookUp::Quick) && self.providers.len() >= settings.enough;
         let mut closest = self.candidates.iter().filter(|c| c.state != State::Silent).take(settings.replication);
         enough || now >= self.settled || now >= self.ends || closest.all(|c| c.state == State::Answered)
     }
@@ -154,17 +156,16 @@ impl Query {
     }
 
     pub(super) fn outcome(self) -> Outcome {
-        Outcome { key: self.target, providers: self.providers.unwrap_or_default() }
+        Outcome { key: self.target, providers: self.providers }
     }
 
     fn found(&mut self, providers: &[PeerIndex], now: Time, settings: &Settings) {
-        let Some(found) = &mut self.providers else { return };
         for provider in providers {
-            if found.len() < settings.enough && !found.contains(provider) {
-                found.push(*provider);
+            if self.providers.len() < settings.named && !self.providers.contains(provider) {
+                self.providers.push(*provider);
             }
         }
-        if !found.is_empty() {
+        if self.look_up == Some(LookUp::Quick) && !self.providers.is_empty() {
             self.settled = self.settled.min(now + settings.settling);
         }
     }

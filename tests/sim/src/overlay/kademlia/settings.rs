@@ -15,9 +15,9 @@ pub struct Settings {
     pub patience: Duration,
     /// How long a look-up may take.
     pub limit: Duration,
-    /// Providers that are enough to choose from.
+    /// Providers that are enough to choose from, in a quick look-up.
     pub enough: usize,
-    /// How long to wait for more providers once there is one.
+    /// How long a quick look-up waits for more providers once there is one.
     pub settling: Duration,
     /// Providers named in an answer.
     pub named: usize,
@@ -40,7 +40,7 @@ impl Default for Settings {
             parallel: 3,
             patience: Duration::from_secs(5),
             limit: Duration::from_secs(10),
-            enough: 16,
+            enough: 8,
             settling: Duration::from_millis(100),
             named: 20,
             kept: Duration::from_secs(2 * 3600),

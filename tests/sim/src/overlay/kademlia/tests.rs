@@ -73,7 +73,7 @@ fn provide(engine: &mut Engine<Member>, peer: u32, key: u64) {
 fn look_up(engine: &mut Engine<Member>, asker: u32, key: u64) -> (Vec<PeerIndex>, Duration) {
     let began = engine.now();
     engine.with(PeerIndex(asker), |member, ctx| {
-        member.dht.find_providers(Key::named(key), ctx);
+        member.dht.find_providers(Key::named(key), LookUp::Quick, ctx);
         member.note(ctx);
     });
     engine.run_for(SECOND * 12);

@@ -12,12 +12,13 @@ use atoll_protocol::{
 
 use super::{
     SECOND, SETTLING, Setting,
-    node::{Node, key, name_of},
+    node::{Kind, Node, key, name_of},
+    resolver::{Resolved, Resolver},
     settled,
 };
 use crate::{
     engine::{Clock, Engine, Network, PeerIndex, Time},
-    scenario::Churn,
+    scenario::{Churn, report::quantile},
 };
 
 /// Nodes that everybody knows from the start.
@@ -42,6 +43,7 @@ pub(super) struct Island {
     peers: BTreeMap<NodeId, PeerIndex>,
     /// When those went that are gone.
     gone: BTreeMap<PeerIndex, Time>,
+    kind: Kind,
 }
 
 /// What came of look-ups, and what was listed.
@@ -61,12 +63,17 @@ pub(super) struct Found {
 impl Island {
     /// All nodes have joined, and some time has passed.
     pub(super) fn settled(setting: Setting, network: Network) -> Self {
-        let mut island =
-            Self { engine: Engine::new(setting.seed, network), setting, peers: BTreeMap::new(), gone: BTreeMap::new() };
+        Self::grown(setting, network, Kind::default(), JOINING)
+    }
+
+    /// The same, of this kind of nodes, of which so many join in a second.
+    pub(super) fn grown(setting: Setting, network: Network, kind: Kind, joining: u32) -> Self {
+        let engine = Engine::new(setting.seed, network);
+        let mut island = Self { engine, setting, peers: BTreeMap::new(), gone: BTreeMap::new(), kind };
         for index in 0..setting.nodes {
             let offers = (0..SERVICES).map(|nth| (index * SERVICES + nth) % island.names()).collect();
             island.join(offers);
-            island.engine.run_until(Time::START + SECOND * (index + 1) / JOINING);
+            island.engine.run_until(Time::START + SECOND * (index + 1) / joining);
         }
         island.engine.run_for(SETTLING);
         island
@@ -81,7 +88,8 @@ impl Island {
         let skew = self.engine.random().below(2 * SKEW) as i64 - SKEW as i64;
         let clock = Clock { skew, ..Clock::default() };
         let bootstraps = (0..BOOTSTRAPS).map(PeerIndex).collect();
-        let peer = self.engine.spawn(clock, |me| Node::new(me, bootstraps, offers, joined));
+        let kind = self.kind;
+        let peer = self.engine.spawn(clock, |me| Node::new(kind, me, bootstraps, offers, joined));
         self.peers.insert(key(peer).node_id(), peer);
     }
 
@@ -151,6 +159,43 @@ impl Island {
         self.count_listed(&askers, &alive, found);
     }
 
+    /// Random nodes look for random services that they do not list.
+    pub(super) fn look_outside(&mut self, count: usize, outside: &mut Outside) {
+        let now = self.engine.now();
+        let askers: Vec<_> =
+            self.engine.cores().filter(|(_, node)| settled(node.joined) <= now).map(|(peer, _)| peer).collect();
+        for _ in 0..count {
+            let Some(asker) = self.engine.random().pick(&askers).copied() else { return };
+            let names = self.names().into();
+            self.engine.with(asker, |node, ctx| {
+                let lists = |name: u64| {
+                    let query = name_of(name as u32).parse::<ServiceQuery>();
+                    query.is_ok_and(|query| !node.view.find(&query).is_empty())
+                };
+                let drawn: Vec<u64> = (0..20).map(|_| ctx.random().below(names)).collect();
+                if let Some(name) = drawn.into_iter().find(|name| !lists(*name)) {
+                    node.resolve(name as u32, ctx);
+                }
+            });
+        }
+        let peers: Vec<_> = self.engine.cores().map(|(peer, _)| peer).collect();
+        for peer in peers {
+            let resolved = self.engine.with(peer, |node, _| node.resolver.as_mut().map(Resolver::take_resolved));
+            outside.0.extend(resolved.flatten().unwrap_or_default());
+        }
+    }
+
+    /// How deep views are, and how many nodes they list, on average.
+    pub(super) fn breadth(&self) -> (f64, f64) {
+        let (mut depth, mut listed, mut nodes) = (0.0, 0.0, 0.0);
+        for (_, node) in self.engine.cores() {
+            depth += f64::from(node.view.depth());
+            listed += node.view.node_count() as f64;
+            nodes += 1.0;
+        }
+        (depth / nodes, listed / nodes)
+    }
+
     fn count_listed(&mut self, askers: &[PeerIndex], alive: &BTreeSet<PeerIndex>, found: &mut Found) {
         for asker in self.engine.random().sample(askers.iter().copied(), SAMPLE) {
             let (peers, gone, now) = (&self.peers, &self.gone, self.engine.now());
@@ -197,6 +242,29 @@ impl Island {
         let (listed, nodes) =
             self.engine.cores().fold((0, 0), |(listed, nodes), (_, n)| (listed + n.view.len(), nodes + 1));
         100.0 * listed as f64 / (all * nodes).max(1) as f64
+    }
+}
+
+/// What came of looking for what was not listed.
+#[derive(Debug, Default)]
+pub(super) struct Outside(Vec<Resolved>);
+
+impl Outside {
+    pub(super) fn tries(&self) -> usize {
+        self.0.len()
+    }
+
+    /// In per cent.
+    pub(super) fn found(&self) -> f64 {
+        100.0 * self.0.iter().filter(|resolved| resolved.found).count() as f64 / self.tries().max(1) as f64
+    }
+
+    /// In milliseconds, of those that were found.
+    pub(super) fn took(&self, share: f64) -> f64 {
+        let found = self.0.iter().filter(|resolved| resolved.found);
+        let mut took: Vec<f64> = found.map(|resolved| resolved.took.as_secs_f64() * 1_000.0).collect();
+        took.sort_unstable_by(f64::total_cmp);
+        quantile(&took, share)
     }
 }
 

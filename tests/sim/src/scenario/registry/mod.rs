@@ -6,12 +6,15 @@
 
 use std::time::Duration;
 
-use self::island::Island;
+use atoll_registry::services::DirectoryLimits;
+
+use self::{island::Island, node::Kind};
 use super::{Churn, Report, Scenario, Setting, Target, report::quantile};
 use crate::engine::{Direction, Network, Time, Traffic};
 
 mod island;
 mod node;
+mod resolver;
 mod wire;
 
 #[cfg(test)]
@@ -39,6 +42,14 @@ pub const PARTITION: Scenario = Scenario {
     about: "two halves for ten minutes, healed: what was withdrawn stays gone, everything else is back",
     nodes: 1_000,
     run: partition,
+};
+
+/// More than a view has room for.
+pub const LARGE: Scenario = Scenario {
+    name: "registry-large",
+    about: "views list a part of the network and the DHT the rest; 1 % of nodes replaced a minute, half of them by crash",
+    nodes: 10_000,
+    run: large,
 };
 
 /// After the last node has joined.
@@ -77,6 +88,26 @@ fn churn(setting: Setting) -> Report {
         .with("the same, without suspects", found.dead_unsuspected(), "%", Target::None)
         .with("dead for more than a minute", found.long_dead(), "%", Target::None)
         .with("live instances that are listed", found.listed(), "%", Target::None)
+}
+
+fn large(setting: Setting) -> Report {
+    // Smaller than a node's own, so that ten thousand of them fit into memory: a sixteenth of the network, or less.
+    let limits = DirectoryLimits { records: 1_500, nodes: 1_500, floors: 3_000, ..DirectoryLimits::default() };
+    let mut island = Island::grown(setting, Network::default(), Kind { limits, dht: true }, 50);
+    let churn = Churn { per_minute: f64::from(setting.nodes) / 100.0, crashes: 0.5 };
+    island.run(churn, Duration::from_secs(60), |_| {});
+    let before = island.engine.traffic();
+    let mut outside = island::Outside::default();
+    island.run(churn, Duration::from_secs(180), |island| island.look_outside(20, &mut outside));
+    let traffic = island.engine.traffic().since(&before);
+    let (depth, listed) = island.breadth();
+    costs(Report::of(&island.engine), &traffic, 8.0)
+        .with("names outside the view that were found", outside.found(), "%", Target::AtLeast(99.9))
+        .with("of so many", outside.tries() as f64, "", Target::None)
+        .with("how long that took, median", outside.took(0.5), "ms", Target::None)
+        .with("the same, 99 %", outside.took(0.99), "ms", Target::None)
+        .with("nodes in a view, mean", listed, "", Target::None)
+        .with("depth of views, mean", depth, "", Target::None)
 }
 
 fn partition(setting: Setting) -> Report {

@@ -11,12 +11,15 @@ use atoll_protocol::{
 };
 use atoll_registry::{
     exchange::{self, Effect, Exchange, Moment},
-    services::{Directory, DirectoryLimits},
+    services::{Directory, DirectoryLimits, Holding},
 };
 
-use super::wire::{self, IDENTIFY, Message, Said};
+use super::{
+    resolver::Resolver,
+    wire::{self, IDENTIFY, Message, Said},
+};
 use crate::{
-    engine::{Context, Core, PeerIndex, Time},
+    engine::{Context, Core, Delivery, PeerIndex, Time},
     overlay::{
         gossip::{self, Gossip, Verdict},
         membership::{Degrees, Membership},
@@ -30,7 +33,7 @@ const RETRY: Duration = Duration::from_secs(30);
 /// Lost neighbours that are remembered.
 const LOST: usize = 16;
 
-type Ctx<'a> = Context<'a, Message>;
+pub(super) type Ctx<'a> = Context<'a, Message>;
 
 pub(super) struct Node {
     pub(super) view: Directory,
@@ -46,6 +49,15 @@ pub(super) struct Node {
     asked: BTreeMap<PeerIndex, Arc<SyncRequest>>,
     lost: Vec<PeerIndex>,
     retry: Time,
+    /// None where everybody's view has room for everything, and nobody asks it.
+    pub(super) resolver: Option<Resolver>,
+}
+
+/// What nodes are like.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Kind {
+    pub(super) limits: DirectoryLimits,
+    pub(super) dht: bool,
 }
 
 pub(super) fn key(peer: PeerIndex) -> SecretKey {
@@ -70,11 +82,11 @@ fn carrier() -> gossip::Settings {
 }
 
 impl Node {
-    pub(super) fn new(me: PeerIndex, bootstraps: Vec<PeerIndex>, offers: Vec<u32>, joined: Time) -> Self {
+    pub(super) fn new(kind: Kind, me: PeerIndex, bootstraps: Vec<PeerIndex>, offers: Vec<u32>, joined: Time) -> Self {
         let key = key(me);
         let at = Moment { now: atoll_registry::time::Time::default(), wall: UnixMillis(0), random: u64::from(me.0) };
         Self {
-            view: Directory::new(key.node_id(), DirectoryLimits::default()),
+            view: Directory::new(key.node_id(), kind.limits),
             joined,
             exchange: Exchange::new(key, NetworkName::main(), Seq(0), at),
             overlay: Membership::new(Degrees::default(), bootstraps),
@@ -84,6 +96,7 @@ impl Node {
             asked: BTreeMap::new(),
             lost: Vec::new(),
             retry: Time::NEVER,
+            resolver: kind.dht.then(|| Resolver::new(me)),
         }
     }
 
@@ -100,6 +113,24 @@ impl Node {
     /// A call to this node failed.
     pub(super) fn contact_failed(&mut self, node: NodeId, ctx: &mut Ctx<'_>) {
         self.tell(ctx, |exchange, view, at| exchange.contact_failed(view, node, at));
+    }
+
+    /// Looks for a service that this node does not list.
+    pub(super) fn resolve(&mut self, name: u32, ctx: &mut Ctx<'_>) {
+        if let Some(resolver) = &mut self.resolver {
+            resolver.begin(name, ctx);
+        }
+    }
+
+    /// A provider has described itself.
+    fn described(&mut self, from: PeerIndex, holdings: &[Holding], ctx: &mut Ctx<'_>) {
+        let batches: Vec<_> = holdings.iter().map(wire::batch).collect();
+        if let Some(source) = batches.first().map(|batch| batch.lease.author()) {
+            self.tell(ctx, |exchange, view, at| exchange.learned(view, source, batches, at));
+        }
+        if let Some(resolver) = &mut self.resolver {
+            resolver.described(from, &self.view, ctx);
+        }
     }
 
     /// Tells the exchange something, and does what it wants done.
@@ -218,13 +249,16 @@ impl Core for Node {
             ];
             // What breaks a rule is not listed, and shows in the figures.
             let _ = exchange.introduce(view, addresses, "atoll/0.1.0", at);
-            for (number, name) in offers.into_iter().enumerate() {
+            for (number, name) in offers.iter().copied().enumerate() {
                 let instance = u64::from(me.0) * 100 + number as u64;
                 if let Some(record) = record(name, instance) {
                     let _ = exchange.register(view, record, at);
                 }
             }
         });
+        if let Some(resolver) = &mut self.resolver {
+            resolver.start(&self.offers, ctx);
+        }
     }
 
     fn handle(&mut self, from: PeerIndex, message: Message, ctx: &mut Ctx<'_>) {
@@ -260,6 +294,18 @@ impl Core for Node {
             Message::Goodbye(withdrawal) => {
                 self.tell(ctx, |exchange, view, at| exchange.goodbye(view, &withdrawal, at));
             }
+            Message::Dht(message) => {
+                if let Some(resolver) = &mut self.resolver {
+                    resolver.handle(from, message, ctx);
+                }
+            }
+            Message::Describe => {
+                let me = self.view.me();
+                let own: Vec<_> = self.view.holding(&me, registry_time(ctx.now())).into_iter().collect();
+                let cost = wire::cost_of(&own);
+                ctx.send_as(Delivery::Return, from, "describe.answer", cost, Message::Described(Arc::new(own)));
+            }
+            Message::Described(holdings) => self.described(from, &holdings, ctx),
         }
     }
 
@@ -267,6 +313,9 @@ impl Core for Node {
         self.lost.retain(|lost| *lost != peer);
         self.overlay.link_up(peer, ctx);
         self.gossip.link_up(peer, ctx);
+        if let Some(resolver) = &mut self.resolver {
+            resolver.dht.link_up(peer);
+        }
         let me = key(ctx.me()).node_id();
         ctx.send(peer, "identify", IDENTIFY, Message::Identify(me));
     }
@@ -274,6 +323,9 @@ impl Core for Node {
     fn link_down(&mut self, peer: PeerIndex, failed: bool, ctx: &mut Ctx<'_>) {
         self.overlay.link_down(peer, failed);
         self.gossip.link_down(peer);
+        if let Some(resolver) = &mut self.resolver {
+            resolver.dht.link_down(peer, failed);
+        }
         let Some(node) = self.node_at(peer) else { return };
         self.peers.remove(&node);
         if failed {
@@ -289,6 +341,9 @@ impl Core for Node {
         self.overlay.wake(ctx);
         self.gossip.wake(ctx);
         self.try_lost(ctx);
+        if let Some(resolver) = &mut self.resolver {
+            resolver.wake(ctx);
+        }
         self.tell(ctx, |exchange, view, at| {
             view.expire(at.now);
             exchange.wake(view, at);

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::overlay::{
     gossip::{MessageId, Rpc},
-    membership,
+    kademlia, membership,
 };
 
 /// IP, UDP and QUIC headers, authentication, and the name of the protocol that a substream begins with.
@@ -29,6 +29,8 @@ const SEAL: usize = 32 + 64 + 4;
 const LENGTH: usize = 3;
 /// What a reply says beside the records: its length, what is left of the lease, how many there are, whether it is the last.
 const REPLY: usize = 12;
+/// A question for one node's description.
+pub(super) const ONE_DESCRIPTION: u32 = SUBSTREAM + 4 + 2 + 32;
 /// What identify says: a key, a dozen protocols, some addresses.
 pub(super) const IDENTIFY: u32 = 700;
 
@@ -47,11 +49,21 @@ pub(super) enum Message {
     Answer(Arc<SyncRequest>, Arc<Vec<Holding>>),
     Compared(Arc<SyncRequest>, Arc<Heads>),
     Goodbye(Verified<Withdrawal>),
+    Dht(kademlia::Message),
+    /// "Describe yourself", asked of a provider over a connection made for it; answered with [`Message::Described`].
+    Describe,
+    Described(Arc<Vec<Holding>>),
 }
 
 impl From<membership::Message> for Message {
     fn from(message: membership::Message) -> Self {
         Self::Overlay(message)
+    }
+}
+
+impl From<kademlia::Message> for Message {
+    fn from(message: kademlia::Message) -> Self {
+        Self::Dht(message)
     }
 }
 
