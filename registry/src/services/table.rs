@@ -5,6 +5,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -41,6 +42,8 @@ pub(super) struct Entry {
     /// The highest lease whose whole record set was held.
     pub(super) settled: Option<Seq>,
     pub(super) suspect: bool,
+    /// Whether it is known only from before a restart: then it is suspect, too.
+    pub(super) restored: bool,
     /// When the node was last renewed or one of its records found, in milliseconds of [`Time`]. Atomic because
     /// finding happens under a shared lock.
     used: AtomicU64,
@@ -90,6 +93,7 @@ impl Entry {
             held: Hash::of_set([]),
             settled: None,
             suspect: false,
+            restored: false,
             used: AtomicU64::new(now.0),
             rank: Rank { trusted: member.trusted, services: false, inside: false, used: now },
             member,
@@ -163,6 +167,11 @@ impl Table {
     /// Nodes in the order of their ids.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
         self.nodes.iter()
+    }
+
+    /// Nodes in the order of their ids, from some place on.
+    pub(super) fn nodes_from(&self, from: Bound<NodeId>) -> impl Iterator<Item = (&NodeId, &Entry)> {
+        self.nodes.range((from, Bound::Unbounded))
     }
 
     /// Names in alphabetical order, each with its records, latest version first.
@@ -308,9 +317,18 @@ impl Table {
         self.rerank(node);
     }
 
-    /// Sets or clears suspicion of a node.
+    /// Marks a node as known only from before a restart.
+    pub(super) fn set_restored(&mut self, node: &NodeId, changes: &mut Changes) {
+        self.set_suspect(node, true, changes);
+        if let Some(entry) = self.nodes.get_mut(node) {
+            entry.restored = true;
+        }
+    }
+
+    /// Sets or clears suspicion of a node, of which something has been seen in this run.
     pub(super) fn set_suspect(&mut self, node: &NodeId, suspect: bool, changes: &mut Changes) {
         let Some(entry) = self.nodes.get_mut(node) else { return };
+        entry.restored = false;
         if entry.suspect == suspect {
             return;
         }
