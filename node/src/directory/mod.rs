@@ -10,6 +10,7 @@ mod actor;
 mod clock;
 mod keys;
 mod resolve;
+mod restore;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -90,6 +91,13 @@ enum Command {
     ContactFailed {
         node: NodeId,
     },
+    /// These were known before a restart, verified again; answered with how many of them are listed now.
+    Restore {
+        sets: Vec<Batch>,
+        /// What was found of these is no record set.
+        rubbish: Vec<NodeId>,
+        reply: oneshot::Sender<usize>,
+    },
     Shutdown {
         reply: oneshot::Sender<()>,
     },
@@ -145,6 +153,7 @@ pub(crate) fn start(setup: Setup) -> (Directory, JoinHandle<()>) {
     };
     let inputs = actor::Inputs { commands: requests, net: setup.net_events };
     let outputs = actor::Outputs { joining, changes, events: setup.events, storage: setup.storage };
+    restore::start(directory.clone(), &outputs.storage);
     let actor = tokio::spawn(actor::run(directory.clone(), setup.key, inputs, outputs));
     (directory, actor)
 }
