@@ -23,7 +23,6 @@ mod property;
 mod refused;
 mod restore;
 mod search;
-mod speed;
 mod watch;
 mod withdraw;
 
