@@ -27,7 +27,7 @@ use atoll_protocol::{
 };
 use atoll_registry::{
     exchange::Moment,
-    services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode},
+    services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode, Search, SearchQuery},
     time::Time,
 };
 use libp2p::Multiaddr;
@@ -198,6 +198,13 @@ impl Directory {
     pub(crate) fn addresses_of(&self, node: &NodeId) -> Vec<Multiaddr> {
         let known = self.node(node).and_then(|n| n.record);
         known.map(|r| r.value().addresses.iter().filter_map(|a| a.parse().ok()).collect()).unwrap_or_default()
+    }
+
+    /// Looks for services among those that are listed. Long texts take a while: the view is let go of before.
+    pub(crate) fn search(&self, query: &SearchQuery) -> Search {
+        let candidates = self.view.read().candidates(query);
+        let ranking = candidates.rank(query);
+        self.view.read().found(query, ranking)
     }
 
     /// Begins to offer a service.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound, time::Duration};
 use atoll_protocol::{
     directory::RecordSet,
     identity::NodeId,
-    names::ServiceQuery,
+    names::{InstanceId, ServiceQuery},
     sealed::{Proved, Verified},
     service::{Lease, NodeRecord, Seq, ServiceRecord},
 };
@@ -217,6 +217,12 @@ impl Directory {
     /// Those of the whole sets that are known from this run: what is told to others.
     pub(super) fn attested(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
         self.whole().filter(|(_, entry)| !entry.restored)
+    }
+
+    /// An instance of a node.
+    pub(super) fn instance(&self, node: &NodeId, instance: InstanceId) -> Option<Instance> {
+        let entry = self.table.node(node)?;
+        entry.services.get(&instance).map(|held| entry.instance(held))
     }
 
     fn at(&self, slot: &Slot) -> Option<(&Entry, Instance)> {

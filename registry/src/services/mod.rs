@@ -40,7 +40,7 @@ pub use self::{
     kept::{Keep, Kept},
     lookup::{Holding, Instance, KnownNode},
     pattern::{NamePattern, PatternError},
-    search::{Found, Search, SearchError, SearchQuery},
+    search::{Candidates, Found, Ranking, Search, SearchError, SearchQuery},
     shares::Standing,
     watch::{Change, Removal},
 };
@@ -55,8 +55,10 @@ use self::{
 mod batch;
 mod depth;
 mod floors;
+mod index;
 pub mod kept;
 mod lookup;
+mod near;
 mod pattern;
 mod places;
 mod plan;

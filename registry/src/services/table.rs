@@ -20,6 +20,7 @@ use semver::Version;
 
 use super::{
     depth::{Part, covers},
+    index::Index,
     lookup::Instance,
     plan::Plan,
     shares::{Group, Member, Rank, Shares},
@@ -74,6 +75,8 @@ pub(super) struct Slot {
 pub(super) struct Table {
     nodes: BTreeMap<NodeId, Entry>,
     names: BTreeMap<ServiceName, BTreeSet<Slot>>,
+    /// The same for searches, which read more of a record.
+    index: Index,
     expiries: BTreeSet<(Time, NodeId)>,
     /// What nodes have, and in which order they are evicted; without this node, which never is.
     pub(super) shares: Shares,
@@ -174,6 +177,11 @@ impl Table {
         self.nodes.range((from, Bound::Unbounded))
     }
 
+    /// What searches read.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
     /// Names in alphabetical order, each with its records, latest version first.
     pub(super) fn names(&self) -> impl Iterator<Item = (&ServiceName, &BTreeSet<Slot>)> {
         self.names.iter()
@@ -272,6 +280,7 @@ impl Table {
         let entry = self.nodes.remove(node)?;
         self.part.nodes = self.part.nodes.saturating_sub(usize::from(self.part.covers(node)));
         self.expiries.remove(&(entry.expires, *node));
+        self.index.suspect(node, false);
         if entry.mortal() {
             self.shares.leave(*node, entry.member, entry.rank, entry.counted);
         }
@@ -333,6 +342,7 @@ impl Table {
             return;
         }
         entry.suspect = suspect;
+        self.index.suspect(node, suspect);
         for held in entry.services.values() {
             let instance = entry.instance(held);
             changes.push(if suspect { Change::Suspect(instance) } else { Change::Recovered(instance) });
@@ -395,6 +405,7 @@ impl Table {
         }
         self.records += 1;
         self.part.records += usize::from(self.part.covers(node));
+        self.index.insert(&record);
         let slot = Slot::of(&record);
         match self.names.get_mut(&record.value().name) {
             Some(slots) => {
@@ -418,6 +429,7 @@ impl Table {
         self.records = self.records.saturating_sub(1);
         let counted = usize::from(self.part.covers(&record.author()));
         self.part.records = self.part.records.saturating_sub(counted);
+        self.index.remove(record);
         let name = &record.value().name;
         if let Some(slots) = self.names.get_mut(name) {
             slots.remove(&Slot::of(record));
