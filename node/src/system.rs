@@ -152,8 +152,7 @@ fn stats(rpc: &Rpc) -> Stats {
         dht,
         calls_served,
         calls_made,
-    } =
-        &*rpc.net.counters;
+    } = &*rpc.net.counters;
     let view = rpc.directory.view();
     Stats {
         peers: rpc.net.connections.len(),

@@ -98,6 +98,8 @@ enum Command {
         rubbish: Vec<NodeId>,
         reply: oneshot::Sender<usize>,
     },
+    /// That was all.
+    Restored,
     Shutdown {
         reply: oneshot::Sender<()>,
     },

@@ -1,7 +1,8 @@
 //! Beginning with what was known before a restart.
 //!
 //! The storage thread reads it, a thread of its own verifies it again, and the actor lists what is left of it, as
-//! suspect: nobody waits for it, neither for listening nor for joining.
+//! suspect. Listening does not wait for it. The first question to a neighbour does, for a moment at most: what is known
+//! already is not asked for.
 
 use atoll_protocol::names::NetworkName;
 use atoll_registry::services::Batch;
@@ -25,8 +26,11 @@ struct Outcome {
 pub(super) fn start(directory: Directory, storage: &Storage) {
     let Some(found) = storage.take_records() else { return };
     tokio::spawn(async move {
-        let Ok(found) = found.await else { return };
-        let _ = tokio::task::spawn_blocking(move || restore(&directory, found)).await;
+        if let Ok(found) = found.await {
+            let directory = directory.clone();
+            let _ = tokio::task::spawn_blocking(move || restore(&directory, found)).await;
+        }
+        let _ = directory.commands.send(Command::Restored).await;
     });
 }
 

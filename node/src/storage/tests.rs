@@ -105,7 +105,12 @@ impl Store for Gated {
         self.store.get(table, key)
     }
 
-    fn scan(&self, table: Table, prefix: &[u8], visit: &mut atoll_registry::store::Visit<'_>) -> Result<(), StoreError> {
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        visit: &mut atoll_registry::store::Visit<'_>,
+    ) -> Result<(), StoreError> {
         self.store.scan(table, prefix, visit)
     }
 

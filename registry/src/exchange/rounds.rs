@@ -25,6 +25,9 @@ const RETRY: Duration = Duration::from_secs(1);
 const HURRY: Duration = Duration::from_secs(2);
 /// How soon, and how often at most, others are compared with when a neighbour has brought news.
 const SPREADING: Duration = Duration::from_secs(1);
+/// How long the first question waits for what was known before a restart: enough for some thousand nodes, and too short to be
+/// noticed.
+const RESTORING: Duration = Duration::from_millis(250);
 /// How long gossip has to bring the rest of a record set before it is asked for.
 const SETTLE: Duration = Duration::from_millis(100);
 /// How long a neighbour that did not have a record set has to get it.
@@ -68,6 +71,8 @@ impl Want {
 #[derive(Debug)]
 pub(super) struct Rounds {
     next_round: Time,
+    /// No neighbour is asked for everything before: what was known before a restart is still being read.
+    restoring: Time,
     /// Neighbours being asked now, and the nodes that they are to describe.
     asking: BTreeMap<NodeId, Vec<NodeId>>,
     /// Record sets to be asked for, or being asked for.
@@ -87,6 +92,7 @@ impl Rounds {
     pub(super) fn new(at: Moment) -> Self {
         Self {
             next_round: at.now + ROUND,
+            restoring: at.now,
             asking: BTreeMap::new(),
             wanted: BTreeMap::new(),
             first_due: Time::NEVER,
@@ -167,10 +173,27 @@ impl Exchange {
         if self.joined {
             self.rounds.compare_with(peer);
             self.round(view, at);
+        } else if at.now < self.rounds.restoring {
+            self.rounds.next_round = self.rounds.restoring;
         } else if self.rounds.asking.is_empty() {
             // A second one would answer the same: it is asked if this one takes long.
             self.rounds.next_round = at.now + HURRY;
             self.ask_for_news(view, peer);
+        }
+    }
+
+    /// What was known before a restart is being read: until [`Exchange::restored`], and a moment at most, no neighbour is asked for
+    /// what may turn out to be known.
+    pub fn restoring(&mut self, at: Moment) {
+        self.rounds.restoring = at.now + RESTORING;
+    }
+
+    /// All that was known before is in the view.
+    pub fn restored(&mut self, view: &mut Directory, at: Moment) {
+        self.rounds.restoring = at.now;
+        if !self.joined && !self.peers.is_empty() {
+            self.rounds.next_round = at.now;
+            self.round(view, at);
         }
     }
 

@@ -28,7 +28,8 @@ const BUCKETS_MIN: usize = 16;
 const WELL_KNOWN: Duration = Duration::from_secs(60);
 
 impl Directory {
-    /// The sum of this view, as a question: what is known only from before a restart is in it, so that it can be confirmed. At least 16 numbers, at most [`limits::SUMMARY_BUCKETS`], one for about four nodes.
+    /// The sum of this view, as a question: what is known only from before a restart is in it, so that it can be confirmed. At
+    /// least 16 numbers, at most [`limits::SUMMARY_BUCKETS`], one for about four nodes.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let part = self.table.part();

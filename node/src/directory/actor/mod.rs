@@ -64,7 +64,8 @@ struct Actor {
 /// Runs until told to shut down.
 pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs, outputs: Outputs) {
     let last = Seq(outputs.storage.last_seq());
-    let exchange = Exchange::new(key, directory.network.clone(), last, directory.moment());
+    let mut exchange = Exchange::new(key, directory.network.clone(), last, directory.moment());
+    exchange.restoring(directory.moment());
     let next_note = Instant::now() + memory::ROUND;
     let mut actor = Actor { directory, exchange, outputs, next_note, keeping: Keeping::new() };
     let dropped = Arc::clone(&actor.directory.dropped);
@@ -110,6 +111,7 @@ impl Actor {
             Command::Restore { sets, rubbish, reply } => {
                 let _ = reply.send(self.restore(sets, rubbish));
             }
+            Command::Restored => self.with(|exchange, view, at| exchange.restored(view, at)),
             // Handled by the loop, which it ends.
             Command::Shutdown { .. } => {}
         }

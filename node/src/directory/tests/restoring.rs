@@ -148,6 +148,6 @@ async fn what_is_withdrawn_is_deleted_and_the_rest_is_kept() {
     node.shutdown().await;
     drop(node);
     let node = start(&dir).await;
-    eventually("one is back", || lists(&node, "a.resident")).await;
-    assert!(!lists(&node, "a.guest") && counts(&node) == (1, 0));
+    eventually("one is back, and that was all", || counts(&node) == (1, 0)).await;
+    assert!(lists(&node, "a.resident") && !lists(&node, "a.guest"));
 }
