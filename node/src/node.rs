@@ -189,8 +189,7 @@ impl Node {
     /// ```
     #[must_use]
     pub fn search(&self, query: &SearchQuery) -> Search {
-        // Reading long docs takes a while; the view is let go of before.
-        query.search(self.services())
+        self.directory().search(query)
     }
 
     /// Watches services come and go; begins with those that are there.

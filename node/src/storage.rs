@@ -1,23 +1,28 @@
 //! What a node keeps over restarts: a RocksDB database in the data directory, written by one thread.
 //!
-//! Nothing here is promised to survive a power cut: the sequence number is also guarded by the clock, remembered peers are
-//! a convenience, and provider records are announced again by their providers. What a promise depends on will be written
+//! Nothing here is promised to survive a power cut: the sequence number is also guarded by the clock, remembered peers and
+//! other nodes' record sets are a convenience, and provider records are announced again by their providers. What a promise depends on will be written
 //! with an fsync. A write that fails is logged and counted as lost; the node goes on.
 
 mod providers;
+mod records;
 
 use std::{ops::ControlFlow, path::Path, sync::Arc, thread};
 
-use atoll_protocol::{identity::NodeId, service::UnixMillis};
+use atoll_protocol::{identity::NodeId, names::NetworkName, service::UnixMillis};
 use atoll_registry::{
     peers::{AddressBook, Peer},
+    services::Keep,
     store::{Batch, Durability, MemoryStore, RocksStore, Store, StoreError, Table},
 };
 use libp2p::Multiaddr;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use self::providers::Provider;
+pub(crate) use self::{
+    providers::Provider,
+    records::{FoundSets, StoredSet},
+};
 use crate::directory::Clock;
 
 #[cfg(test)]
@@ -38,10 +43,22 @@ const PORT: &[u8] = b"port";
 enum Write {
     LastSeq(u64),
     Port(u16),
-    Peer { node: NodeId, addresses: Vec<String>, seen: UnixMillis },
+    Peer {
+        node: NodeId,
+        addresses: Vec<String>,
+        seen: UnixMillis,
+    },
     Keep(Provider),
-    Forget { key: [u8; 32], node: NodeId },
-    Close(tokio::sync::oneshot::Sender<()>),
+    Forget {
+        key: [u8; 32],
+        node: NodeId,
+    },
+    /// Encoded by the writer, so that the view's many records take one place in the queue and nobody else's time.
+    Records {
+        network: NetworkName,
+        changes: Vec<Keep>,
+    },
+    Close(oneshot::Sender<()>),
 }
 
 /// What was found at the start, and where changes go; cheap to clone.
@@ -53,6 +70,17 @@ pub(crate) struct Storage {
     remembered: Arc<[(NodeId, Vec<Multiaddr>)]>,
     /// Provider records of the last run, until they are taken.
     providers: Arc<Mutex<providers::Found>>,
+    /// Other nodes' record sets of the last run, until they are taken; the writer reads them before all else.
+    records: Arc<Mutex<Option<oneshot::Receiver<FoundSets>>>>,
+}
+
+/// A place in the queue for what has changed in the view.
+pub(crate) struct PlaceForRecords<'a>(mpsc::Permit<'a, Write>);
+
+impl PlaceForRecords<'_> {
+    pub(crate) fn put(self, network: NetworkName, changes: Vec<Keep>) {
+        self.0.send(Write::Records { network, changes });
+    }
 }
 
 impl std::fmt::Debug for Write {
@@ -86,10 +114,12 @@ impl Storage {
             tracing::warn!("{} stored provider records cannot be read and are left out", found.damaged);
         }
         let (writes, mut queued) = mpsc::channel(WRITES);
+        let (found_records, records) = oneshot::channel();
         // The thread ends with the last handle.
         let writer = thread::Builder::new().name("atoll-store".to_owned());
         let thread = writer.spawn(move || {
             let mut writer = Writer { store, book };
+            let _ = found_records.send(writer.read_records());
             while let Some(write) = queued.blocking_recv() {
                 let more = std::iter::from_fn(|| queued.try_recv().ok());
                 if let Some(done) = writer.write(std::iter::once(write).chain(more).take(BATCH)) {
@@ -102,7 +132,8 @@ impl Storage {
         if let Err(error) = thread {
             tracing::error!("cannot start the storage thread: {error}; nothing will be remembered");
         }
-        Ok(Self { writes, last_seq, port, remembered, providers: Arc::new(Mutex::new(found)) })
+        let (providers, records) = (Arc::new(Mutex::new(found)), Arc::new(Mutex::new(Some(records))));
+        Ok(Self { writes, last_seq, port, remembered, providers, records })
     }
 
     /// The last statement number used in an earlier run.
@@ -148,10 +179,29 @@ impl Storage {
         self.queue_if_quiet(Write::Forget { key, node });
     }
 
+    /// Other nodes' record sets of the last run, as soon as they have been read. They are given once.
+    pub(crate) fn take_records(&self) -> Option<oneshot::Receiver<FoundSets>> {
+        self.records.lock().take()
+    }
+
+    /// A place for what has changed in the view, unless it would crowd out what cannot be learnt anew.
+    pub(crate) fn place_for_records(&self) -> Option<PlaceForRecords<'_>> {
+        if self.writes.capacity() <= RESERVED {
+            return None;
+        }
+        self.writes.try_reserve().ok().map(PlaceForRecords)
+    }
+
+    /// The same, waited for.
+    pub(crate) async fn keep_records(&self, network: NetworkName, changes: Vec<Keep>) {
+        // Once the database is closed, nothing is remembered.
+        let _ = self.writes.send(Write::Records { network, changes }).await;
+    }
+
     /// Resolves once everything queued so far has been written and the database is closed, so that another node can
     /// use it. Nothing is remembered from then on.
     pub(crate) async fn close(&self) {
-        let (done, closed) = tokio::sync::oneshot::channel();
+        let (done, closed) = oneshot::channel();
         if self.writes.send(Write::Close(done)).await.is_ok() {
             let _ = closed.await;
         }
@@ -191,7 +241,7 @@ struct Writer {
 
 impl Writer {
     /// Writes all of it together. Stops short where it is to close, and returns whom to tell.
-    fn write(&mut self, writes: impl Iterator<Item = Write>) -> Option<tokio::sync::oneshot::Sender<()>> {
+    fn write(&mut self, writes: impl Iterator<Item = Write>) -> Option<oneshot::Sender<()>> {
         let mut batch = Batch::new();
         let mut closing = None;
         let now = Clock::start().wall();
@@ -204,6 +254,9 @@ impl Writer {
                 Write::Forget { key, node } => {
                     batch.delete(Table::Providers, providers::store_key(&key, &node));
                 }
+                Write::Records { network, changes } => {
+                    changes.into_iter().for_each(|change| records::put(&mut batch, &network, change, now));
+                }
                 Write::Close(done) => {
                     closing = Some(done);
                     break;
@@ -214,6 +267,16 @@ impl Writer {
             tracing::error!("{error}");
         }
         closing
+    }
+
+    /// Reads other nodes' record sets. What is of no use is deleted; what cannot be read is learnt anew.
+    fn read_records(&self) -> FoundSets {
+        let read = records::read_all(&*self.store, Clock::start().wall());
+        let read = read.and_then(|(found, useless)| self.store.write(useless, Durability::Buffered).map(|()| found));
+        read.unwrap_or_else(|error| {
+            tracing::error!("{error}");
+            FoundSets::default()
+        })
     }
 
     fn remember(&mut self, batch: &mut Batch, node: NodeId, addresses: Vec<String>, seen: UnixMillis) {

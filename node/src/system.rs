@@ -65,6 +65,10 @@ struct Stats {
     dropped_gossip: u64,
     /// Records refused because they were forged, malformed or out of bounds.
     refused_records: u64,
+    /// Nodes that were listed again after the last start, since they were known before.
+    restored_sets: u64,
+    /// What was stored of nodes and was left out then: damaged, forged, of another network or format, or too much.
+    useless_sets: u64,
     /// What it holds of the DHT, and what it has refused.
     dht: DhtStats,
     /// Streams closed because their frames broke the protocol.
@@ -138,8 +142,17 @@ fn info(rpc: &Rpc, clock: Clock) -> Info {
 }
 
 fn stats(rpc: &Rpc) -> Stats {
-    let Counters { refused_streams, dropped_gossip, refused_records, broken_frames, dht, calls_served, calls_made } =
-        &*rpc.net.counters;
+    let Counters {
+        refused_streams,
+        dropped_gossip,
+        refused_records,
+        restored_sets,
+        useless_sets,
+        broken_frames,
+        dht,
+        calls_served,
+        calls_made,
+    } = &*rpc.net.counters;
     let view = rpc.directory.view();
     Stats {
         peers: rpc.net.connections.len(),
@@ -150,6 +163,8 @@ fn stats(rpc: &Rpc) -> Stats {
         refused_streams: refused_streams.count(),
         dropped_gossip: dropped_gossip.count(),
         refused_records: refused_records.count(),
+        restored_sets: restored_sets.count(),
+        useless_sets: useless_sets.count(),
         dht: DhtStats {
             peers: dht.peers.value(),
             refused_peers: dht.refused_peers.count(),

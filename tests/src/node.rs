@@ -31,6 +31,7 @@ pub struct NodeOptions {
     network: Option<String>,
     listen: Vec<String>,
     bench: bool,
+    log: Option<String>,
     data_dir: Option<PathBuf>,
 }
 
@@ -45,6 +46,7 @@ impl NodeOptions {
             network: None,
             listen: Vec::new(),
             bench: false,
+            log: None,
             data_dir: None,
         }
     }
@@ -83,6 +85,13 @@ impl NodeOptions {
         self
     }
 
+    /// What to log on stderr, instead of warnings and notices.
+    #[must_use]
+    pub fn log(mut self, filter: &str) -> Self {
+        self.log = Some(filter.to_owned());
+        self
+    }
+
     /// A directory that outlives the node, instead of a temporary one.
     #[must_use]
     pub fn data_dir(mut self, directory: &Path) -> Self {
@@ -108,6 +117,7 @@ impl NodeOptions {
         arguments.extend(self.network.into_iter().flat_map(|n| ["--network".into(), n.into()]));
         let listen = if self.listen.is_empty() { vec![LOOPBACK.to_owned()] } else { self.listen };
         arguments.extend(listen.into_iter().flat_map(|a| ["--listen".into(), a.into()]));
+        arguments.extend(self.log.into_iter().flat_map(|l| ["--log".into(), l.into()]));
         arguments.extend(self.bench.then(|| "--bench".into()));
         arguments.extend(["--no-mdns", "--output", "json"].map(OsString::from));
         Ok((Process::spawn(&self.name, &self.program.path()?, arguments)?, data_dir))

@@ -17,9 +17,9 @@ pub(super) async fn search(state: Shared, request: Received<SearchRequest>) -> A
     let Json(request) = request?;
     let query = query(&request).map_err(|reason| Failure(StatusCode::BAD_REQUEST, reason))?;
     let node = node(&state)?;
-    let instances: Vec<_> = node.rpc.directory.view().instances().collect();
+    let directory = node.rpc.directory.clone();
     // Long docs take a while, and others want this thread.
-    let searched = tokio::task::spawn_blocking(move || query.search(instances)).await;
+    let searched = tokio::task::spawn_blocking(move || directory.search(&query)).await;
     let found = searched.map_err(|e| Failure(StatusCode::INTERNAL_SERVER_ERROR, format!("the search failed: {e}")))?;
     Ok(Json(SearchReply { found: found.found.iter().map(|found| row(&node, found)).collect(), more: found.more }))
 }

@@ -132,6 +132,7 @@ fn name(why: Removal) -> &'static str {
         Removal::Expired => "expired",
         Removal::Evicted => "evicted",
         Removal::Superseded => "superseded",
+        Removal::Unconfirmed => "unconfirmed",
     }
 }
 

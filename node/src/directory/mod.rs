@@ -10,6 +10,7 @@ mod actor;
 mod clock;
 mod keys;
 mod resolve;
+mod restore;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ use atoll_protocol::{
 };
 use atoll_registry::{
     exchange::Moment,
-    services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode},
+    services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode, Search, SearchQuery},
     time::Time,
 };
 use libp2p::Multiaddr;
@@ -90,6 +91,15 @@ enum Command {
     ContactFailed {
         node: NodeId,
     },
+    /// These were known before a restart, verified again; answered with how many of them are listed now.
+    Restore {
+        sets: Vec<Batch>,
+        /// What was found of these is no record set.
+        rubbish: Vec<NodeId>,
+        reply: oneshot::Sender<usize>,
+    },
+    /// That was all.
+    Restored,
     Shutdown {
         reply: oneshot::Sender<()>,
     },
@@ -145,6 +155,7 @@ pub(crate) fn start(setup: Setup) -> (Directory, JoinHandle<()>) {
     };
     let inputs = actor::Inputs { commands: requests, net: setup.net_events };
     let outputs = actor::Outputs { joining, changes, events: setup.events, storage: setup.storage };
+    restore::start(directory.clone(), &outputs.storage);
     let actor = tokio::spawn(actor::run(directory.clone(), setup.key, inputs, outputs));
     (directory, actor)
 }
@@ -189,6 +200,13 @@ impl Directory {
     pub(crate) fn addresses_of(&self, node: &NodeId) -> Vec<Multiaddr> {
         let known = self.node(node).and_then(|n| n.record);
         known.map(|r| r.value().addresses.iter().filter_map(|a| a.parse().ok()).collect()).unwrap_or_default()
+    }
+
+    /// Looks for services among those that are listed. Long texts take a while: the view is let go of before.
+    pub(crate) fn search(&self, query: &SearchQuery) -> Search {
+        let candidates = self.view.read().candidates(query);
+        let ranking = candidates.rank(query);
+        self.view.read().found(query, ranking)
     }
 
     /// Begins to offer a service.

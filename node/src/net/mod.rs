@@ -149,6 +149,10 @@ pub(crate) struct Counters {
     pub(crate) dropped_gossip: Counter,
     /// Records and messages refused because they were forged, malformed or out of bounds.
     pub(crate) refused_records: Counter,
+    /// Nodes that are listed since before a restart.
+    pub(crate) restored_sets: Counter,
+    /// What was stored of nodes and was left out because it was damaged, forged, of another network or too much.
+    pub(crate) useless_sets: Counter,
     /// Frames that broke the protocol and cost their stream.
     pub(crate) broken_frames: Counter,
     /// What is done for and by the DHT.

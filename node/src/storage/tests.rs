@@ -93,3 +93,48 @@ async fn an_entry_that_cannot_be_read_is_left_out() {
     let storage = Storage::over(store).unwrap();
     assert_eq!((storage.last_seq(), storage.port(), storage.remembered()), (0, None, Vec::new()));
 }
+
+/// A store that writes only while nobody holds its gate.
+struct Gated {
+    store: MemoryStore,
+    gate: Arc<parking_lot::Mutex<()>>,
+}
+
+impl Store for Gated {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(table, key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        visit: &mut atoll_registry::store::Visit<'_>,
+    ) -> Result<(), StoreError> {
+        self.store.scan(table, prefix, visit)
+    }
+
+    fn write(&self, batch: Batch, durability: Durability) -> Result<(), StoreError> {
+        let _open = self.gate.lock();
+        self.store.write(batch, durability)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn record_sets_wait_while_the_disk_is_busy_with_the_rest() {
+    let gate = Arc::new(parking_lot::Mutex::new(()));
+    let store = Gated { store: MemoryStore::new().unwrap(), gate: Arc::clone(&gate) };
+    let storage = Storage::over(Arc::new(store)).unwrap();
+    storage.take_records().unwrap().await.unwrap();
+    assert!(storage.place_for_records().is_some());
+    let closed = gate.lock();
+    let mut seq = 0;
+    while storage.writes.capacity() > RESERVED {
+        seq += 1;
+        storage.set_last_seq(seq);
+    }
+    assert!(storage.place_for_records().is_none(), "half of the queue is not for them");
+    storage.set_port(4077);
+    drop(closed);
+    crate::testing::eventually("they have their turn", || storage.place_for_records().is_some()).await;
+}

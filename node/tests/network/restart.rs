@@ -34,6 +34,30 @@ async fn a_node_keeps_its_identity_and_finds_its_peers_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_lists_after_a_restart_what_it_knew_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = node(&[]).await;
+    let serving = offer(&other, "letters", "1.0.0").await;
+    let first = builder(&addresses(&other).await).data_dir(dir.path()).spawn().await.unwrap();
+    eventually("it knows the other", || count(&first, "letters") == 1).await;
+    first.shutdown().await;
+    drop((first, serving));
+    // Withdrawn while the node is off, and there is nobody who could tell it.
+    other.shutdown().await;
+    let again = on_its_own(dir.path()).await;
+    eventually("it still lists the other", || count(&again, "letters") == 1).await;
+    let suspect = |node: &Node| {
+        let letters = node.services().into_iter().find(|i| i.record.value().name.as_str() == "letters");
+        letters.is_some_and(|letters| letters.suspect)
+    };
+    assert!(suspect(&again), "as one that may be gone");
+    // Somebody who never knew it does not list it.
+    let third = node(&addresses(&again).await).await;
+    eventually("they compare their views, and it is gone", || count(&again, "letters") == 0).await;
+    assert_eq!(count(&third, "letters"), 0, "it has not been passed on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_is_free_when_its_node_is_gone() {
     let dir = tempfile::tempdir().unwrap();
     let first = on_its_own(dir.path()).await;

@@ -223,6 +223,7 @@ impl Exchange {
             self.announcer.soon_within(rounds::HEALING, at);
         }
         view.adopt(answer.depth);
+        view.confirm(asked, answer, at.now);
         self.heard_of_absence(view, peer, &view.absent(asked, answer, at.now), at);
         let wanted = view.wanted(&answer.heads);
         self.rounds.noticed(wanted.len(), view.node_count());

@@ -1,6 +1,6 @@
 //! Whom to ask for what is missing.
 //!
-//! A new node asks its first neighbour for everything. From then on views are *compared*: with each new neighbour, with a
+//! A new node asks its first neighbour for everything, or for what is newer than what it knows from before a restart. From then on views are *compared*: with each new neighbour, with a
 //! random one every half minute, and, where a comparison brought something new, with further ones at once, so that what two
 //! merging islands know of each other runs through both within seconds. Record sets of which gossip brought only the head
 //! are asked of whoever mentioned them.
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use atoll_protocol::{directory::SyncRequest, identity::NodeId, service::Seq};
+use atoll_protocol::{directory::SyncRequest, identity::NodeId, limits, service::Seq};
 
 use super::{Effect, Exchange, Moment};
 use crate::{services::Directory, time::Time};
@@ -25,6 +25,9 @@ const RETRY: Duration = Duration::from_secs(1);
 const HURRY: Duration = Duration::from_secs(2);
 /// How soon, and how often at most, others are compared with when a neighbour has brought news.
 const SPREADING: Duration = Duration::from_secs(1);
+/// How long the first question waits for what was known before a restart: enough for some thousand nodes, and too short to be
+/// noticed.
+const RESTORING: Duration = Duration::from_millis(250);
 /// How long gossip has to bring the rest of a record set before it is asked for.
 const SETTLE: Duration = Duration::from_millis(100);
 /// How long a neighbour that did not have a record set has to get it.
@@ -68,6 +71,8 @@ impl Want {
 #[derive(Debug)]
 pub(super) struct Rounds {
     next_round: Time,
+    /// No neighbour is asked for everything before: what was known before a restart is still being read.
+    restoring: Time,
     /// Neighbours being asked now, and the nodes that they are to describe.
     asking: BTreeMap<NodeId, Vec<NodeId>>,
     /// Record sets to be asked for, or being asked for.
@@ -87,6 +92,7 @@ impl Rounds {
     pub(super) fn new(at: Moment) -> Self {
         Self {
             next_round: at.now + ROUND,
+            restoring: at.now,
             asking: BTreeMap::new(),
             wanted: BTreeMap::new(),
             first_due: Time::NEVER,
@@ -167,20 +173,43 @@ impl Exchange {
         if self.joined {
             self.rounds.compare_with(peer);
             self.round(view, at);
+        } else if at.now < self.rounds.restoring {
+            self.rounds.next_round = self.rounds.restoring;
         } else if self.rounds.asking.is_empty() {
             // A second one would answer the same: it is asked if this one takes long.
             self.rounds.next_round = at.now + HURRY;
-            self.ask(peer, SyncRequest::Newer { known: Vec::new() }, Vec::new());
+            self.ask_for_news(view, peer);
         }
     }
 
-    /// Asks another neighbour for everything, since those that were asked have not answered.
-    fn join_through_another(&mut self, at: Moment) {
+    /// What was known before a restart is being read: until [`Exchange::restored`], and a moment at most, no neighbour is asked for
+    /// what may turn out to be known.
+    pub fn restoring(&mut self, at: Moment) {
+        self.rounds.restoring = at.now + RESTORING;
+    }
+
+    /// All that was known before is in the view.
+    pub fn restored(&mut self, view: &mut Directory, at: Moment) {
+        self.rounds.restoring = at.now;
+        if !self.joined && !self.peers.is_empty() {
+            self.rounds.next_round = at.now;
+            self.round(view, at);
+        }
+    }
+
+    /// Asks a neighbour for all that is newer than what is known of others.
+    fn ask_for_news(&mut self, view: &Directory, peer: NodeId) {
+        let known = view.known().into_iter().filter(|(node, _)| *node != self.me).take(limits::SYNC_KNOWN).collect();
+        self.ask(peer, SyncRequest::Newer { known }, Vec::new());
+    }
+
+    /// Asks another neighbour, since those that were asked have not answered.
+    fn join_through_another(&mut self, view: &Directory, at: Moment) {
         self.rounds.next_round = at.now + HURRY;
         let others: Vec<NodeId> = self.peers.iter().filter(|p| !self.rounds.asking.contains_key(p)).copied().collect();
         let nth = usize::try_from(at.draw("another", others.len() as u64)).unwrap_or_default();
         if let Some(peer) = others.get(nth).filter(|_| self.rounds.asking.len() < AT_A_TIME) {
-            self.ask(*peer, SyncRequest::Newer { known: Vec::new() }, Vec::new());
+            self.ask_for_news(view, *peer);
         }
     }
 
@@ -206,7 +235,7 @@ impl Exchange {
 
     pub(super) fn round(&mut self, view: &mut Directory, at: Moment) {
         if self.rounds.next_round <= at.now && !self.joined {
-            self.join_through_another(at);
+            self.join_through_another(view, at);
         } else if self.rounds.next_round <= at.now {
             self.rounds.next_round = at.now + (ROUND - at.jitter("round", ROUND / 5));
             self.compare_with_anyone("partner", at);

@@ -1,11 +1,11 @@
 //! Questions to the directory. None of them changes it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::Bound, time::Duration};
 
 use atoll_protocol::{
     directory::RecordSet,
     identity::NodeId,
-    names::ServiceQuery,
+    names::{InstanceId, ServiceQuery},
     sealed::{Proved, Verified},
     service::{Lease, NodeRecord, Seq, ServiceRecord},
 };
@@ -133,7 +133,8 @@ impl Directory {
         self.table.nodes().filter(|(_, entry)| fades(entry)).map(|(node, _)| *node).take(most).collect()
     }
 
-    /// The nodes whose whole record set is held, each with the number of the lease that covers it.
+    /// The nodes whose whole record set is held, each with the number of the lease that covers it; also those that are
+    /// known only from before a restart.
     #[must_use]
     pub fn known(&self) -> Vec<(NodeId, Seq)> {
         self.whole().map(|(node, entry)| (*node, entry.lease.value().seq)).collect()
@@ -149,17 +150,22 @@ impl Directory {
             let highest = theirs.entry(node).or_insert(seq);
             *highest = seq.max(*highest);
         }
-        self.whole()
+        self.attested()
             .filter(|(node, _)| self.table.part().covers(node))
             .filter(|(node, entry)| theirs.get(node).is_none_or(|seq| entry.lease.value().seq > *seq))
             .map(|(node, _)| *node)
             .collect()
     }
 
-    /// All that `node` has said, to answer a synchronisation; `None` if its whole record set is not held or its lease has
-    /// ended.
+    /// All that `node` has said, to answer a synchronisation; `None` if its whole record set is not held, is known only from
+    /// before a restart, or its lease has ended.
     #[must_use]
     pub fn holding(&self, node: &NodeId, now: Time) -> Option<Holding> {
+        self.held(node, now).filter(|_| self.table.node(node).is_some_and(|entry| !entry.restored))
+    }
+
+    /// The same, whether it is known from this run or not.
+    pub(super) fn held(&self, node: &NodeId, now: Time) -> Option<Holding> {
         let entry = self.table.node(node).filter(|entry| entry.complete())?;
         // This node's own lease never ends here, but it does for whoever is told of it.
         let ends = entry.expires.min(entry.renewed + entry.lease.value().ttl());
@@ -196,6 +202,27 @@ impl Directory {
 
     pub(super) fn whole(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
         self.table.nodes().filter(|(_, entry)| entry.complete())
+    }
+
+    /// The same, from some place on.
+    pub(super) fn whole_from(&self, from: Bound<NodeId>) -> impl Iterator<Item = (&NodeId, &Entry)> {
+        self.table.nodes_from(from).filter(|(_, entry)| entry.complete())
+    }
+
+    /// Whether a node's whole record set is held.
+    pub(super) fn is_whole(&self, node: &NodeId) -> bool {
+        self.table.node(node).is_some_and(Entry::complete)
+    }
+
+    /// Those of the whole sets that are known from this run: what is told to others.
+    pub(super) fn attested(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
+        self.whole().filter(|(_, entry)| !entry.restored)
+    }
+
+    /// An instance of a node.
+    pub(super) fn instance(&self, node: &NodeId, instance: InstanceId) -> Option<Instance> {
+        let entry = self.table.node(node)?;
+        entry.services.get(&instance).map(|held| entry.instance(held))
     }
 
     fn at(&self, slot: &Slot) -> Option<(&Entry, Instance)> {

@@ -16,7 +16,8 @@
 //!          apply ──┐                                    ┌─► find, instances, nodes        (by name, by node)
 //!       withdraw ──┤   ┌─────────┐  floors: what ended  ├─► known, newer_than, holding    (synchronisation)
 //! contact_failed ──┼──►│  table  │  expiries: what ends ┤
-//!   contact_made ──┤   └─────────┘  use: what is wanted └─► take_changes                  (watchers)
+//!   contact_made ──┤   └─────────┘  use: what is wanted ├─► take_changes                  (watchers)
+//!        restore ──┤                                    └─► Kept                          (the next run)
 //!         expire ──┘
 //! ```
 //!
@@ -36,9 +37,10 @@ use crate::time::Time;
 
 pub use self::{
     batch::{Applied, Batch, Heard, Refused},
+    kept::{Keep, Kept},
     lookup::{Holding, Instance, KnownNode},
     pattern::{NamePattern, PatternError},
-    search::{Found, Search, SearchError, SearchQuery},
+    search::{Candidates, Found, Ranking, Search, SearchError, SearchQuery},
     shares::Standing,
     watch::{Change, Removal},
 };
@@ -53,10 +55,14 @@ use self::{
 mod batch;
 mod depth;
 mod floors;
+mod index;
+pub mod kept;
 mod lookup;
+mod near;
 mod pattern;
 mod places;
 mod plan;
+mod restore;
 mod room;
 pub mod search;
 mod shares;
@@ -147,14 +153,18 @@ impl Directory {
             return Err(Refused::Equivocation { node, seq });
         }
         let Some(expires) = self.expiry_of(&batch, now) else { return Ok(Applied::Stale) };
+        let confirmed = held.is_some_and(|held| restore::confirms(&batch, held));
         let plan = Plan::new(&batch, held, &self.floors);
         if !renewed && plan.is_empty() {
+            if confirmed {
+                self.table.set_suspect(&node, false, &mut self.changes);
+            }
             return Ok(if fresh { Applied::Known } else { Applied::Stale });
         }
         self.make_room(&node, plan.count, held.is_none())?;
         let entry = Entry::new(batch.lease, self.places.member(&node), now, expires);
         let complete = self.table.update(entry, plan, now, &mut self.changes);
-        if renewed && first_hand {
+        if confirmed || (renewed && first_hand) {
             // It has just spoken. If it still cannot be reached, the next failed call says so again.
             self.table.set_suspect(&node, false, &mut self.changes);
         }

@@ -1,21 +1,33 @@
 //! Search: services by their names, by words in what they say of themselves, by metadata and by version.
 //!
-//! A search is one pass over the view, without an index: what it costs is bounded by the view's own bounds (records and
-//! bytes of a record) and by [`WORDS`]. Ten thousand records with docs of 720 bytes were measured at 12 to 25 ms on a busy
-//! machine (`speed_of_search`), little for a question that a person asks; calls never search. A service whose name says it
-//! all is not read any further, and one that says the same as the instance before it is not read again.
+//! Three steps, so that reading long texts holds up nobody:
+//!
+//! ```text
+//! Directory::candidates   what the filters let through, at one moment    under the directory's lock
+//! Candidates::rank        looks for the words                            without
+//! Directory::found        the best, as they are now                      under the lock again
+//! ```
+//!
+//! It is one pass over what is listed, without an index of words: what it costs is bounded by the view's own bounds (records
+//! and bytes of a record) and by [`WORDS`]. What makes it quick is that texts are folded when a record is taken in, and kept
+//! once for all who say the same (`Said`), and that only what is told in the end is looked up. Measured by the benchmark
+//! `directory` with 10 000 records and docs of 700 bytes.
 
-use std::{cmp::Reverse, collections::BTreeMap, mem};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Range, sync::Arc};
 
 use atoll_protocol::{
+    identity::NodeId,
     limits,
-    names::{MethodName, ServiceName},
-    sealed::Proved,
-    service::{Endpoint, ServiceRecord},
+    names::{InstanceId, MethodName, ServiceName},
 };
+use memchr::memmem::Finder;
 use semver::{Version, VersionReq};
 
-use super::{Directory, lookup::Instance};
+use super::{
+    Directory,
+    index::{At, Listed, Said},
+    lookup::Instance,
+};
 
 /// Words of a search.
 pub const WORDS: usize = 16;
@@ -82,21 +94,6 @@ pub struct Found {
     pub methods: Vec<MethodName>,
 }
 
-/// Where a word was found, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    /// It is the service's name.
-    Name,
-    /// It is one of the name's labels.
-    Label,
-    /// It is a part of the name.
-    Part,
-    /// In the name of a method or of a topic.
-    Method,
-    /// In the documentation or the metadata.
-    Text,
-}
-
 impl SearchQuery {
     /// Looks for the words of `text`; without one, for every service.
     ///
@@ -142,46 +139,8 @@ impl SearchQuery {
         self
     }
 
-    /// Searches `instances`, which stand in the order of [`Directory::instances`].
-    #[must_use]
-    pub fn search(&self, instances: impl IntoIterator<Item = Instance>) -> Search {
-        let mut scan = Scan { query: self, last: None, in_name: None, text: String::new(), names: String::new() };
-        let mut groups: Vec<(u32, Found)> = Vec::new();
-        for instance in instances {
-            let record = instance.record.value();
-            let Some(rank) = self.admits(&instance).then(|| scan.rank(&instance.record)).flatten() else { continue };
-            match groups.last_mut() {
-                Some((best, group)) if group.name == record.name && group.version == record.version => {
-                    *best = rank.min(*best);
-                    group.instances.push(instance);
-                }
-                _ => {
-                    let (name, version) = (record.name.clone(), record.version.clone());
-                    groups.push((rank, Found { name, version, instances: vec![instance], methods: Vec::new() }));
-                }
-            }
-        }
-        for (_, group) in &mut groups {
-            group.instances.sort_by_key(|instance| instance.suspect);
-        }
-        groups.sort_by(|(rank_a, a), (rank_b, b)| {
-            let key = |rank: u32, group: &Found| (group.is_suspect(), rank);
-            let versions = || Reverse(&a.version).cmp(&Reverse(&b.version));
-            key(*rank_a, a).cmp(&key(*rank_b, b)).then_with(|| a.name.cmp(&b.name)).then_with(versions)
-        });
-        let more = groups.len().saturating_sub(self.limit);
-        let mut found: Vec<Found> = groups.into_iter().take(self.limit).map(|(_, group)| group).collect();
-        for group in &mut found {
-            group.methods = scan.methods(group);
-        }
-        Search { found, more }
-    }
-
-    fn admits(&self, instance: &Instance) -> bool {
-        let record = instance.record.value();
-        record.name.as_str().starts_with(&self.prefix)
-            && (self.version == VersionReq::STAR || self.version.matches(&record.version))
-            && instance.is_labelled(&self.labels)
+    fn admits(&self, version: &Version) -> bool {
+        self.version == VersionReq::STAR || self.version.matches(version)
     }
 }
 
@@ -189,9 +148,12 @@ impl Instance {
     /// Whether its metadata has all of `wanted`, each with exactly this value.
     #[must_use]
     pub fn is_labelled(&self, wanted: &BTreeMap<String, String>) -> bool {
-        let labels = &self.record.value().metadata;
-        wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+        has_labels(&self.record.value().metadata, wanted)
     }
+}
+
+fn has_labels(labels: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
 impl Found {
@@ -202,180 +164,217 @@ impl Found {
     }
 }
 
+/// What the filters of a query let through, at one moment.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    services: Vec<Candidate>,
+    /// The instances of all of them, one service after the other.
+    instances: Vec<Place>,
+}
+
+/// One version of a service.
+#[derive(Debug)]
+struct Candidate {
+    name: ServiceName,
+    version: Version,
+    instances: Range<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Place {
+    node: NodeId,
+    instance: InstanceId,
+    suspect: bool,
+    said: Arc<Said>,
+}
+
+/// What has the words of a query, best first.
+#[derive(Debug)]
+pub struct Ranking {
+    /// As many as the query wants.
+    best: Vec<(Candidate, Vec<Place>)>,
+    more: usize,
+}
+
+/// Where a word was found, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Where {
+    /// It is the service's name.
+    Name,
+    /// It is one of the name's labels.
+    Label,
+    /// It is a part of the name.
+    Part,
+    /// In the name of a method or of a topic.
+    Method,
+    /// In the documentation or the metadata.
+    Text,
+}
+
 impl Directory {
     /// Searches the view. Does not count as use of what is found.
     #[must_use]
     pub fn search(&self, query: &SearchQuery) -> Search {
-        query.search(self.instances())
+        self.found(query, self.candidates(query).rank(query))
     }
 
-    /// Listed names that someone may have meant who typed `name`, the nearest first, [`NEAR`] at most: with a slip of
-    /// the fingers in it, or with `name` as a part.
+    /// What the filters of `query` let through; to be ranked without holding on to the directory.
     #[must_use]
-    pub fn names_near(&self, name: &ServiceName) -> Vec<ServiceName> {
-        let name = name.as_str();
-        let slips = (name.len() / 4).clamp(1, 3);
-        let mut near: Vec<(usize, &ServiceName)> = Vec::new();
-        for (listed, _) in self.table.names() {
-            let text = listed.as_str();
-            let is_part = text.split('.').any(|label| label == name) || text.starts_with(name);
-            let distance = (text.len().abs_diff(name.len()) <= slips).then(|| distance(name, text));
-            match distance.filter(|distance| *distance <= slips) {
-                Some(distance) => near.push((distance, listed)),
-                None if is_part => near.push((slips + 1, listed)),
-                None => {}
+    pub fn candidates(&self, query: &SearchQuery) -> Candidates {
+        let mut candidates = Candidates::default();
+        let index = self.table.index();
+        for (name, records) in index.names(&query.prefix) {
+            for (at, listed) in records.iter().filter(|(at, listed)| lets_through(query, at, listed)) {
+                candidates.push(name, at, index.suspects(&at.1), &listed.said);
             }
         }
-        near.sort_unstable();
-        near.into_iter().take(NEAR).map(|(_, name)| name.clone()).collect()
+        candidates
+    }
+
+    /// The services of a ranking, as they are now.
+    #[must_use]
+    pub fn found(&self, query: &SearchQuery, ranking: Ranking) -> Search {
+        let words = finders(&query.words);
+        let found = |(candidate, places): (Candidate, Vec<Place>)| {
+            let Candidate { name, version, .. } = candidate;
+            let instances: Vec<Instance> =
+                places.iter().filter_map(|at| self.instance(&at.node, at.instance)).collect();
+            let methods = instances.first().map(|first| methods(&words, first)).unwrap_or_default();
+            Found { name, version, instances, methods }
+        };
+        let found = ranking.best.into_iter().map(found);
+        Search { found: found.filter(|found| !found.instances.is_empty()).collect(), more: ranking.more }
     }
 }
 
-/// One pass, and what it keeps from one record to the next.
+fn lets_through(query: &SearchQuery, (Reverse(version), ..): &At, listed: &Listed) -> bool {
+    query.admits(version) && has_labels(&listed.record.value().metadata, &query.labels)
+}
+
+impl Candidates {
+    fn push(&mut self, name: &ServiceName, at: &At, suspect: bool, said: &Arc<Said>) {
+        let (Reverse(version), node, instance) = at;
+        let start = self.instances.len();
+        self.instances.push(Place { node: *node, instance: *instance, suspect, said: Arc::clone(said) });
+        match self.services.last_mut().filter(|last| last.name == *name && last.version == *version) {
+            Some(last) => last.instances.end = start + 1,
+            None => {
+                let (name, version) = (name.clone(), version.clone());
+                self.services.push(Candidate { name, version, instances: start..start + 1 });
+            }
+        }
+    }
+
+    /// Looks for the words of `query`, and takes the best.
+    #[must_use]
+    pub fn rank(self, query: &SearchQuery) -> Ranking {
+        let Self { services, instances } = self;
+        let mut scan = Scan { words: finders(&query.words), in_name: Vec::new(), ranks: BTreeMap::new(), last: None };
+        let mut groups = Vec::new();
+        let mut before: Option<&ServiceName> = None;
+        for service in &services {
+            if before.replace(&service.name) != Some(&service.name) {
+                scan.begin(&service.name);
+            }
+            let members = instances.get(service.instances.clone()).unwrap_or_default();
+            if let Some(best) = members.iter().filter_map(|at| scan.rank(&at.said)).min() {
+                let suspect = members.iter().all(|at| at.suspect || scan.rank(&at.said).is_none());
+                groups.push(((suspect, best, &service.name, Reverse(&service.version)), service));
+            }
+        }
+        groups.sort_unstable_by_key(|(rank, _)| *rank);
+        let best = groups.iter().take(query.limit).map(|(_, service)| {
+            scan.begin(&service.name);
+            let members = instances.get(service.instances.clone()).unwrap_or_default();
+            let mut places: Vec<Place> = members.iter().filter(|at| scan.rank(&at.said).is_some()).cloned().collect();
+            places.sort_by_key(|at| at.suspect);
+            let Candidate { name, version, instances } = service;
+            (Candidate { name: name.clone(), version: version.clone(), instances: instances.clone() }, places)
+        });
+        Ranking { best: best.collect(), more: groups.len().saturating_sub(query.limit) }
+    }
+}
+
+/// A word to look for. The finder is quick in long texts.
+type Word<'a> = (&'a str, Finder<'a>);
+
+fn finders(words: &[String]) -> Vec<Word<'_>> {
+    words.iter().map(|word| (word.as_str(), Finder::new(word.as_str()))).collect()
+}
+
+/// One pass, and what it keeps of the name at hand.
 struct Scan<'a> {
-    query: &'a SearchQuery,
-    /// The record before, and its rank: instances of one version mostly say the same.
-    last: Option<(Proved<ServiceRecord>, Option<u32>)>,
-    /// Where the words are in the last name: instances of one name follow each other.
-    in_name: Option<(ServiceName, Vec<Option<Place>>)>,
-    /// Documentation and metadata of the record at hand, in lower case; empty if not needed yet.
-    text: String,
-    /// Names of methods and topics, the same way.
-    names: String,
+    words: Vec<Word<'a>>,
+    /// Where the words are in the name.
+    in_name: Vec<Option<Where>>,
+    /// How well what is said under this name fits. By address: equal texts are kept once.
+    ranks: BTreeMap<*const Said, Option<u32>>,
+    /// The last of them: instances of one version mostly say the same.
+    last: Option<(*const Said, Option<u32>)>,
 }
 
 impl Scan<'_> {
-    /// How well the record fits, best first; `None` if it does not.
-    fn rank(&mut self, record: &Proved<ServiceRecord>) -> Option<u32> {
-        if let Some((last, rank)) = &self.last
-            && says_the_same(last.value(), record.value())
+    /// What follows is of a service of this name.
+    fn begin(&mut self, name: &ServiceName) {
+        self.in_name.clear();
+        self.in_name.extend(self.words.iter().map(|(word, _)| place_in_name(word, name.as_str())));
+        self.ranks.clear();
+        self.last = None;
+    }
+
+    /// How well it fits, best first; `None` if it does not.
+    fn rank(&mut self, said: &Arc<Said>) -> Option<u32> {
+        let key = Arc::as_ptr(said);
+        if let Some((last, rank)) = self.last
+            && last == key
         {
-            return *rank;
+            return rank;
         }
-        let rank = self.read_and_rank(record.value());
-        self.last = Some((record.clone(), rank));
+        let rank = match self.ranks.get(&key) {
+            Some(rank) => *rank,
+            None => self.look(said),
+        };
+        self.ranks.insert(key, rank);
+        self.last = Some((key, rank));
         rank
     }
 
-    fn read_and_rank(&mut self, record: &ServiceRecord) -> Option<u32> {
-        let in_name = match self.in_name.take() {
-            Some((name, places)) if name == record.name => places,
-            _ => self.query.words.iter().map(|word| place_in_name(word, record.name.as_str())).collect(),
-        };
-        self.text.clear();
-        self.names.clear();
-        let mut rank = 0;
-        for (word, place) in self.query.words.iter().zip(&in_name) {
-            let Some(place) = place.or_else(|| self.place_in_text(word, record)) else {
-                self.in_name = Some((record.name.clone(), in_name));
-                return None;
-            };
-            rank += u32::from(place as u8);
-        }
-        self.in_name = Some((record.name.clone(), in_name));
-        Some(rank)
-    }
-
-    fn place_in_text(&mut self, word: &str, record: &ServiceRecord) -> Option<Place> {
-        if self.text.is_empty() {
-            self.read(record);
-        }
-        if self.names.contains(word) {
-            return Some(Place::Method);
-        }
-        begins_a_word(&self.text, word).then_some(Place::Text)
-    }
-
-    /// Lays the record's words out, a line for each text: a word has no line break in it.
-    fn read(&mut self, record: &ServiceRecord) {
-        for endpoint in &record.endpoints {
-            push_lower(&mut self.names, endpoint.name.as_str());
-            push_lower(&mut self.text, &endpoint.doc);
-        }
-        record.topics.iter().for_each(|topic| push_lower(&mut self.names, topic));
-        push_lower(&mut self.text, &record.doc);
-        for (key, value) in &record.metadata {
-            push_lower(&mut self.text, key);
-            push_lower(&mut self.text, value);
-        }
-    }
-
-    fn methods(&mut self, found: &Found) -> Vec<MethodName> {
-        let Some(first) = found.instances.first() else { return Vec::new() };
-        let mut fits = |endpoint: &&Endpoint| {
-            let (mut name, mut text) = (mem::take(&mut self.names), mem::take(&mut self.text));
-            name.clear();
-            text.clear();
-            push_lower(&mut name, endpoint.name.as_str());
-            push_lower(&mut text, &endpoint.doc);
-            let fits = self.query.words.iter().any(|word| name.contains(word) || begins_a_word(&text, word));
-            (self.names, self.text) = (name, text);
-            fits
-        };
-        let endpoints = &first.record.value().endpoints;
-        endpoints.iter().filter(|endpoint| fits(endpoint)).map(|endpoint| endpoint.name.clone()).collect()
+    fn look(&self, said: &Said) -> Option<u32> {
+        let places = self.words.iter().zip(&self.in_name);
+        places.map(|(word, in_name)| in_name.or_else(|| place_in_text(word, said)).map(|place| place as u32)).sum()
     }
 }
 
-/// Whether a search cannot tell the two apart.
-fn says_the_same(a: &ServiceRecord, b: &ServiceRecord) -> bool {
-    let methods = || a.endpoints.iter().map(|e| (&e.name, &e.doc)).eq(b.endpoints.iter().map(|e| (&e.name, &e.doc)));
-    a.name == b.name && a.doc == b.doc && a.metadata == b.metadata && a.topics == b.topics && methods()
-}
-
-fn place_in_name(word: &str, name: &str) -> Option<Place> {
+fn place_in_name(word: &str, name: &str) -> Option<Where> {
     if name == word {
-        Some(Place::Name)
+        Some(Where::Name)
     } else if name.split('.').any(|label| label == word) {
-        Some(Place::Label)
+        Some(Where::Label)
     } else {
-        name.contains(word).then_some(Place::Part)
+        name.contains(word).then_some(Where::Part)
     }
 }
 
-/// Whether a word of `text` begins with `word`; both in lower case.
-fn begins_a_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| {
+fn place_in_text((word, finder): &Word<'_>, said: &Said) -> Option<Where> {
+    if said.names.contains(word) {
+        return Some(Where::Method);
+    }
+    begins_a_word(&said.text, finder).then_some(Where::Text)
+}
+
+/// Whether a word of `text` begins with what `finder` finds; both in lower case.
+fn begins_a_word(text: &str, finder: &Finder<'_>) -> bool {
+    finder.find_iter(text.as_bytes()).any(|at| {
         let before = text.get(..at).and_then(|before| before.chars().next_back());
         !before.is_some_and(char::is_alphanumeric)
     })
 }
 
-/// Adds a line in lower case.
-fn push_lower(lines: &mut String, text: &str) {
-    if text.is_ascii() {
-        let start = lines.len();
-        lines.push_str(text);
-        if let Some(new) = lines.get_mut(start..) {
-            new.make_ascii_lowercase();
-        }
-    } else {
-        lines.extend(text.chars().flat_map(char::to_lowercase));
-    }
-    lines.push('\n');
-}
-
-/// How many slips lead from one text to the other: a letter left out, put in, replaced, or two exchanged (optimal string
-/// alignment; R. Lowrance and R. Wagner, An Extension of the String-to-String Correction Problem, 1975). In bytes: names
-/// are ASCII.
-fn distance(from: &str, to: &str) -> usize {
-    let (from, to) = (from.as_bytes(), to.as_bytes());
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for (row, a) in from.iter().enumerate() {
-        let mut here = vec![row + 1];
-        let mut left = row + 1;
-        for (column, b) in to.iter().enumerate() {
-            let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX - 1);
-            let mut least = (left + 1).min(at(&above, column + 1) + 1).min(at(&above, column) + usize::from(a != b));
-            let exchanged = row > 0 && column > 0 && from.get(row - 1) == Some(b) && to.get(column - 1) == Some(a);
-            if exchanged {
-                least = least.min(at(&before, column - 1) + 1);
-            }
-            here.push(least);
-            left = least;
-        }
-        before = mem::replace(&mut above, here);
-    }
-    above.last().copied().unwrap_or_default()
+/// The methods of an instance that have one of the words.
+fn methods(words: &[Word<'_>], instance: &Instance) -> Vec<MethodName> {
+    let endpoints = instance.record.value().endpoints.iter().filter(|endpoint| {
+        let said = Said::of_method(endpoint);
+        words.iter().any(|word| place_in_text(word, &said).is_some())
+    });
+    endpoints.map(|endpoint| endpoint.name.clone()).collect()
 }

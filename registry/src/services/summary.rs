@@ -16,6 +16,7 @@ use atoll_protocol::{
 use super::{
     Directory,
     depth::{covers, position, start_of},
+    table::Entry,
 };
 use crate::{mix::mix, time::Time};
 
@@ -27,13 +28,14 @@ const BUCKETS_MIN: usize = 16;
 const WELL_KNOWN: Duration = Duration::from_secs(60);
 
 impl Directory {
-    /// The sum of this view: at least 16 numbers, at most [`limits::SUMMARY_BUCKETS`], one for about four nodes.
+    /// The sum of this view, as a question: what is known only from before a restart is in it, so that it can be confirmed. At
+    /// least 16 numbers, at most [`limits::SUMMARY_BUCKETS`], one for about four nodes.
     #[must_use]
     pub fn summary(&self) -> Summary {
         let part = self.table.part();
         let count = (part.nodes / NODES_PER_BUCKET).next_power_of_two().clamp(BUCKETS_MIN, limits::SUMMARY_BUCKETS);
         let buckets = Buckets { depth: part.depth, count, within: part.depth };
-        Summary { depth: part.depth, buckets: self.sums(buckets) }
+        Summary { depth: part.depth, buckets: sums(buckets, self.whole()) }
     }
 
     /// What is known here in those buckets that differ from `theirs`; everything, if `theirs` is no summary at all.
@@ -42,11 +44,12 @@ impl Directory {
         let depth = self.depth();
         let count = if theirs.buckets.len().is_power_of_two() { theirs.buckets.len() } else { 1 };
         let buckets = Buckets { depth: theirs.depth, count, within: depth.max(theirs.depth) };
-        let ours = self.sums(buckets);
+        // What is known only from before a restart is no answer: two nodes that have restarted would confirm each other.
+        let ours = sums(buckets, self.attested());
         let differing: Vec<usize> =
             (0..buckets.shared()).filter(|bucket| theirs.buckets.get(*bucket) != ours.get(*bucket)).collect();
         let differs = |node: &NodeId| buckets.of(node).is_some_and(|bucket| differing.binary_search(&bucket).is_ok());
-        let heads = self.whole().filter(|(node, _)| differs(node)).map(|(node, entry)| {
+        let heads = self.attested().filter(|(node, _)| differs(node)).map(|(node, entry)| {
             let lease = entry.lease.value();
             Head { node: *node, lease: lease.seq, digest: lease.digest }
         });
@@ -71,7 +74,7 @@ impl Directory {
         if !answer.is_whole() {
             return Vec::new();
         }
-        let all = self.whole().filter(|(node, entry)| entry.age(now) >= WELL_KNOWN && missing(node));
+        let all = self.attested().filter(|(node, entry)| entry.age(now) >= WELL_KNOWN && missing(node));
         all.map(|(node, entry)| (*node, entry.lease.value().seq)).collect()
     }
 
@@ -99,31 +102,32 @@ impl Directory {
             }
         }
     }
+}
 
-    fn sums(&self, buckets: Buckets) -> Vec<u64> {
-        let mut sums = vec![0; buckets.count];
-        for (node, entry) in self.whole() {
-            if let Some(sum) = buckets.of(node).and_then(|bucket| sums.get_mut(bucket)) {
-                *sum ^= mix(start_of(node.public_key()) ^ mix(start_of(&entry.lease.value().digest.0)));
-            }
+/// One number for each bucket.
+pub(super) fn sums<'a>(buckets: Buckets, nodes: impl Iterator<Item = (&'a NodeId, &'a Entry)>) -> Vec<u64> {
+    let mut sums = vec![0; buckets.count];
+    for (node, entry) in nodes {
+        if let Some(sum) = buckets.of(node).and_then(|bucket| sums.get_mut(bucket)) {
+            *sum ^= mix(start_of(node.public_key()) ^ mix(start_of(&entry.lease.value().digest.0)));
         }
-        sums
     }
+    sums
 }
 
 /// How the part of one depth falls into buckets, of which only those within the deeper of two views are compared.
 #[derive(Debug, Clone, Copy)]
-struct Buckets {
-    depth: u8,
+pub(super) struct Buckets {
+    pub(super) depth: u8,
     /// A power of two.
-    count: usize,
+    pub(super) count: usize,
     /// At least `depth`.
-    within: u8,
+    pub(super) within: u8,
 }
 
 impl Buckets {
     /// The bucket of a node, if both views list it.
-    fn of(self, node: &NodeId) -> Option<usize> {
+    pub(super) fn of(self, node: &NodeId) -> Option<usize> {
         let along = position(node).checked_shl(self.depth.into())?;
         let bucket = (u128::from(along) * self.count as u128) >> u64::BITS;
         covers(self.within, node).then_some(usize::try_from(bucket).ok()?)

@@ -5,6 +5,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -19,6 +20,7 @@ use semver::Version;
 
 use super::{
     depth::{Part, covers},
+    index::Index,
     lookup::Instance,
     plan::Plan,
     shares::{Group, Member, Rank, Shares},
@@ -41,6 +43,8 @@ pub(super) struct Entry {
     /// The highest lease whose whole record set was held.
     pub(super) settled: Option<Seq>,
     pub(super) suspect: bool,
+    /// Whether it is known only from before a restart: then it is suspect, too.
+    pub(super) restored: bool,
     /// When the node was last renewed or one of its records found, in milliseconds of [`Time`]. Atomic because
     /// finding happens under a shared lock.
     used: AtomicU64,
@@ -71,6 +75,8 @@ pub(super) struct Slot {
 pub(super) struct Table {
     nodes: BTreeMap<NodeId, Entry>,
     names: BTreeMap<ServiceName, BTreeSet<Slot>>,
+    /// The same for searches, which read more of a record.
+    index: Index,
     expiries: BTreeSet<(Time, NodeId)>,
     /// What nodes have, and in which order they are evicted; without this node, which never is.
     pub(super) shares: Shares,
@@ -90,6 +96,7 @@ impl Entry {
             held: Hash::of_set([]),
             settled: None,
             suspect: false,
+            restored: false,
             used: AtomicU64::new(now.0),
             rank: Rank { trusted: member.trusted, services: false, inside: false, used: now },
             member,
@@ -163,6 +170,16 @@ impl Table {
     /// Nodes in the order of their ids.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (&NodeId, &Entry)> {
         self.nodes.iter()
+    }
+
+    /// Nodes in the order of their ids, from some place on.
+    pub(super) fn nodes_from(&self, from: Bound<NodeId>) -> impl Iterator<Item = (&NodeId, &Entry)> {
+        self.nodes.range((from, Bound::Unbounded))
+    }
+
+    /// What searches read.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Names in alphabetical order, each with its records, latest version first.
@@ -263,6 +280,7 @@ impl Table {
         let entry = self.nodes.remove(node)?;
         self.part.nodes = self.part.nodes.saturating_sub(usize::from(self.part.covers(node)));
         self.expiries.remove(&(entry.expires, *node));
+        self.index.suspect(node, false);
         if entry.mortal() {
             self.shares.leave(*node, entry.member, entry.rank, entry.counted);
         }
@@ -308,13 +326,23 @@ impl Table {
         self.rerank(node);
     }
 
-    /// Sets or clears suspicion of a node.
+    /// Marks a node as known only from before a restart.
+    pub(super) fn set_restored(&mut self, node: &NodeId, changes: &mut Changes) {
+        self.set_suspect(node, true, changes);
+        if let Some(entry) = self.nodes.get_mut(node) {
+            entry.restored = true;
+        }
+    }
+
+    /// Sets or clears suspicion of a node, of which something has been seen in this run.
     pub(super) fn set_suspect(&mut self, node: &NodeId, suspect: bool, changes: &mut Changes) {
         let Some(entry) = self.nodes.get_mut(node) else { return };
+        entry.restored = false;
         if entry.suspect == suspect {
             return;
         }
         entry.suspect = suspect;
+        self.index.suspect(node, suspect);
         for held in entry.services.values() {
             let instance = entry.instance(held);
             changes.push(if suspect { Change::Suspect(instance) } else { Change::Recovered(instance) });
@@ -377,6 +405,7 @@ impl Table {
         }
         self.records += 1;
         self.part.records += usize::from(self.part.covers(node));
+        self.index.insert(&record);
         let slot = Slot::of(&record);
         match self.names.get_mut(&record.value().name) {
             Some(slots) => {
@@ -400,6 +429,7 @@ impl Table {
         self.records = self.records.saturating_sub(1);
         let counted = usize::from(self.part.covers(&record.author()));
         self.part.records = self.part.records.saturating_sub(counted);
+        self.index.remove(record);
         let name = &record.value().name;
         if let Some(slots) = self.names.get_mut(name) {
             slots.remove(&Slot::of(record));

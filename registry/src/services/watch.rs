@@ -37,6 +37,8 @@ pub enum Removal {
     Evicted,
     /// Its node's record set no longer contains it.
     Superseded,
+    /// It was known only from before a restart, and the network does not know it any more.
+    Unconfirmed,
 }
 
 impl Change {

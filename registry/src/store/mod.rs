@@ -54,6 +54,8 @@ tables! {
     Peers = "peers",
     /// Provider records that are kept for the DHT, by key and provider. Since format 2.
     Providers = "providers",
+    /// Record sets of other nodes, by public key: what the view begins with. Since format 3.
+    Records = "records",
 }
 
 /// Tables of bytes that survive a restart.

@@ -11,7 +11,7 @@
 //! | [`stream`] | `call --stream`: both ways, cancelled, broken off |
 //! | [`stop`] | a clean end: withdrawn everywhere, exit code 0 |
 //! | [`registry`] | `service search`, `watch` and `describe`, and the graph for Graphviz |
-//! | [`restart`] | the same identity, the remembered peers |
+//! | [`restart`] | the same identity, the remembered peers, and what was known of the network |
 //! | [`refuse`] | what is damaged, taken or unreadable |
 //! | [`local`] | commands that need no network |
 //! | [`examples`] | the examples, run against each other |

@@ -75,7 +75,7 @@ pub struct WatchEvent {
     pub at_unix_ms: u64,
     /// What has happened.
     pub change: WatchedChange,
-    /// Why an instance was removed: `withdrawn`, `expired`, `evicted` or `superseded`.
+    /// Why an instance was removed: `withdrawn`, `expired`, `evicted`, `superseded` or `unconfirmed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Which instance it has happened to.

@@ -3,6 +3,7 @@
 //! It tells the exchange what arrives and carries out what follows. It never verifies in bulk and never waits for the
 //! network: what takes time runs in tasks of its own and comes back as a command.
 
+mod kept;
 mod memory;
 mod own;
 
@@ -26,6 +27,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use self::kept::Keeping;
 use super::{Command, Directory};
 use crate::{
     event::{Events, NodeEvent},
@@ -56,14 +58,16 @@ struct Actor {
     outputs: Outputs,
     /// When the neighbours are next noted for the next run.
     next_note: Instant,
+    keeping: Keeping,
 }
 
 /// Runs until told to shut down.
 pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs, outputs: Outputs) {
     let last = Seq(outputs.storage.last_seq());
-    let exchange = Exchange::new(key, directory.network.clone(), last, directory.moment());
+    let mut exchange = Exchange::new(key, directory.network.clone(), last, directory.moment());
+    exchange.restoring(directory.moment());
     let next_note = Instant::now() + memory::ROUND;
-    let mut actor = Actor { directory, exchange, outputs, next_note };
+    let mut actor = Actor { directory, exchange, outputs, next_note, keeping: Keeping::new() };
     let dropped = Arc::clone(&actor.directory.dropped);
     loop {
         tokio::select! {
@@ -104,6 +108,10 @@ impl Actor {
             Command::ContactFailed { node } => {
                 self.with(|exchange, view, at| exchange.contact_failed(view, node, at));
             }
+            Command::Restore { sets, rubbish, reply } => {
+                let _ = reply.send(self.restore(sets, rubbish));
+            }
+            Command::Restored => self.with(|exchange, view, at| exchange.restored(view, at)),
             // Handled by the loop, which it ends.
             Command::Shutdown { .. } => {}
         }
@@ -148,7 +156,7 @@ impl Actor {
     fn next_due(&self) -> Instant {
         let expiry = self.directory.view.read().next_expiry();
         let due = expiry.map_or(self.exchange.due(), |expiry| expiry.min(self.exchange.due()));
-        self.directory.clock.instant(due).min(self.next_note)
+        self.directory.clock.instant(due).min(self.next_note).min(self.keeping.due())
     }
 
     fn wake(&mut self) {
@@ -159,6 +167,9 @@ impl Actor {
         if self.next_note <= Instant::now() {
             self.next_note = Instant::now() + memory::ROUND;
             self.remember_neighbours();
+        }
+        if self.keeping.due() <= Instant::now() {
+            self.keep_view();
         }
     }
 
@@ -208,6 +219,7 @@ impl Actor {
     fn tell_watchers(&mut self) {
         let changes = self.directory.view.write().take_changes();
         for change in changes {
+            self.keeping.noticed(&change);
             // Nobody watching is no error.
             let _ = self.outputs.changes.send(change);
         }
@@ -216,6 +228,7 @@ impl Actor {
     /// Takes everything back, tells the neighbours, and ends.
     async fn shutdown(mut self, reply: oneshot::Sender<()>) {
         self.remember_neighbours();
+        self.keep_all().await;
         if let Ok(withdrawal) = self.exchange.leave(self.directory.moment()) {
             self.carry_out().await;
             self.say_goodbye(&withdrawal).await;

@@ -32,6 +32,54 @@ fn a_new_node_asks_one_neighbour_for_everything_and_compares_with_the_next() {
 }
 
 #[test]
+fn a_restarted_node_asks_for_what_is_newer_and_a_comparison_tells_what_still_holds() {
+    let (first, gone) = (provider(1), provider(2));
+    let mut neighbour = Peer::joined(3, &first);
+    neighbour.learn(&first);
+    let mut peer = Peer::new(4);
+    for known in [&first, &gone] {
+        let Holding { lease, remaining, node, services } = known.holding();
+        let batch = Batch { lease, remaining: None, node, services, whole: true };
+        assert_eq!(peer.view.restore(batch, remaining, peer.now, WALL), Ok(true));
+    }
+    peer.tell(|exchange, view, at| exchange.ready(view, neighbour.id(), at));
+    let (_, question) = peer.question();
+    let SyncRequest::Newer { known } = &question else { panic!("{question:?}") };
+    let asked: BTreeSet<NodeId> = known.iter().map(|(node, _)| *node).collect();
+    assert_eq!(asked, BTreeSet::from([first.id(), gone.id()]));
+    // What the neighbour knows is not asked for again.
+    assert_eq!(neighbour.view.newer_than(known), []);
+    peer.tell(|exchange, view, at| exchange.ended(view, neighbour.id(), &question, true, at));
+    assert!(peer.exchange.has_joined() && peer.suspects(&first) && peer.suspects(&gone));
+    peer.effects();
+    peer.wait(Duration::from_secs(2));
+    compare(&mut peer, &neighbour);
+    assert!(peer.lists(&first) && !peer.suspects(&first));
+    assert!(!peer.lists(&gone));
+}
+
+#[test]
+fn nobody_is_asked_while_what_was_known_is_still_being_read() {
+    let first = provider(1);
+    let mut peer = Peer::new(3);
+    peer.tell(|exchange, _, at| exchange.restoring(at));
+    peer.tell(|exchange, view, at| exchange.ready(view, first.id(), at));
+    assert_eq!(peer.effects(), []);
+    let Holding { lease, remaining, node, services } = first.holding();
+    let batch = Batch { lease, remaining: None, node, services, whole: true };
+    assert_eq!(peer.view.restore(batch, remaining, peer.now, WALL), Ok(true));
+    peer.tell(Exchange::restored);
+    let (asked, SyncRequest::Newer { known }) = peer.question() else { panic!("the first question") };
+    assert_eq!((asked, known.len()), (first.id(), 1));
+    // Where the disk is slow it goes on without.
+    let mut peer = Peer::new(3);
+    peer.tell(|exchange, _, at| exchange.restoring(at));
+    peer.tell(|exchange, view, at| exchange.ready(view, first.id(), at));
+    peer.wait(Duration::from_millis(250));
+    assert!(matches!(peer.question(), (_, SyncRequest::Newer { known }) if known.is_empty()));
+}
+
+#[test]
 fn one_that_does_not_answer_is_replaced() {
     let (first, second) = (provider(1), provider(2));
     let mut peer = Peer::new(3);

@@ -16,12 +16,13 @@ mod apply;
 mod bounds;
 mod depth;
 mod expiry;
+mod kept;
 mod lookup;
 mod pattern;
 mod property;
 mod refused;
+mod restore;
 mod search;
-mod speed;
 mod watch;
 mod withdraw;
 

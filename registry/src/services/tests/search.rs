@@ -192,6 +192,59 @@ fn strangers_texts_do_no_harm() {
 }
 
 #[test]
+fn equal_texts_are_kept_once_and_as_long_as_somebody_says_them() {
+    let (mut directory, [mut a, mut b]) = (directory(), [Author::new(1), Author::new(2)]);
+    let said = Said { doc: "The Same.", ..NOTHING };
+    for author in [&mut a, &mut b] {
+        offer(author, 1, "one", "1.0.0", &said);
+        offer(author, 2, "two", "1.0.0", &said);
+        offer(author, 3, "three", "1.0.0", &Said { doc: "Something else.", ..NOTHING });
+        apply(&mut directory, author.whole(), at(0));
+    }
+    let different = |directory: &Directory| directory.table.index().different();
+    assert_eq!(different(&directory), 2);
+    // What is replaced is not searched any more.
+    offer(&mut a, 3, "three", "1.0.0", &NOTHING);
+    offer(&mut b, 3, "three", "1.0.0", &NOTHING);
+    apply(&mut directory, a.whole(), at(1));
+    assert_eq!(names(&directory, &query("else")), ["three@1.0.0"]);
+    apply(&mut directory, b.whole(), at(1));
+    assert_eq!((different(&directory), names(&directory, &query("else"))), (2, vec![]));
+    directory.withdraw(&a.leave(), at(2));
+    assert_eq!((different(&directory), names(&directory, &query("same")).len()), (2, 2));
+    directory.expire(at(1000));
+    assert_eq!((different(&directory), names(&directory, &query(""))), (0, vec![]));
+}
+
+#[test]
+fn of_one_version_those_are_found_that_fit() {
+    let (mut directory, [mut a, mut b]) = (directory(), [Author::new(1), Author::new(2)]);
+    offer(&mut a, 1, "one", "1.0.0", &Said { doc: "Red.", ..NOTHING });
+    offer(&mut a, 2, "one", "1.0.0", &Said { doc: "Blue.", ..NOTHING });
+    offer(&mut b, 3, "one", "1.0.0", &Said { doc: "Red.", ..NOTHING });
+    apply(&mut directory, a.whole(), at(0));
+    apply(&mut directory, b.whole(), at(0));
+    let found = |words| -> Vec<u64> {
+        let found = directory.search(&query(words)).found;
+        let mut found: Vec<u64> = found[0].instances.iter().map(|i| i.record.value().instance.0).collect();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!((found("red"), found("blue"), found("one")), (vec![1, 3], vec![2], vec![1, 2, 3]));
+}
+
+#[test]
+fn what_goes_while_it_is_ranked_is_left_out() {
+    let (mut directory, [mut a, b]) = some();
+    let query = query("math.calc");
+    let ranking = directory.candidates(&query).rank(&query);
+    directory.withdraw(&a.leave(), at(1));
+    let search = directory.found(&query, ranking);
+    let nodes: Vec<NodeId> = search.found.iter().flat_map(|found| &found.instances).map(|i| i.node).collect();
+    assert_eq!((search.found.len(), nodes), (1, vec![b.id()]), "never a service without instances");
+}
+
+#[test]
 fn near_names_are_those_that_someone_may_have_meant() {
     let (directory, _) = some();
     let near = |name: &str| -> Vec<String> {

@@ -38,7 +38,8 @@ pub(crate) struct WatchArgs {
 const EXAMPLES: &str = "\
 Each line has the time, the change, the node and the service. The changes are: present (it was there before), added, \
 changed, suspect (its node could not be reached), recovered, and removed with the reason: withdrawn by its node, expired \
-because its node was not heard of any more, superseded by what its node says now, evicted because there is no more room.
+because its node was not heard of any more, superseded by what its node says now, evicted because there is no more room, unconfirmed because it was known only from \
+before the node was started anew, and is gone.
 
 Where the node that is asked stops, this waits until it is there again and begins anew with what is present. Ctrl-C ends \
 it, with exit code 0.
