@@ -95,6 +95,7 @@ impl From<&SealError> for Fault {
         match error {
             SealError::Forged { .. } => Self::Forged,
             SealError::Unreadable { reason, .. } => reason.into(),
+            SealError::NotCovered { .. } => Self::Inconsistent,
             _ => Self::Malformed,
         }
     }
