@@ -141,6 +141,12 @@ impl Faults {
         Fault::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
     }
 
+    /// How many there were of all kinds.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
     /// How many of them are proofs.
     #[must_use]
     pub fn proofs(&self) -> u32 {
