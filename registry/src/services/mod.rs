@@ -54,6 +54,7 @@ mod batch;
 mod depth;
 mod floors;
 mod lookup;
+mod names;
 mod pattern;
 mod places;
 mod plan;
