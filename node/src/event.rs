@@ -73,6 +73,15 @@ pub enum NodeEvent {
         /// Its network.
         network: String,
     },
+    /// A peer has sent so much that no honest node sends that nothing is to do with it for a while.
+    PeerBarred {
+        /// The peer.
+        peer: NodeId,
+        /// For how long.
+        seconds: u64,
+        /// What it has sent, by kind: `20 forged, 1 replayed`.
+        faults: String,
+    },
     /// The node has begun to stop.
     Stopping,
 }

@@ -81,6 +81,7 @@ impl Node {
             config: config.net.clone(),
             bootstrap: config.bootstrap.clone(),
             storage: storage.clone(),
+            clock,
             events: events.clone(),
         })
         .await?;
@@ -234,7 +235,12 @@ impl Inner {
 
     pub(crate) async fn connect(&self, address: &Multiaddr) -> Result<NodeId, ConnectError> {
         let (bare, peer) = net::split_peer(address);
-        self.net().dial(peer, vec![bare]).await
+        // The owner wants it, whatever it did.
+        let conduct = &self.net().conduct;
+        peer.into_iter().for_each(|peer| conduct.name(peer));
+        let peer = self.net().dial(peer, vec![bare]).await?;
+        conduct.name(peer);
+        Ok(peer)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The `system` service that every node offers: is it there, what is it, how is it doing.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use atoll_protocol::identity::NodeId;
+use atoll_registry::peers::conduct::Fault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,12 +64,16 @@ struct Stats {
     refused_streams: u64,
     /// Announcements dropped because the directory was busy.
     dropped_gossip: u64,
-    /// Records refused because they were forged, malformed or out of bounds.
+    /// Records and messages that were not taken in through a fault of those who sent them: the sum of `faults`.
     refused_records: u64,
     /// Nodes that were listed again after the last start, since they were known before.
     restored_sets: u64,
     /// What was stored of nodes and was left out then: damaged, forged, of another network or format, or too much.
     useless_sets: u64,
+    /// How many of each kind.
+    faults: BTreeMap<String, u32>,
+    /// Peers that nothing is to do with at present.
+    barred_peers: usize,
     /// What it holds of the DHT, and what it has refused.
     dht: DhtStats,
     /// Streams closed because their frames broke the protocol.
@@ -145,7 +150,6 @@ fn stats(rpc: &Rpc) -> Stats {
     let Counters {
         refused_streams,
         dropped_gossip,
-        refused_records,
         restored_sets,
         useless_sets,
         broken_frames,
@@ -153,6 +157,7 @@ fn stats(rpc: &Rpc) -> Stats {
         calls_served,
         calls_made,
     } = &*rpc.net.counters;
+    let faults = rpc.net.conduct.totals();
     let view = rpc.directory.view();
     Stats {
         peers: rpc.net.connections.len(),
@@ -162,9 +167,11 @@ fn stats(rpc: &Rpc) -> Stats {
         calls_served: calls_served.count(),
         refused_streams: refused_streams.count(),
         dropped_gossip: dropped_gossip.count(),
-        refused_records: refused_records.count(),
         restored_sets: restored_sets.count(),
         useless_sets: useless_sets.count(),
+        refused_records: faults.total().into(),
+        faults: Fault::ALL.into_iter().map(|kind| (kind.name().to_owned(), faults.count(kind))).collect(),
+        barred_peers: rpc.net.conduct.barred().len(),
         dht: DhtStats {
             peers: dht.peers.value(),
             refused_peers: dht.refused_peers.count(),

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::{
     Builder, Multiaddr, Node, NodeId,
     config::NetConfig,
+    directory::Clock,
     event::Events,
     net::{
         self, Net, NetEvent,
@@ -148,6 +149,7 @@ impl Bare {
             config: NetConfig { listen: loopback(), mdns: false },
             bootstrap: bootstrap.to_vec(),
             storage: Storage::open(None).unwrap(),
+            clock: Clock::start(),
             events: Events::new(None),
         })
         .await

@@ -64,6 +64,12 @@ pub struct StatusReport {
     pub instances: usize,
     /// Whether it answers Kademlia queries: `server` or `client`.
     pub dht: String,
+    /// What peers have sent since it started that was refused, by kind; kinds that there were none of are left out.
+    #[serde(default)]
+    pub faults: BTreeMap<String, u32>,
+    /// Peers that nothing is to do with at present, for what they have sent.
+    #[serde(default)]
+    pub barred: Vec<NodeId>,
 }
 
 /// One node of the network, as this node knows it.
@@ -207,6 +213,9 @@ pub struct ConnectionRow {
     pub rtt_ms: Option<f64>,
     /// Whether this node dialled.
     pub outbound: bool,
+    /// What the peer has sent that was refused, by kind, as far as it is remembered.
+    #[serde(default)]
+    pub faults: BTreeMap<String, u32>,
 }
 
 /// The network as seen from one node.

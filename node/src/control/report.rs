@@ -12,6 +12,7 @@ use atoll_protocol::{
     service::{Endpoint, Schema, ServiceRecord},
 };
 use atoll_registry::{
+    peers::conduct::Faults,
     routes::{self, Link, LinkKind},
     services::Instance,
     time::Time,
@@ -46,7 +47,13 @@ pub(super) fn status(node: &Inner) -> StatusReport {
         nodes: view.nodes().count(),
         instances: view.len(),
         dht: if node.net().is_dht_server() { "server" } else { "client" }.to_owned(),
+        faults: by_kind(&node.net().conduct.totals()),
+        barred: node.net().conduct.barred(),
     }
+}
+
+fn by_kind(faults: &Faults) -> BTreeMap<String, u32> {
+    faults.iter().map(|(kind, count)| (kind.name().to_owned(), count)).collect()
 }
 
 pub(super) fn nodes(node: &Inner) -> Vec<NodeRow> {
@@ -214,6 +221,7 @@ pub(super) fn connections(node: &Inner) -> Vec<ConnectionRow> {
         transport: c.transport().to_owned(),
         rtt_ms: c.rtt().map(as_millis),
         outbound: c.outbound,
+        faults: by_kind(&node.net().conduct.faults(&c.peer)),
     };
     node.net().connections.all().iter().map(row).collect()
 }

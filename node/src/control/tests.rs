@@ -2,6 +2,7 @@
 
 mod bench;
 mod choosing;
+mod conduct;
 mod registry;
 mod stream;
 

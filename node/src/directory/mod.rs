@@ -85,6 +85,7 @@ enum Command {
     },
     /// A neighbour is leaving; answered once that has been taken in.
     Goodbye {
+        peer: NodeId,
         withdrawal: Verified<Withdrawal>,
         reply: oneshot::Sender<()>,
     },

@@ -17,7 +17,10 @@ use atoll_protocol::{
     sealed::{Body, SealError},
     service::ServiceRecord,
 };
-use atoll_registry::services::{Batch, Holding};
+use atoll_registry::{
+    peers::conduct::Fault,
+    services::{Batch, Holding},
+};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use serde::Serialize;
 use tokio::{
@@ -57,18 +60,40 @@ pub(super) enum SyncError {
     Encode(#[from] codec::EncodeError),
     #[error("the exchange took longer than {} s", PATIENCE.as_secs())]
     Timeout,
-    #[error(
-        "the exchange brought more than {EXCHANGE} bytes, or more than {} records of one node",
-        limits::RECORDS_PER_NODE
-    )]
+    #[error("the exchange brought more than {EXCHANGE} bytes")]
     TooMuch,
+    #[error("more than {} records of one node", limits::RECORDS_PER_NODE)]
+    TooManyRecords,
     #[error(transparent)]
     Record(#[from] SealError),
     #[error("this node is stopping")]
     Stopped,
 }
 
+impl SyncError {
+    /// What the other side has done wrong, if it was that. One that breaks off has not: it may be stopping.
+    fn fault(&self) -> Option<Fault> {
+        Some(match self {
+            Self::Decode(error) => error.into(),
+            Self::Record(error) => error.into(),
+            Self::TooManyRecords => Fault::Oversize,
+            // An honest view may be larger than what is taken here.
+            Self::TooMuch => Fault::Excess,
+            Self::Connect(_) | Self::Open(_) | Self::Io(_) | Self::Encode(_) | Self::Timeout | Self::Stopped => {
+                return None;
+            }
+        })
+    }
+}
+
 impl Directory {
+    /// Charges the other side of an exchange that has failed with what it did wrong.
+    fn charge(&self, peer: NodeId, error: &SyncError) {
+        if let Some(fault) = error.fault() {
+            self.net.conduct.charge(Some(peer), fault, error);
+        }
+    }
+
     /// Asks `peer` and hands the actor what comes back.
     pub(super) async fn synchronise(&self, peer: NodeId, request: &SyncRequest) -> Result<(), SyncError> {
         let answered = async {
@@ -77,7 +102,8 @@ impl Directory {
                 _ => self.learn(peer, request).await,
             }
         };
-        timeout(PATIENCE, answered).await.map_err(|_| SyncError::Timeout)?
+        let answered = timeout(PATIENCE, answered).await.map_err(|_| SyncError::Timeout).flatten();
+        answered.inspect_err(|error| self.charge(peer, error))
     }
 
     async fn compare(&self, peer: NodeId, request: &SyncRequest, asked: &Summary) -> Result<(), SyncError> {
@@ -104,9 +130,8 @@ impl Directory {
             let last = reply.last;
             pieces.add(reply.set)?;
             if last && let Some(set) = partial.remove(&node).and_then(|pieces| pieces.set) {
-                // A set with a bad record in it is dropped whole and counted: it is not what the lease covers.
-                let opened = set.open(&self.network).inspect_err(|_| self.net.counters.refused_records.add(1));
-                whole.push(opened?.into());
+                // A set with a bad record in it is worthless as a whole: it is not what the lease covers.
+                whole.push(set.open(&self.network)?.into());
             }
             if whole.len() >= BATCHES {
                 self.learned(peer, std::mem::take(&mut whole)).await?;
@@ -151,7 +176,7 @@ impl Pieces {
             }
             None => self.set.insert(piece).services.len(),
         };
-        if count > limits::RECORDS_PER_NODE { Err(SyncError::TooMuch) } else { Ok(()) }
+        if count > limits::RECORDS_PER_NODE { Err(SyncError::TooManyRecords) } else { Ok(()) }
     }
 }
 
@@ -174,9 +199,7 @@ pub(crate) async fn serve_stream(directory: Directory, inbound: Inbound) {
     match timeout(PATIENCE, answer(&directory, peer, stream)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            if matches!(error, SyncError::Decode(_) | SyncError::Record(_)) {
-                directory.net.counters.refused_records.add(1);
-            }
+            directory.charge(peer, &error);
             tracing::debug!(%peer, "a synchronisation could not be answered: {error}");
         }
         Err(_) => tracing::debug!(%peer, "a synchronisation took too long"),
@@ -203,7 +226,7 @@ async fn answer(directory: &Directory, peer: NodeId, mut stream: Substream) -> R
         SyncRequest::Goodbye { withdrawal } => {
             let withdrawal = withdrawal.open(&directory.network)?;
             let (reply, taken_in) = oneshot::channel();
-            let command = Command::Goodbye { withdrawal, reply };
+            let command = Command::Goodbye { peer, withdrawal, reply };
             directory.commands.send(command).await.map_err(|_| SyncError::Stopped)?;
             let _ = taken_in.await;
             Vec::new()
@@ -247,7 +270,7 @@ fn pieces(holding: Holding) -> Vec<SyncReply> {
 async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<(), SyncError> {
     let body = codec::encode(message)?;
     // Senders keep their messages below `limits::SYNC_MESSAGE`.
-    let len = u32::try_from(body.len()).map_err(|_| SyncError::TooMuch)?;
+    let len = u32::try_from(body.len()).map_err(|_| std::io::Error::from(std::io::ErrorKind::FileTooLarge))?;
     stream.write_all(&len.to_le_bytes()).await?;
     stream.write_all(&body).await?;
     stream.flush().await?;

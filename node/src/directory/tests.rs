@@ -1,6 +1,8 @@
 //! Tests of what a node believes: of its neighbours, of gossip, of the DHT.
 
+mod conduct;
 mod exchange;
+mod flooding;
 mod forging;
 mod gossip;
 mod learning;

@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::{
-    Counters, Protocols,
+    Counters, Protocols, bars,
+    conduct::Conduct,
     connections::Connections,
     records::{self, Records},
     streams::{self, Inbound},
@@ -35,6 +36,7 @@ const PENDING: u32 = 256;
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     limits: connection_limits::Behaviour,
+    bars: bars::Behaviour,
     pub(super) streams: streams::Behaviour,
     pub(super) identify: identify::Behaviour,
     ping: ping::Behaviour,
@@ -43,16 +45,23 @@ pub(super) struct Behaviour {
     mdns: Toggle<mdns::tokio::Behaviour>,
 }
 
+/// What the protocols share with the rest of the node.
+pub(super) struct Shared {
+    pub(super) connections: Connections,
+    pub(super) inbound: mpsc::Sender<Inbound>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) conduct: Conduct,
+    pub(super) storage: Storage,
+}
+
 impl Behaviour {
     pub(super) fn new(
         key: &Keypair,
         protocols: &Protocols,
         use_mdns: bool,
-        connections: Connections,
-        inbound: mpsc::Sender<Inbound>,
-        counters: Arc<Counters>,
-        storage: Storage,
+        shared: Shared,
     ) -> Result<Self, SpawnError> {
+        let Shared { connections, inbound, counters, conduct, storage } = shared;
         let me = key.public().to_peer_id();
         let accepted: Arc<[StreamProtocol]> =
             Arc::from([protocols.rpc.clone(), protocols.bulk.clone(), protocols.describe.clone()]);
@@ -68,6 +77,7 @@ impl Behaviour {
                     .with_max_pending_incoming(Some(PENDING))
                     .with_max_pending_outgoing(Some(PENDING)),
             ),
+            bars: bars::Behaviour::new(conduct),
             streams: streams::Behaviour::new(accepted, connections, inbound, counters),
             identify: identify::Behaviour::new(
                 identify::Config::new(protocols.identify.clone(), key.public())

@@ -4,7 +4,9 @@
 //! opened and driven outside it (see [`streams`]), so a busy data plane does not slow the overlay, nor the reverse.
 
 mod addresses;
+mod bars;
 mod behaviour;
+pub(crate) mod conduct;
 pub(crate) mod connections;
 mod driver;
 mod joining;
@@ -17,6 +19,7 @@ mod tests;
 mod tls;
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -36,10 +39,11 @@ use tokio::{
 };
 
 use self::{
+    conduct::Conduct,
     connections::{Connection, Connections},
     streams::{Inbound, Share},
 };
-use crate::{config::NetConfig, error::ConnectError, event::Events, storage::Storage};
+use crate::{config::NetConfig, directory::Clock, error::ConnectError, event::Events, storage::Storage};
 
 /// Commands that may wait for the swarm task.
 const COMMANDS: usize = 256;
@@ -147,8 +151,6 @@ pub(crate) struct Counters {
     pub(crate) refused_streams: Counter,
     /// Gossip messages dropped because the directory was busy.
     pub(crate) dropped_gossip: Counter,
-    /// Records and messages refused because they were forged, malformed or out of bounds.
-    pub(crate) refused_records: Counter,
     /// Nodes that are listed since before a restart.
     pub(crate) restored_sets: Counter,
     /// What was stored of nodes and was left out because it was damaged, forged, of another network or too much.
@@ -168,8 +170,8 @@ pub(crate) struct Counters {
 pub(crate) enum NetEvent {
     /// An announcement has arrived. Its verdict is to be given within five seconds.
     Gossip { message: gossipsub::MessageId, source: PeerId, data: Vec<u8> },
-    /// A peer of this network is connected and identified.
-    Ready { peer: NodeId },
+    /// A peer of this network is connected and identified; `from` that address, a relay's if there is one between.
+    Ready { peer: NodeId, from: Option<IpAddr> },
     /// A peer has begun to listen to announcements.
     Listens,
     /// The last connection to a peer is gone; `failed` if it broke rather than was closed.
@@ -207,6 +209,7 @@ pub(crate) struct Setup {
     pub(crate) bootstrap: Vec<Multiaddr>,
     /// What was kept over the restart: peers, the port, provider records.
     pub(crate) storage: Storage,
+    pub(crate) clock: Clock,
     pub(crate) events: Events,
 }
 
@@ -227,6 +230,7 @@ pub(crate) struct Net {
     pub(crate) protocols: Arc<Protocols>,
     pub(crate) connections: Connections,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) conduct: Conduct,
     commands: mpsc::Sender<Command>,
     addresses: watch::Receiver<Vec<Multiaddr>>,
     dht_server: watch::Receiver<bool>,

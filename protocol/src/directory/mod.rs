@@ -65,6 +65,16 @@ impl Announcement {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         codec::decode(bytes, limits::ANNOUNCEMENT)
     }
+
+    /// Who is claimed to say it; true once it has been opened.
+    #[must_use]
+    pub fn author(&self) -> NodeId {
+        match self {
+            Self::Lease { lease, .. } => lease.author(),
+            Self::Withdrawal { withdrawal, .. } => withdrawal.author(),
+            Self::Suspicion { suspicion } => suspicion.author(),
+        }
+    }
 }
 
 /// What one node asks of another.

@@ -200,8 +200,8 @@ impl Exchange {
     }
 
     fn take_in(&mut self, view: &mut Directory, own: Batch, at: Moment) {
-        if let Err(refused) = view.apply(own, at.now, at.wall) {
-            self.effects.push(Effect::Refused(refused));
+        if let Err(why) = view.apply(own, at.now, at.wall) {
+            self.effects.push(Effect::Refused { source: Some(self.me), why });
         }
     }
 }

@@ -95,7 +95,19 @@ pub enum Effect {
     /// Statements up to this one have been made: the next run must go on above it.
     Said(Seq),
     /// Something was not taken in.
-    Refused(Refused),
+    Refused {
+        /// Who sent it, this node itself included; none if that is no node.
+        source: Option<NodeId>,
+        /// What is wrong with it.
+        why: Refused,
+    },
+    /// Something was said again that was overtaken or had ended long before. It changed nothing.
+    Replayed {
+        /// Who sent it, where that is a node.
+        source: Option<NodeId>,
+        /// Whose words they were.
+        author: NodeId,
+    },
 }
 
 /// What is to become of a gossip message.
@@ -166,7 +178,8 @@ impl Exchange {
             return self.heard_suspicion(view, &suspicion, at);
         }
         // Known from a neighbour's goodbye, its neighbours may not know it yet; those who do, drop it by its id.
-        let withdrawn = withdrawal.as_ref().is_some_and(|w| self.withdrawn(view, w, at) != Heard::Outdated);
+        let heard = withdrawal.as_ref().map(|w| self.withdrawn(view, source, w, at));
+        let withdrawn = matches!(heard, Some(Heard::Known | Heard::News));
         let Some(batch) = batch else {
             return if withdrawn { Verdict::Accept } else { Verdict::Ignore };
         };
@@ -177,10 +190,13 @@ impl Exchange {
             return Verdict::Ignore;
         }
         if !view.has_place_for(&node) {
-            // Others may have.
-            return Verdict::Accept;
+            // Others may have. They would charge this node with what it passes on to them.
+            return match view.check(&batch, at.wall) {
+                Ok(()) => Verdict::Accept,
+                Err(why) => self.refuse(source, why, at),
+            };
         }
-        let applied = self.apply(view, batch, at);
+        let applied = self.apply(view, source, batch, at);
         view.fit();
         match applied {
             // Known from a synchronisation, it may be news to those who have only this node to hear it from.
@@ -189,15 +205,9 @@ impl Exchange {
                 self.rounds.want(node, source, at);
                 Verdict::Accept
             }
-            Ok(Applied::Stale) if withdrawn => Verdict::Accept,
-            Ok(Applied::Stale) => Verdict::Ignore,
-            Err(blamed) => {
-                if blamed {
-                    Verdict::Reject
-                } else {
-                    Verdict::Ignore
-                }
-            }
+            Ok(Applied::Stale | Applied::Replayed) if withdrawn => Verdict::Accept,
+            Ok(Applied::Stale | Applied::Replayed) => Verdict::Ignore,
+            Err(verdict) => verdict,
         }
     }
 
@@ -209,7 +219,7 @@ impl Exchange {
             if node != source && !view.has_place_for(&node) {
                 continue;
             }
-            if let Ok(Applied::Incomplete) = self.apply(view, batch, at) {
+            if let Ok(Applied::Incomplete) = self.apply(view, Some(source), batch, at) {
                 self.rounds.want(node, Some(source), at);
             }
         }
@@ -241,9 +251,10 @@ impl Exchange {
         }
     }
 
-    /// A neighbour is leaving. Its own gossip may no longer get out, so this node passes the word on.
-    pub fn goodbye(&mut self, view: &mut Directory, withdrawal: &Verified<Withdrawal>, at: Moment) {
-        if self.withdrawn(view, withdrawal, at) == Heard::News {
+    /// A neighbour is leaving, as `source` says, which should be that neighbour. Its own gossip may no longer get out, so this
+    /// node passes the word on.
+    pub fn goodbye(&mut self, view: &mut Directory, source: NodeId, withdrawal: &Verified<Withdrawal>, at: Moment) {
+        if self.withdrawn(view, Some(source), withdrawal, at) == Heard::News {
             let withdrawal = withdrawal.signed();
             self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal, lease: None }));
         }
@@ -271,30 +282,38 @@ impl Exchange {
         self.joined
     }
 
-    /// Applies a batch; an error says whether its sender is to blame.
-    fn apply(&mut self, view: &mut Directory, batch: Batch, at: Moment) -> Result<Applied, bool> {
+    /// Applies a batch; an error says what is to become of the message that it came in.
+    fn apply(
+        &mut self,
+        view: &mut Directory,
+        source: Option<NodeId>,
+        batch: Batch,
+        at: Moment,
+    ) -> Result<Applied, Verdict> {
         let (node, lease) = (batch.lease.author(), batch.lease.value().seq);
         let returns = node != self.me && view.node(&node).is_none() && view.has_ended(&node, Seq(0));
-        let applied = view.apply(batch, at.now, at.wall);
+        let applied = view.apply(batch, at.now, at.wall).map_err(|why| self.refuse(source, why, at))?;
         match applied {
-            Ok(applied) => {
-                if applied != Applied::Stale {
-                    self.suspicions.spoke(&node, lease);
-                    if returns && self.announcer.contradicted(1, view.node_count(), at) {
-                        self.announcer.soon_within(rounds::HEALING, at);
-                    }
+            Applied::Stale => {}
+            Applied::Replayed => self.effects.push(Effect::Replayed { source, author: node }),
+            Applied::Known | Applied::Complete | Applied::Incomplete => {
+                self.suspicions.spoke(&node, lease);
+                if returns && self.announcer.contradicted(1, view.node_count(), at) {
+                    self.announcer.soon_within(rounds::HEALING, at);
                 }
-                Ok(applied)
-            }
-            Err(refused) => {
-                if let Refused::Mine { seq } = &refused {
-                    self.go_on_above(*seq, at);
-                }
-                let blamed = refused.blames_sender();
-                self.effects.push(Effect::Refused(refused));
-                Err(blamed)
             }
         }
+        Ok(applied)
+    }
+
+    /// Has `source` charged with what was refused, and says what is to become of the message that it came in.
+    fn refuse(&mut self, source: Option<NodeId>, why: Refused, at: Moment) -> Verdict {
+        if let Refused::Mine { seq } = &why {
+            self.go_on_above(*seq, at);
+        }
+        let verdict = if why.blames_sender() { Verdict::Reject } else { Verdict::Ignore };
+        self.effects.push(Effect::Refused { source, why });
+        verdict
     }
 
     /// Others know this node under a number that it has not used in this life: it speaks up above that, or nobody would
@@ -307,7 +326,21 @@ impl Exchange {
 
     /// Takes in a withdrawal. This node's own words do not come back to it from others: what it withdraws it has taken in
     /// already, and what an earlier life of it withdrew no longer counts.
-    fn withdrawn(&mut self, view: &mut Directory, withdrawal: &Verified<Withdrawal>, at: Moment) -> Heard {
-        if withdrawal.author() == self.me { Heard::Outdated } else { view.withdraw(withdrawal, at.now) }
+    fn withdrawn(
+        &mut self,
+        view: &mut Directory,
+        source: Option<NodeId>,
+        withdrawal: &Verified<Withdrawal>,
+        at: Moment,
+    ) -> Heard {
+        let author = withdrawal.author();
+        if author == self.me {
+            return Heard::Outdated;
+        }
+        let heard = view.withdraw(withdrawal, at.now);
+        if heard == Heard::Replayed {
+            self.effects.push(Effect::Replayed { source, author });
+        }
+        heard
     }
 }

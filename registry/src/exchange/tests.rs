@@ -7,6 +7,7 @@ use crate::services::{DirectoryLimits, Holding, tests::service};
 
 mod announcing;
 mod asking;
+mod charging;
 mod suspecting;
 
 const WALL: UnixMillis = UnixMillis(1_800_000_000_000);
@@ -116,8 +117,12 @@ impl Peer {
     }
 
     fn hear(&mut self, announcement: Announcement) -> Verdict {
+        self.hear_from(None, announcement)
+    }
+
+    fn hear_from(&mut self, source: Option<NodeId>, announcement: Announcement) -> Verdict {
         let opened = Opened::verify(announcement, &NetworkName::main()).unwrap();
-        self.tell(|exchange, view, at| exchange.heard(view, None, opened, at))
+        self.tell(|exchange, view, at| exchange.heard(view, source, opened, at))
     }
 
     fn lists(&self, other: &Self) -> bool {

@@ -12,6 +12,7 @@ use atoll_protocol::{
 };
 
 use super::DirectoryLimits;
+use crate::peers::conduct::Fault;
 
 /// What one announcement or one synchronisation says about one node.
 #[derive(Debug, Clone)]
@@ -40,6 +41,9 @@ impl From<OpenSet> for Batch {
 pub enum Applied {
     /// It says nothing new: older than what is known, or of a node that is known to be gone.
     Stale,
+    /// The same, and what it says was overtaken or has ended so long ago that it was not merely delayed: somebody has kept
+    /// it and says it again.
+    Replayed,
     /// It says nothing new, but it is the node's latest word, heard a moment ago: others may not have heard it yet.
     Known,
     /// It was taken in, and the node's whole record set is held.
@@ -51,6 +55,8 @@ pub enum Applied {
 /// What a withdrawal was to those who heard it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Heard {
+    /// All that it withdraws ended so long ago that it was not merely delayed: somebody has kept it and says it again.
+    Replayed,
     /// Something later has been heard of all that it withdraws.
     Outdated,
     /// It has been heard before, and nothing later: still the last word.
@@ -139,14 +145,7 @@ impl Refused {
     /// have passed it on, or where another receiver, with another clock or more room, would have taken it.
     #[must_use]
     pub fn blames_sender(&self) -> bool {
-        match self {
-            Self::Foreign { .. } | Self::BeyondLease { .. } | Self::Duplicate { .. } | Self::Inconsistent { .. } => {
-                true
-            }
-            Self::TooManyRecords { .. } | Self::FutureDated { .. } | Self::Equivocation { .. } | Self::Mine { .. } => {
-                false
-            }
-        }
+        Fault::of(self).is_some_and(Fault::is_proof)
     }
 }
 

@@ -8,14 +8,37 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_protocol::{identity::NodeId, names::InstanceId, service::Seq};
 
-use super::batch::Heard;
+use super::{FRESH, batch::Heard};
 use crate::time::Time;
+
+/// What was said up to this number has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Floor {
+    seq: Seq,
+    /// When that was heard.
+    since: Time,
+}
+
+impl Floor {
+    /// What a withdrawal with number `seq`, which is not above this floor, is to those who have it.
+    fn heard(self, seq: Seq, now: Time) -> Heard {
+        if now.since(self.since) >= FRESH {
+            Heard::Replayed
+        } else if seq == self.seq {
+            Heard::Known
+        } else {
+            Heard::Outdated
+        }
+    }
+}
 
 /// The last lease heard of a node that is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LeaseFloor {
     /// Its number: only a later lease brings the node back.
     pub(super) seq: Seq,
+    /// When the node went.
+    pub(super) since: Time,
     /// Until then this lease itself may, too: the node was not gone, there only was no room for it.
     pub(super) ends: Time,
 }
@@ -38,8 +61,8 @@ pub(super) struct Floors {
 struct NodeFloors {
     turn: u64,
     lease: Option<LeaseFloor>,
-    node: Option<Seq>,
-    instances: BTreeMap<InstanceId, Seq>,
+    node: Option<Floor>,
+    instances: BTreeMap<InstanceId, Floor>,
     /// The same by number: where one node has too many, the mark with the lowest number goes.
     by_seq: BTreeSet<(Seq, InstanceId)>,
 }
@@ -63,46 +86,50 @@ impl Floors {
 
     /// Whether a node's own record with this number may be held.
     pub(super) fn allow_node(&self, node: &NodeId, seq: Seq) -> bool {
-        self.nodes.get(node).and_then(|floors| floors.node).is_none_or(|floor| seq > floor)
+        self.nodes.get(node).and_then(|floors| floors.node).is_none_or(|floor| seq > floor.seq)
     }
 
     /// Whether a record of this instance with this number may be held.
     pub(super) fn allow_instance(&self, node: &NodeId, instance: InstanceId, seq: Seq) -> bool {
-        let Some(floors) = self.nodes.get(node) else { return true };
-        floors.node.is_none_or(|floor| seq > floor) && floors.instances.get(&instance).is_none_or(|floor| seq > *floor)
+        self.floor_of(node, instance).is_none_or(|floor| seq > floor.seq)
     }
 
-    /// Marks the end of a node whose last lease was `seq`; until `ends` that lease itself may return.
-    pub(super) fn end_node(&mut self, node: NodeId, seq: Seq, ends: Time) {
+    /// The floor of an instance: its own, or its node's if that is higher.
+    fn floor_of(&self, node: &NodeId, instance: InstanceId) -> Option<Floor> {
+        let floors = self.nodes.get(node)?;
+        let own = floors.instances.get(&instance).copied();
+        own.into_iter().chain(floors.node).max_by_key(|floor| floor.seq)
+    }
+
+    /// Marks the end of a node, at `since`, whose last lease was `seq`; until `ends` that lease itself may return.
+    pub(super) fn end_node(&mut self, node: NodeId, seq: Seq, since: Time, ends: Time) {
         self.mark(node, |floors| {
             if floors.lease.is_none_or(|held| seq >= held.seq) {
-                floors.lease = Some(LeaseFloor { seq, ends });
+                floors.lease = Some(LeaseFloor { seq, since, ends });
             }
         });
     }
 
     /// Marks that a node withdrew everything it had said up to `seq`.
-    pub(super) fn withdraw_node(&mut self, node: NodeId, seq: Seq) -> Heard {
-        if !self.allow_node(&node, seq) {
-            let floor = self.nodes.get(&node).and_then(|floors| floors.node);
-            return if floor == Some(seq) { Heard::Known } else { Heard::Outdated };
+    pub(super) fn withdraw_node(&mut self, node: NodeId, seq: Seq, now: Time) -> Heard {
+        let floor = self.nodes.get(&node).and_then(|floors| floors.node);
+        if let Some(floor) = floor.filter(|floor| seq <= floor.seq) {
+            return floor.heard(seq, now);
         }
-        self.end_node(node, seq, Time::default());
-        self.mark(node, |floors| floors.node = Some(seq));
+        self.end_node(node, seq, now, Time::default());
+        self.mark(node, |floors| floors.node = Some(Floor { seq, since: now }));
         Heard::News
     }
 
     /// Marks that a node withdrew what it had said of an instance up to `seq`.
-    pub(super) fn withdraw_instance(&mut self, node: NodeId, instance: InstanceId, seq: Seq) -> Heard {
-        if !self.allow_instance(&node, instance, seq) {
-            let floor =
-                self.nodes.get(&node).and_then(|floors| floors.node.max(floors.instances.get(&instance).copied()));
-            return if floor == Some(seq) { Heard::Known } else { Heard::Outdated };
+    pub(super) fn withdraw_instance(&mut self, node: NodeId, instance: InstanceId, seq: Seq, now: Time) -> Heard {
+        if let Some(floor) = self.floor_of(&node, instance).filter(|floor| seq <= floor.seq) {
+            return floor.heard(seq, now);
         }
         let limit = self.instances_per_node;
         self.mark(node, |floors| {
-            if let Some(old) = floors.instances.insert(instance, seq) {
-                floors.by_seq.remove(&(old, instance));
+            if let Some(old) = floors.instances.insert(instance, Floor { seq, since: now }) {
+                floors.by_seq.remove(&(old.seq, instance));
             }
             floors.by_seq.insert((seq, instance));
             while floors.instances.len() > limit

@@ -10,10 +10,7 @@ use atoll_protocol::{
     service::{Lease, NodeRecord, Seq, ServiceRecord},
 };
 
-use super::{
-    Directory,
-    table::{Entry, Slot},
-};
+use super::{Directory, names::Slot, table::Entry};
 use crate::time::Time;
 
 /// A service instance as it is known here. Cheap to clone.
@@ -73,28 +70,26 @@ impl From<Holding> for RecordSet {
 }
 
 impl Directory {
-    /// Live instances that will do, latest version first and suspect ones last. Counts as use of their nodes.
+    /// Live instances that will do, latest version first and suspect ones last: all of known nodes, and a thousand of strangers
+    /// at most. Counts as use of their nodes.
     #[must_use]
     pub fn find(&self, query: &ServiceQuery) -> Vec<Instance> {
-        let Some(slots) = self.table.named(&query.name) else { return Vec::new() };
-        let mut found = Vec::with_capacity(slots.len());
-        let mut suspects = false;
-        for slot in slots.iter().filter(|slot| query.matches(&query.name, &slot.version.0)) {
-            if let Some((entry, instance)) = self.at(slot) {
+        let slots = self.table.names().looked_up(&query.name, &self.me, self.now);
+        let mut found: Vec<(Slot, Instance)> = slots
+            .filter(|slot| query.matches(&query.name, &slot.version.0))
+            .filter_map(|slot| {
+                let (entry, instance) = self.at(&slot)?;
                 entry.mark_used(self.now);
-                suspects |= instance.suspect;
-                found.push(instance);
-            }
-        }
-        if suspects {
-            found.sort_by_key(|instance| instance.suspect);
-        }
-        found
+                Some((slot, instance))
+            })
+            .collect();
+        found.sort_unstable_by(|(a, x), (b, y)| x.suspect.cmp(&y.suspect).then_with(|| a.cmp(b)));
+        found.into_iter().map(|(_, instance)| instance).collect()
     }
 
     /// Every live instance, ordered by name, then version (latest first), then node.
     pub fn instances(&self) -> impl Iterator<Item = Instance> {
-        self.table.names().flat_map(|(_, slots)| slots).filter_map(|slot| self.at(slot).map(|(_, instance)| instance))
+        self.table.names().slots().filter_map(|slot| self.at(&slot).map(|(_, instance)| instance))
     }
 
     /// Every node with a live lease, this one included, ordered by id.

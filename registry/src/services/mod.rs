@@ -58,6 +58,7 @@ mod floors;
 mod index;
 pub mod kept;
 mod lookup;
+mod names;
 mod near;
 mod pattern;
 mod places;
@@ -72,7 +73,7 @@ mod table;
 pub(crate) mod tests;
 mod watch;
 
-/// How long what a node said may be on its way through the network. Repeated later, it is a replay.
+/// How long what a node said may be on its way through the network. Said later, it is a replay.
 const FRESH: Duration = Duration::from_secs(10);
 
 /// How long an accused node has to speak up: word of the accusation and of the answer each take a second or two.
@@ -152,14 +153,15 @@ impl Directory {
         {
             return Err(Refused::Equivocation { node, seq });
         }
-        let Some(expires) = self.expiry_of(&batch, now) else { return Ok(Applied::Stale) };
+        let Some(expires) = self.expiry_of(&batch, now) else { return Ok(self.nothing_new(&batch, now)) };
         let confirmed = held.is_some_and(|held| restore::confirms(&batch, held));
         let plan = Plan::new(&batch, held, &self.floors);
         if !renewed && plan.is_empty() {
+            let result = if fresh { Applied::Known } else { self.nothing_new(&batch, now) };
             if confirmed {
                 self.table.set_suspect(&node, false, &mut self.changes);
             }
-            return Ok(if fresh { Applied::Known } else { Applied::Stale });
+            return Ok(result);
         }
         self.make_room(&node, plan.count, held.is_none())?;
         let entry = Entry::new(batch.lease, self.places.member(&node), now, expires);
@@ -177,12 +179,12 @@ impl Directory {
         let (node, seq) = (withdrawal.author(), withdrawal.value().seq);
         match &withdrawal.value().what {
             Withdrawn::Node => {
-                let heard = self.floors.withdraw_node(node, seq);
+                let heard = self.floors.withdraw_node(node, seq, now);
                 self.table.remove_up_to(&node, seq, &mut self.changes);
                 heard
             }
             Withdrawn::Instances(instances) => {
-                let heard = instances.iter().map(|i| self.floors.withdraw_instance(node, *i, seq)).max();
+                let heard = instances.iter().map(|i| self.floors.withdraw_instance(node, *i, seq, now)).max();
                 self.table.remove_instances(&node, instances, seq, &mut self.changes);
                 heard.unwrap_or(Heard::Outdated)
             }
@@ -223,7 +225,7 @@ impl Directory {
             && ends <= now
         {
             if let Some(entry) = self.table.remove_node(&node, Removal::Expired, &mut self.changes) {
-                self.floors.end_node(node, entry.lease.value().seq, Time::default());
+                self.floors.end_node(node, entry.lease.value().seq, ends, Time::default());
             }
         }
     }
@@ -240,6 +242,35 @@ impl Directory {
     /// Bounded by four times the record limit: beyond it several changes of one instance are told as one.
     pub fn take_changes(&mut self) -> Vec<Change> {
         self.changes.take()
+    }
+
+    /// Checks what can be judged of a batch without knowing anything else of its node: [`Directory::apply`] does it, too. What
+    /// is passed on without being taken in has to be checked like this first.
+    ///
+    /// # Errors
+    /// [`Refused`], as for [`Directory::apply`].
+    pub fn check(&self, batch: &Batch, wall: UnixMillis) -> Result<(), Refused> {
+        batch.check(&self.limits, wall)
+    }
+
+    /// What a batch without news is: whether it may still have been on its way since it was news.
+    fn nothing_new(&self, batch: &Batch, now: Time) -> Applied {
+        let (node, lease) = (batch.lease.author(), batch.lease.value());
+        let replayed = match self.table.node(&node) {
+            // Who was asked answers with what it has, and may know nothing later.
+            Some(_) if batch.remaining.is_some() => false,
+            // How long before the one that is held it was made, both by its author's clock, which may be wrong.
+            Some(held) => {
+                let before = held.lease.value().issued.0.saturating_sub(lease.issued.0);
+                held.age(now).saturating_add(Duration::from_millis(before)) >= FRESH
+            }
+            None => match self.floors.lease(&node).filter(|floor| lease.seq <= floor.seq) {
+                Some(floor) => now.since(floor.since) >= FRESH,
+                // What is passed on always has something left of its lease.
+                None => batch.remaining.is_some_and(|left| left.is_zero()),
+            },
+        };
+        if replayed { Applied::Replayed } else { Applied::Stale }
     }
 
     /// When the batch's lease ends here; none if it has ended already, or speaks of a node that is known to be gone.

@@ -14,7 +14,7 @@ impl Directory {
         let name = name.as_str();
         let slips = (name.len() / 4).clamp(1, 3);
         let mut near: Vec<(usize, &ServiceName)> = Vec::new();
-        for listed in self.table.index().names("").map(|(name, _)| name) {
+        for listed in self.table.names().all() {
             let text = listed.as_str();
             let is_part = text.split('.').any(|label| label == name) || text.starts_with(name);
             let distance = (text.len().abs_diff(name.len()) <= slips).then(|| distance(name, text));

@@ -58,10 +58,11 @@ impl Directory {
         }
         let batch = Batch { remaining: Some(remaining), whole: true, ..batch };
         let applied = self.apply(batch, now, wall)?;
-        if new && applied != Applied::Stale {
+        let listed = !matches!(applied, Applied::Stale | Applied::Replayed);
+        if new && listed {
             self.table.set_restored(&node, &mut self.changes);
         }
-        Ok(applied != Applied::Stale)
+        Ok(listed)
     }
 
     /// Nodes that are known only from before a restart.

@@ -116,7 +116,7 @@ impl Directory {
 
     fn evict(&mut self, victim: NodeId) {
         if let Some(entry) = self.table.remove_node(&victim, Removal::Evicted, &mut self.changes) {
-            self.floors.end_node(victim, entry.lease.value().seq, entry.expires);
+            self.floors.end_node(victim, entry.lease.value().seq, self.now, entry.expires);
         }
     }
 

@@ -12,18 +12,18 @@ use std::{
 
 use atoll_protocol::{
     identity::NodeId,
-    names::{InstanceId, ServiceName},
+    names::InstanceId,
     sealed::{Hash, Proved, Verified},
     service::{Lease, NodeRecord, Seq, ServiceRecord},
 };
-use semver::Version;
 
 use super::{
     depth::{Part, covers},
     index::Index,
     lookup::Instance,
+    names::{Names, Slot},
     plan::Plan,
-    shares::{Group, Member, Rank, Shares},
+    shares::{Class, Group, Member, Rank, Shares},
     watch::{Change, Changes, Removal},
 };
 use crate::time::Time;
@@ -62,19 +62,11 @@ pub(super) struct Held {
     pub(super) learnt: Time,
 }
 
-/// Where a record stands among those of its name: latest version first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot {
-    pub(super) version: Reverse<Version>,
-    pub(super) node: NodeId,
-    pub(super) instance: InstanceId,
-}
-
 /// All nodes and their records.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     nodes: BTreeMap<NodeId, Entry>,
-    names: BTreeMap<ServiceName, BTreeSet<Slot>>,
+    names: Names,
     /// The same for searches, which read more of a record.
     index: Index,
     expiries: BTreeSet<(Time, NodeId)>,
@@ -149,17 +141,20 @@ impl Entry {
         self.expires != Time::NEVER
     }
 
+    /// This node itself is no stranger.
+    fn class(&self) -> Class {
+        if self.mortal() { self.member.class } else { Class::Known }
+    }
+
     fn refresh_digest(&mut self) {
         let services = self.services.values().map(|held| held.record.hash());
         self.held = Hash::of_set(services.chain(self.record.as_ref().map(Proved::hash)));
     }
 }
 
-impl Slot {
-    fn of(record: &Proved<ServiceRecord>) -> Self {
-        let value = record.value();
-        Self { version: Reverse(value.version.clone()), node: record.author(), instance: value.instance }
-    }
+fn slot(record: &Proved<ServiceRecord>) -> Slot {
+    let value = record.value();
+    Slot { version: Reverse(value.version.clone()), node: record.author(), instance: value.instance }
 }
 
 impl Table {
@@ -182,13 +177,9 @@ impl Table {
         &self.index
     }
 
-    /// Names in alphabetical order, each with its records, latest version first.
-    pub(super) fn names(&self) -> impl Iterator<Item = (&ServiceName, &BTreeSet<Slot>)> {
-        self.names.iter()
-    }
-
-    pub(super) fn named(&self, name: &ServiceName) -> Option<&BTreeSet<Slot>> {
-        self.names.get(name)
+    /// The records by name.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// Nodes known.
@@ -245,6 +236,12 @@ impl Table {
         let inside = self.part.covers(node);
         let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal()) else { return };
         self.shares.leave(*node, entry.member, entry.rank, entry.counted);
+        if member.class != entry.member.class {
+            for record in entry.services.values().map(|held| &held.record) {
+                self.names.remove(&record.value().name, &slot(record));
+                self.names.insert(&record.value().name, slot(record), member.class);
+            }
+        }
         entry.member = member;
         entry.rank = entry.rank_now(inside);
         self.shares.enter(*node, member, entry.rank, entry.counted);
@@ -395,7 +392,7 @@ impl Table {
     fn put_record(&mut self, node: &NodeId, record: Proved<ServiceRecord>, now: Time, changes: &mut Changes) {
         let Some(entry) = self.nodes.get_mut(node) else { return };
         let held = Held { record: record.clone(), learnt: now };
-        let instance = entry.instance(&held);
+        let (instance, class) = (entry.instance(&held), entry.class());
         match entry.services.insert(record.value().instance, held) {
             Some(old) => {
                 self.unlist(&old.record);
@@ -406,15 +403,7 @@ impl Table {
         self.records += 1;
         self.part.records += usize::from(self.part.covers(node));
         self.index.insert(&record);
-        let slot = Slot::of(&record);
-        match self.names.get_mut(&record.value().name) {
-            Some(slots) => {
-                slots.insert(slot);
-            }
-            None => {
-                self.names.insert(record.value().name.clone(), BTreeSet::from([slot]));
-            }
-        }
+        self.names.insert(&record.value().name, slot(&record), class);
     }
 
     fn remove_record(&mut self, node: &NodeId, instance: InstanceId, why: Removal, changes: &mut Changes) {
@@ -430,12 +419,6 @@ impl Table {
         let counted = usize::from(self.part.covers(&record.author()));
         self.part.records = self.part.records.saturating_sub(counted);
         self.index.remove(record);
-        let name = &record.value().name;
-        if let Some(slots) = self.names.get_mut(name) {
-            slots.remove(&Slot::of(record));
-            if slots.is_empty() {
-                self.names.remove(name);
-            }
-        }
+        self.names.remove(&record.value().name, &slot(record));
     }
 }

@@ -1,6 +1,6 @@
 //! `node network`: the network as the node knows it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use atoll_node::{
     cli::address::dial_address,
@@ -80,7 +80,8 @@ Examples:
   node network graph --output dot | dot -Tsvg -o network.svg";
 
 const CONNECTIONS: &str = "\
-PATH is direct or relayed, TRANSPORT quic or tcp, RTT_MS the measured round trip.";
+PATH is direct or relayed, TRANSPORT quic or tcp, RTT_MS the measured round trip. FAULTS, shown if there are any, is what \
+the peer has sent that was refused.";
 
 const CONNECT: &str = "\
 Example:
@@ -171,17 +172,32 @@ fn routes(rows: &[RouteRow]) -> Table {
 }
 
 fn connections(rows: &[ConnectionRow]) -> Table {
-    let mut table = Table::new(["PEER", "ADDRESS", "PATH", "TRANSPORT", "RTT_MS"]);
+    // Rarely is there anything in this column.
+    let faults = rows.iter().any(|row| !row.faults.is_empty());
+    let columns = ["PEER", "ADDRESS", "PATH", "TRANSPORT", "RTT_MS"];
+    let mut table = if faults { Table::new(with(columns, "FAULTS")) } else { Table::new(columns) };
     for row in rows {
-        table.row([
+        let cells = [
             row.peer.short(),
             without_peer(&row.address).to_owned(),
             row.path.clone(),
             row.transport.clone(),
             rtt(row.rtt_ms),
-        ]);
+        ];
+        if faults { table.row(with(cells, by_kind(&row.faults))) } else { table.row(cells) }
     }
     table
+}
+
+/// One column more.
+fn with<T>([a, b, c, d, e]: [T; 5], f: T) -> [T; 6] {
+    [a, b, c, d, e, f]
+}
+
+/// `20 forged, 1 replayed`; empty if there are none.
+fn by_kind(faults: &BTreeMap<String, u32>) -> String {
+    let each: Vec<String> = faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    each.join(", ")
 }
 
 fn status(report: &StatusReport) -> String {
@@ -201,6 +217,12 @@ fn status(report: &StatusReport) -> String {
     ];
     for (name, value) in facts {
         table.row([name.to_owned(), value]);
+    }
+    if !report.faults.is_empty() {
+        table.row(["refused".to_owned(), by_kind(&report.faults)]);
+    }
+    if !report.barred.is_empty() {
+        table.row(["barred".to_owned(), some(report.barred.iter().map(NodeId::short))]);
     }
     for (index, address) in report.addresses.iter().enumerate() {
         table.blank_row([if index == 0 { "addresses" } else { "" }.to_owned(), address.clone()]);

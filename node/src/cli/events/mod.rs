@@ -85,6 +85,9 @@ impl Narrator {
                     self.network
                 )
             }
+            NodeEvent::PeerBarred { peer, seconds, faults } => {
+                format!("peer {} is barred for {} min: {faults}", peer.short(), seconds.div_ceil(60))
+            }
             NodeEvent::Stopping => "stopping".to_owned(),
         }
     }

@@ -42,6 +42,10 @@ fn every_event_is_one_calm_line() {
             NodeEvent::WrongNetwork { peer: node, network: "home\u{1b}[2J".to_owned() },
             format!("peer {short} is on network home\u{fffd}[2J, not main: disconnected"),
         ),
+        (
+            NodeEvent::PeerBarred { peer: node, seconds: 600, faults: "20 forged".to_owned() },
+            format!("peer {short} is barred for 10 min: 20 forged"),
+        ),
         (NodeEvent::Stopping, "stopping".to_owned()),
     ];
     for (event, expected) in cases {

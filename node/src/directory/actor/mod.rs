@@ -18,6 +18,7 @@ use atoll_protocol::{
 };
 use atoll_registry::{
     exchange::{Effect, Exchange, Moment, Opened, Verdict},
+    peers::{Subnet, conduct::Fault},
     services::{Change, Directory as View},
 };
 use libp2p::PeerId;
@@ -101,8 +102,8 @@ impl Actor {
             Command::Asked { peer, question, ok } => {
                 self.with(|exchange, view, at| exchange.ended(view, peer, &question, ok, at));
             }
-            Command::Goodbye { withdrawal, reply } => {
-                self.with(|exchange, view, at| exchange.goodbye(view, &withdrawal, at));
+            Command::Goodbye { peer, withdrawal, reply } => {
+                self.with(|exchange, view, at| exchange.goodbye(view, peer, &withdrawal, at));
                 let _ = reply.send(());
             }
             Command::ContactFailed { node } => {
@@ -123,25 +124,43 @@ impl Actor {
                 let verdict = self.gossip(&source, &data);
                 self.directory.net.verdict(message, source, verdict).await;
             }
-            NetEvent::Ready { peer } => self.with(|exchange, view, at| exchange.ready(view, peer, at)),
+            NetEvent::Ready { peer, from } => self.with(|exchange, view, at| {
+                if let Some(from) = from {
+                    view.connected(peer, Subnet::counted(from), at.now);
+                }
+                exchange.ready(view, peer, at);
+            }),
             NetEvent::Listens => self.with(|exchange, _, at| exchange.listened_to(at)),
-            NetEvent::Lost { peer, failed } => self.with(|exchange, view, at| exchange.lost(view, peer, failed, at)),
+            NetEvent::Lost { peer, failed } => self.with(|exchange, view, at| {
+                view.disconnected(peer);
+                exchange.lost(view, peer, failed, at);
+            }),
             NetEvent::Addresses => self.addresses_changed(),
         }
     }
 
     /// Takes in a gossiped announcement and says whether it is to be passed on.
     fn gossip(&mut self, source: &PeerId, data: &[u8]) -> Verdict {
-        let network = &self.directory.network;
-        let opened = match Announcement::decode(data) {
-            Ok(announcement) => Opened::verify(announcement, network).map_err(|e| e.to_string()),
-            Err(error) => Err(error.to_string()),
+        let source = node_id(source);
+        let conduct = &self.directory.net.conduct;
+        let announcement = match Announcement::decode(data) {
+            Ok(announcement) => announcement,
+            Err(error) => {
+                conduct.charge(source, (&error).into(), error);
+                return Verdict::Reject;
+            }
         };
-        match opened {
-            Ok(opened) => self.with(|exchange, view, at| exchange.heard(view, node_id(source), opened, at)),
-            Err(reason) => {
-                self.directory.net.counters.refused_records.add(1);
-                tracing::debug!(%source, "refused an announcement: {reason}");
+        if let Some(peer) = source
+            && peer != announcement.author()
+            && !conduct.is_worth_checking(&peer)
+        {
+            // What was true of it comes with the next comparison.
+            return Verdict::Ignore;
+        }
+        match Opened::verify(announcement, &self.directory.network) {
+            Ok(opened) => self.with(|exchange, view, at| exchange.heard(view, source, opened, at)),
+            Err(error) => {
+                conduct.charge(source, (&error).into(), error);
                 Verdict::Reject
             }
         }
@@ -181,9 +200,16 @@ impl Actor {
                 Effect::Ask { peer, question } => self.ask(peer, question),
                 Effect::Joined => self.joined().await,
                 Effect::Said(seq) => self.outputs.storage.set_last_seq(seq.0),
-                Effect::Refused(refused) => {
-                    self.directory.net.counters.refused_records.add(1);
-                    tracing::debug!("refused records: {refused}");
+                Effect::Refused { source, why } if source == Some(self.directory.net.me) => {
+                    tracing::warn!("this node refuses its own records: {why}");
+                }
+                Effect::Refused { source, why } => match Fault::of(&why) {
+                    Some(fault) => self.directory.net.conduct.charge(source, fault, why),
+                    None => tracing::debug!("refused, through no fault of the sender: {why}"),
+                },
+                Effect::Replayed { source, author } => {
+                    let why = format!("old words of {author}, said again");
+                    self.directory.net.conduct.charge(source, Fault::Replayed, why);
                 }
             }
         }

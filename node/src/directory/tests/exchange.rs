@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Says this on a describe substream and reads the answer to its end; empty if the node breaks it off.
-async fn ask(bare: &Bare, node: &Node, bytes: &[u8]) -> Vec<u8> {
+pub(super) async fn ask(bare: &Bare, node: &Node, bytes: &[u8]) -> Vec<u8> {
     let mut stream = bare.open(node, &bare.net.protocols.describe).await;
     within("the answer's end", async {
         let mut answer = Vec::new();
@@ -31,7 +31,7 @@ async fn ask(bare: &Bare, node: &Node, bytes: &[u8]) -> Vec<u8> {
     .await
 }
 
-fn request(request: &SyncRequest) -> Vec<u8> {
+pub(super) fn request(request: &SyncRequest) -> Vec<u8> {
     framed(&codec::encode(request).unwrap()).to_vec()
 }
 
@@ -46,7 +46,7 @@ fn replies(mut bytes: &[u8]) -> Vec<SyncReply> {
 }
 
 fn refused(node: &Node) -> u64 {
-    rpc(node).net.counters.refused_records.count()
+    rpc(node).net.conduct.totals().total().into()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,11 +9,11 @@ use crate::{
 };
 
 fn refused(node: &Node) -> u64 {
-    rpc(node).net.counters.refused_records.count()
+    rpc(node).net.conduct.totals().total().into()
 }
 
 /// A peer that gossips whatever it is told to, beside a node that listens.
-async fn gossip() -> (Node, Bare) {
+pub(super) async fn gossip() -> (Node, Bare) {
     let node = node(&[]).await;
     let mut bare = Bare::beside(&node).await;
     bare.heard().await;

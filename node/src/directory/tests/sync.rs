@@ -5,6 +5,7 @@ use std::time::Duration;
 use atoll_protocol::{
     codec,
     directory::{Head, Heads, RecordSet, SyncReply, SyncRequest},
+    identity::NodeId,
     sealed::{Hash, Verified},
     service::Seq,
 };
@@ -18,17 +19,17 @@ use crate::{
 };
 
 fn refused(node: &Node) -> u64 {
-    rpc(node).net.counters.refused_records.count()
+    rpc(node).net.conduct.totals().total().into()
 }
 
 /// What to say to a question.
-struct AnswerTo<'a> {
-    comparison: &'a [u8],
-    rest: &'a [u8],
+pub(super) struct AnswerTo<'a> {
+    pub(super) comparison: &'a [u8],
+    pub(super) rest: &'a [u8],
 }
 
 /// Takes up the node's question and answers it with these bytes.
-async fn answer(bare: &mut Bare, with: AnswerTo<'_>) -> SyncRequest {
+pub(super) async fn answer(bare: &mut Bare, with: AnswerTo<'_>) -> SyncRequest {
     let describe = bare.net.protocols.describe.clone();
     let mut stream = bare.accept(&describe).await;
     let request = question(&mut stream).await;
@@ -48,19 +49,20 @@ async fn question(stream: &mut Substream) -> SyncRequest {
     .await
 }
 
-fn say(replies: &[SyncReply]) -> Vec<u8> {
+pub(super) fn say(replies: &[SyncReply]) -> Vec<u8> {
     replies.iter().flat_map(|r| framed(&codec::encode(r).unwrap())).collect()
 }
 
 /// A set under a lease of which so much is left.
-fn lasting(remaining_ms: u32, set: &Set) -> SyncReply {
+pub(super) fn lasting(remaining_ms: u32, set: &Set) -> SyncReply {
     let SyncReply { set, last } = reply(set);
     SyncReply { set: RecordSet { remaining_ms, ..set }, last }
 }
 
-/// A new neighbour claims to know of these, tells them when it is asked, and stays.
-async fn tell(node: &Node, replies: &[SyncReply]) {
+/// A new neighbour claims to know of these, tells them when it is asked, and stays. Returns who it is.
+pub(super) async fn tell(node: &Node, replies: &[SyncReply]) -> NodeId {
     let mut bare = Bare::beside(node).await;
+    let me = bare.net.me;
     let head = |node| Head { node, lease: Seq(u64::MAX), digest: Hash([9; 32]) };
     // One of them is not known for certain, so the node always has something to ask for.
     let stranger = super::forging::key().node_id();
@@ -76,6 +78,7 @@ async fn tell(node: &Node, replies: &[SyncReply]) {
             answer(&mut bare, AnswerTo { comparison: &none, rest: &[] }).await;
         }
     });
+    me
 }
 
 #[tokio::test(flavor = "multi_thread")]

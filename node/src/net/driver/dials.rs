@@ -101,6 +101,7 @@ pub(super) fn describe(error: &DialError) -> String {
     match error {
         DialError::NoAddresses => "no address of it is known".to_owned(),
         DialError::LocalPeerId { .. } => ConnectError::Itself.to_string(),
+        DialError::Denied { cause } => innermost(cause),
         DialError::WrongPeerId { obtained, .. } => format!("another node answers there: {obtained}"),
         DialError::Transport(tried) => {
             let tried: Vec<String> = tried.iter().map(|(address, e)| format!("{address}: {}", innermost(e))).collect();

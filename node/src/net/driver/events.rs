@@ -1,5 +1,6 @@
 //! What the swarm reports, and what follows from it.
 
+use atoll_registry::peers::conduct::Fault;
 use libp2p::{
     Multiaddr, PeerId, gossipsub, identify, kad, mdns, ping,
     swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent},
@@ -122,13 +123,15 @@ impl Driver {
                 self.tell_kademlia(&peer, connection, info, anew);
                 if anew {
                     let address = self.connections.all().into_iter().find(|c| c.id == connection);
-                    if let Some(address) = address.map(|c| c.address.clone()) {
+                    let address = address.map(|c| c.address.clone());
+                    self.tell(NetEvent::Ready { peer: *node, from: address.as_ref().and_then(addresses::ip) });
+                    if let Some(address) = address {
                         self.reports.report(NodeEvent::PeerConnected { peer: *node, address });
                     }
-                    self.tell(NetEvent::Ready { peer: *node });
                 }
             }
-            Err(ConnectError::WrongNetwork { peer: node, theirs, .. }) => {
+            Err(error @ ConnectError::WrongNetwork { peer: node, theirs, .. }) => {
+                self.conduct.charge(Some(*node), Fault::WrongNetwork, error);
                 self.reports.report(NodeEvent::WrongNetwork { peer: *node, network: theirs.clone() });
                 let dialled = self.connections.all().iter().any(|c| c.id == connection && c.outbound);
                 // Whoever dialled hangs up, once it knows why: if the other side did, it might never learn it.
@@ -181,6 +184,9 @@ impl Driver {
         self.strangers.remove(&peer);
         let Some(node) = node_id(&peer) else { return };
         self.swarm.behaviour_mut().kad.store_mut().gone(&node);
+        if self.conduct.barred_for(&node).is_some() {
+            self.routing.remove(&mut self.swarm.behaviour_mut().kad, &peer);
+        }
         if self.ready.remove(&node) {
             // A connection that nobody used, or that one side closed in good order, says nothing about the peer.
             let failed = matches!(cause, Some(ConnectionError::IO(e)) if !closed_in_order(e));

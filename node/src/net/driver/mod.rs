@@ -32,6 +32,7 @@ use self::{dht::Dht, dials::Dials, routing::Routing};
 use super::{
     Command, Counters, EVENTS, NetEvent, Protocols, addresses,
     behaviour::Behaviour,
+    conduct::Conduct,
     connections::Connections,
     joining::{Joining, Target},
     peer_id,
@@ -66,6 +67,7 @@ struct Driver {
     topic: gossipsub::IdentTopic,
     connections: Connections,
     counters: Arc<Counters>,
+    conduct: Conduct,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<NetEvent>,
     /// Events that the directory has not had room for. Gossip is dropped rather than added when this is long; the
@@ -221,7 +223,7 @@ impl Driver {
                 None => self.dial_anyone(&addresses, reply),
             }
             if let Some(address) = configured {
-                tokio::spawn(report_failure(address, done, self.reports.clone()));
+                tokio::spawn(configured_dial(address, done, self.conduct.clone(), self.reports.clone()));
             }
         }
         self.next_round = Instant::now() + round.again;
@@ -298,8 +300,17 @@ impl Driver {
     }
 }
 
-async fn report_failure(address: Multiaddr, done: oneshot::Receiver<Result<NodeId, ConnectError>>, reports: Events) {
-    if let Ok(Err(error)) = done.await {
-        reports.report(NodeEvent::BootstrapFailed { address, reason: error.to_string() });
+/// Sees what comes of dialling an address that the owner has configured: who is there is wanted, or nobody is.
+async fn configured_dial(
+    address: Multiaddr,
+    done: oneshot::Receiver<Result<NodeId, ConnectError>>,
+    conduct: Conduct,
+    reports: Events,
+) {
+    match done.await {
+        Ok(Ok(peer)) => conduct.name(peer),
+        Ok(Err(error)) => reports.report(NodeEvent::BootstrapFailed { address, reason: error.to_string() }),
+        // This node is stopping.
+        Err(_) => {}
     }
 }

@@ -22,11 +22,13 @@ use crate::{
     event::NodeEvent,
     net::{
         COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started,
-        behaviour::Behaviour,
+        behaviour::{Behaviour, Shared},
+        conduct::Conduct,
         connections::Connections,
         joining::Joining,
         listen,
         patient::Patient,
+        split_peer,
         streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS, SUBSTREAMS_OVER_TCP},
         tls::Tls,
     },
@@ -41,18 +43,19 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let protocols = Arc::new(Protocols::new(&setup.network));
     let connections = Connections::default();
     let counters = Arc::new(Counters::default());
+    let conduct = Conduct::new(setup.clock, setup.events.clone());
+    setup.bootstrap.iter().filter_map(|a| split_peer(a).1).for_each(|peer| conduct.name(peer));
     let (inbound, streams) = mpsc::channel(INBOUND_QUEUE);
 
     let key = Keypair::ed25519_from_bytes(*setup.key.seed()).map_err(failed)?;
-    let behaviour = Behaviour::new(
-        &key,
-        &protocols,
-        setup.config.mdns,
-        connections.clone(),
+    let shared = Shared {
+        connections: connections.clone(),
         inbound,
-        Arc::clone(&counters),
-        setup.storage.clone(),
-    )?;
+        counters: Arc::clone(&counters),
+        conduct: conduct.clone(),
+        storage: setup.storage.clone(),
+    };
+    let behaviour = Behaviour::new(&key, &protocols, setup.config.mdns, shared)?;
     let routing = Routing::new(key.public().to_peer_id(), Arc::clone(&counters));
     let mut swarm = build(key, behaviour)?;
     let port = listen(&mut swarm, &setup)?;
@@ -69,6 +72,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         protocols: Arc::clone(&protocols),
         connections: connections.clone(),
         counters: Arc::clone(&counters),
+        conduct: conduct.clone(),
         commands: requests,
         events,
         outbox: VecDeque::new(),
@@ -84,8 +88,16 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         next_round: Instant::now(),
         next_sweep: Instant::now(),
     };
-    let net =
-        Net { me, protocols, connections, counters, commands, addresses: known_addresses, dht_server: is_dht_server };
+    let net = Net {
+        me,
+        protocols,
+        connections,
+        counters,
+        conduct,
+        commands,
+        addresses: known_addresses,
+        dht_server: is_dht_server,
+    };
     Ok(Started { net, events: reported, inbound: streams, port, task: tokio::spawn(driver.run()) })
 }
 

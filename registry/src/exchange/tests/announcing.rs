@@ -76,7 +76,11 @@ fn an_earlier_life_is_outnumbered() {
     let batch = Batch { remaining: Some(Duration::from_secs(9)), ..batch_of(&former) };
     let theirs = former.view.lease_of(&former.id()).unwrap();
     peer.tell(|exchange, view, at| exchange.learned(view, NodeId::from_public_key([9; 32]), vec![batch], at));
-    assert!(peer.effects().iter().any(|e| matches!(e, Effect::Refused(Refused::Mine { seq }) if *seq == theirs)));
+    assert!(
+        peer.effects()
+            .iter()
+            .any(|e| matches!(e, Effect::Refused { why: Refused::Mine { seq }, .. } if *seq == theirs))
+    );
     peer.wait(Duration::from_secs(1));
     assert!(peer.view.lease_of(&peer.id()).unwrap() > theirs, "it goes on above");
 }

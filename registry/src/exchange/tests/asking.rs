@@ -136,7 +136,7 @@ fn what_has_ended_is_not_asked_for_again() {
     peer.learn(&gone);
     other.learn(&gone);
     let farewell = gone.tell(|exchange, _, at| exchange.leave(at)).unwrap();
-    peer.tell(|exchange, view, at| exchange.goodbye(view, &farewell, at));
+    peer.tell(|exchange, view, at| exchange.goodbye(view, farewell.author(), &farewell, at));
     assert_eq!(peer.said().len(), 1, "passed on");
     assert!(!peer.lists(&gone));
     peer.tell(|exchange, view, at| exchange.ready(view, other.id(), at));

@@ -161,7 +161,7 @@ fn a_newcomer_learns_of_ends_that_it_missed_from_three_neighbours() {
     let farewell = lost.tell(|exchange, _, at| exchange.leave(at)).unwrap();
     // One has not heard it either.
     for other in &mut others[1..] {
-        other.tell(|exchange, view, at| exchange.goodbye(view, &farewell, at));
+        other.tell(|exchange, view, at| exchange.goodbye(view, farewell.author(), &farewell, at));
     }
     others[1..].iter().for_each(|other| compared(&mut newcomer, other));
     assert!(!newcomer.suspects(&lost), "they may not have heard of it yet");

@@ -95,6 +95,7 @@ impl From<&SealError> for Fault {
         match error {
             SealError::Forged { .. } => Self::Forged,
             SealError::Unreadable { reason, .. } => reason.into(),
+            SealError::NotCovered { .. } => Self::Inconsistent,
             _ => Self::Malformed,
         }
     }
@@ -138,6 +139,12 @@ impl Faults {
     /// The kinds that there were, each with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Fault, u32)> {
         Fault::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+
+    /// How many there were of all kinds.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     /// How many of them are proofs.

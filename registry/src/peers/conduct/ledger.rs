@@ -7,7 +7,7 @@ use std::{
 
 use atoll_protocol::identity::NodeId;
 
-use super::{BAR, BAR_MAX, BARRED, Fault, Faults, HALF_LIFE, LIMITED, PEERS};
+use super::{BAR, BAR_MAX, BARRED, Fault, Faults, HALF_LIFE, LIMITED, PEERS, SAMPLE};
 use crate::time::Time;
 
 /// What is to become of a peer.
@@ -57,6 +57,8 @@ struct Account {
     bars: u32,
     /// Named by the owner: counted, and never barred.
     named: bool,
+    /// Messages of others that it has passed on while it was limited.
+    passed_on: u32,
 }
 
 impl Default for Ledger {
@@ -109,6 +111,17 @@ impl Ledger {
         }
     }
 
+    /// Whether to check what a peer has from others and passes on now. Asked once for each message.
+    pub fn is_worth_checking(&mut self, peer: &NodeId, now: Time) -> bool {
+        match (self.verdict(peer, now), self.accounts.get_mut(peer)) {
+            (Verdict::Limited, Some(account)) => {
+                account.passed_on = account.passed_on.wrapping_add(1);
+                account.passed_on.is_multiple_of(SAMPLE)
+            }
+            (verdict, _) => verdict == Verdict::Fine,
+        }
+    }
+
     /// What a peer has done wrong since it is remembered.
     #[must_use]
     pub fn faults(&self, peer: &NodeId) -> Faults {
@@ -119,6 +132,11 @@ impl Ledger {
     pub fn barred(&self, now: Time) -> impl Iterator<Item = NodeId> {
         let others = self.order.iter().rev().skip_while(|((named, ..), _)| *named);
         others.map_while(move |((_, barred, _), node)| (*barred > now).then_some(*node))
+    }
+
+    /// Every peer that has done wrong since it is remembered, with what it did.
+    pub fn all(&self) -> impl Iterator<Item = (NodeId, Faults)> {
+        self.accounts.iter().map(|(node, account)| (*node, account.faults)).filter(|(_, faults)| faults.total() > 0)
     }
 
     /// Peers that are remembered.

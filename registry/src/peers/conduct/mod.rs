@@ -19,9 +19,10 @@
 //! | [`Excess`](Fault::Excess) | more than there is room for here, which others cannot know | no |
 //!
 //! Each proof adds one to the peer's weight, which halves every [`HALF_LIFE`]. From [`LIMITED`] on the peer is
-//! *limited*: what it only passes on is not worth checking. At [`BARRED`] it is *barred*: nothing is to do with it for
-//! [`BAR`], and twice as long each further time, up to [`BAR_MAX`]. A single fault, a bug that shows now and then, or the
-//! garbage of a broken cable never get there; a peer that floods does within a second.
+//! *limited*: what it only passes on is not worth checking, but for one message in [`SAMPLE`], so that a flood that goes on
+//! gets further. At [`BARRED`] it is *barred*: nothing is to do with it for [`BAR`], and twice as long each further time, up
+//! to [`BAR_MAX`]. A single fault, a bug that shows now and then, or the garbage of a broken cable never get there; a peer
+//! that floods does within a second.
 //!
 //! The ledger is pure (times come in), and bounded: it remembers [`PEERS`] peers, and forgets the one that did no wrong
 //! for the longest time first, barred ones last.
@@ -42,6 +43,8 @@ pub use self::{
 pub const HALF_LIFE: Duration = Duration::from_secs(5 * 60);
 /// The weight from which on a peer is limited.
 pub const LIMITED: f64 = 10.0;
+/// Of what a limited peer only passes on, one message in so many is checked.
+pub const SAMPLE: u32 = 8;
 /// The weight at which a peer is barred.
 pub const BARRED: f64 = 20.0;
 /// How long a peer is barred the first time.

@@ -104,6 +104,26 @@ fn whom_the_owner_names_is_not_barred() {
 }
 
 #[test]
+fn what_a_limited_peer_passes_on_is_checked_now_and_then() {
+    let mut ledger = Ledger::default();
+    let checked = |ledger: &mut Ledger| (0..80).filter(|_| ledger.is_worth_checking(&node(1), at(1))).count();
+    assert_eq!(checked(&mut ledger), 80);
+    charge(&mut ledger, node(1), Fault::Forged, times(LIMITED), at(1));
+    assert_eq!(checked(&mut ledger), 80 / SAMPLE as usize);
+    // A flood of forgeries does not stop at being limited, nor cost a check for each.
+    let (mut sent, mut checks) = (0, 0);
+    while !matches!(ledger.verdict(&node(1), at(1)), Verdict::Barred { .. }) {
+        sent += 1;
+        if ledger.is_worth_checking(&node(1), at(1)) {
+            checks += 1;
+            ledger.charge(node(1), Fault::Forged, at(1));
+        }
+    }
+    assert_eq!((sent, checks), (80, 10));
+    assert_eq!(checked(&mut ledger), 0, "a barred one is not listened to");
+}
+
+#[test]
 fn the_ledger_is_bounded_and_forgets_barred_and_named_peers_last() {
     let mut ledger = Ledger::new(10);
     ledger.name(node(1), at(0));
@@ -126,7 +146,7 @@ fn faults_in_words_and_from_errors() {
     faults.add(Fault::Replayed);
     faults.add(Fault::Forged);
     faults.add(Fault::Forged);
-    assert_eq!(faults.to_string(), "2 forged, 1 replayed");
+    assert_eq!((faults.to_string().as_str(), faults.total()), ("2 forged, 1 replayed", 3));
     assert_eq!(Fault::from(&DecodeError::TooLong { len: 2, limit: 1 }), Fault::Oversize);
     assert_eq!(Fault::from(&DecodeError::Trailing(1)), Fault::Malformed);
     for (index, fault) in Fault::ALL.into_iter().enumerate() {

@@ -46,14 +46,14 @@ fn pieces_under_one_lease_add_up_without_extending_it() {
 }
 
 #[test]
-fn the_same_again_is_known_then_stale() {
+fn the_same_again_is_known_then_a_replay() {
     let (mut directory, mut a) = (directory(), Author::new(1));
     a.offer(1, "a", "1.0.0");
     let batch = a.whole();
     assert_eq!(apply(&mut directory, batch.clone(), at(0)), Applied::Complete);
     told(&mut directory);
     assert_eq!(apply(&mut directory, batch.clone(), at(9)), Applied::Known);
-    assert_eq!(apply(&mut directory, batch, at(10)), Applied::Stale);
+    assert_eq!(apply(&mut directory, batch, at(10)), Applied::Replayed);
     assert_eq!(directory.node(&a.id()).unwrap().expires, at(90));
     assert!(told(&mut directory).is_empty());
 }
@@ -136,6 +136,26 @@ fn an_older_lease_changes_nothing_that_is_settled() {
     assert_eq!(apply(&mut directory, old, at(1)), Applied::Stale);
     assert_eq!(listed(&directory), [2]);
     assert_eq!(directory.node(&a.id()).unwrap().renewed, at(0));
+}
+
+#[test]
+fn what_was_overtaken_long_ago_is_a_replay_if_it_is_gossiped() {
+    let (mut directory, mut a) = (directory(), Author::new(1));
+    let made = |a: &mut Author, seconds: u64| part(a.lease_of(TTL, UnixMillis(WALL.0 + seconds * 1000)), []);
+    let (first, second, third) = (made(&mut a, 0), made(&mut a, 9), made(&mut a, 11));
+    apply(&mut directory, third, at(100));
+    // Both were made before the one that is held, by their author's clock; one of them too long before.
+    assert_eq!(apply(&mut directory, second.clone(), at(101)), Applied::Stale);
+    assert_eq!(apply(&mut directory, first.clone(), at(101)), Applied::Replayed);
+    assert_eq!(apply(&mut directory, second.clone(), at(110)), Applied::Replayed);
+    // Whoever is asked says what it has.
+    let answer = relayed(first, Duration::from_secs(1));
+    assert_eq!(apply(&mut directory, answer, at(110)), Applied::Stale);
+    // Of a lease that came second hand it is known how old it was.
+    let mut other = super::directory();
+    apply(&mut other, relayed(a.renewal(), Duration::from_secs(u64::from(TTL) - 8)), at(0));
+    assert_eq!(apply(&mut other, second.clone(), at(1)), Applied::Stale);
+    assert_eq!(apply(&mut other, second, at(2)), Applied::Replayed);
 }
 
 #[test]

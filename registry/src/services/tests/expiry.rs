@@ -41,8 +41,11 @@ fn replays_do_not_bring_back_what_has_ended() {
     apply(&mut directory, last.clone(), at(0));
     directory.expire(at(90));
     for replay in [older, last.clone(), relayed(last, Duration::from_secs(60))] {
-        assert_eq!(apply(&mut directory, replay, at(91)), Applied::Stale);
+        assert_eq!(apply(&mut directory, replay.clone(), at(91)), Applied::Stale, "it may have been on its way");
+        assert_eq!(apply(&mut directory, replay, at(100)), Applied::Replayed);
     }
+    let ended = relayed(Author::new(2).whole(), Duration::ZERO);
+    assert_eq!(apply(&mut directory, ended, at(100)), Applied::Replayed, "nobody answers with what has ended");
     assert!(directory.is_empty() && directory.nodes().next().is_none());
 }
 

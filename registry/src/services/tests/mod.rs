@@ -16,6 +16,7 @@ mod apply;
 mod bounds;
 mod depth;
 mod expiry;
+mod flood;
 mod kept;
 mod lookup;
 mod pattern;

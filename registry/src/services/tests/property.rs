@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::{bounds::replay, *};
+use crate::{
+    peers::Subnet,
+    services::{Standing, names::Slot, shares::Class},
+};
 
 /// One step of an author's life, as it would tell it.
 #[derive(Debug, Clone)]
@@ -107,6 +111,14 @@ fn consistent(directory: &Directory, limits: &DirectoryLimits) {
     assert_eq!(directory.nodes().map(|node| node.services).sum::<usize>(), all.len(), "so do the nodes");
     assert!(all.len() <= limits.records && directory.nodes().count() <= limits.nodes);
     assert!(directory.floors.len() <= limits.floors);
+    for instance in &all {
+        let record = instance.record.value();
+        let version = std::cmp::Reverse(record.version.clone());
+        let slot = Slot { version, node: instance.node, instance: record.instance };
+        let mine = instance.node == directory.me;
+        let class = if mine { Class::Known } else { directory.places.member(&instance.node).class };
+        assert_eq!(directory.table.names().class_of(&record.name, &slot), Some(class), "listed once, where it belongs");
+    }
     for node in directory.nodes() {
         assert!(node.services <= limits.records_per_node);
         let mine = node.node == directory.me;
@@ -161,7 +173,7 @@ proptest! {
     #[test]
     fn invariants_hold(
         lives in prop::collection::vec(steps(), 1..6),
-        events in prop::collection::vec((0..10_u8, any::<prop::sample::Index>(), 0..20_000_u64), 1..120),
+        events in prop::collection::vec((0..14_u8, any::<prop::sample::Index>(), 0..20_000_u64), 1..120),
     ) {
         let limits = DirectoryLimits { records: 9, records_per_node: 5, nodes: 4, floors: 1000 };
         // The first author is this node itself.
@@ -184,6 +196,9 @@ proptest! {
                 2 => directory.contact_made(author, now),
                 3 => replay(&mut watched, directory.take_changes()),
                 4 => drop(directory.find(&"a".parse().unwrap())),
+                6 => directory.connected(author, (millis % 2 == 0).then_some(Subnet::V4([1, 2, 3])), now),
+                7 => directory.disconnected(author),
+                8 => directory.set_standing(author, if millis % 2 == 0 { Standing::New } else { Standing::Trusted }),
                 5 => if let Message::Batch(batch) = message {
                     let _ = directory.apply(relayed(batch.clone(), Duration::from_millis(millis)), now, WALL);
                 },

@@ -131,3 +131,23 @@ fn this_node_withdraws_its_own() {
     assert_eq!(directory.withdraw(&me.leave(), at(2)), Heard::News);
     assert!(directory.is_empty());
 }
+
+#[test]
+fn a_withdrawal_is_the_last_word_for_a_moment_and_then_a_replay() {
+    let (mut directory, mut a) = (directory(), Author::new(1));
+    a.offer(1, "a", "1.0.0");
+    let (one, two) = (a.take_back(&[1, 2]), a.take_back(&[2, 3]));
+    assert_eq!(directory.withdraw(&one, at(0)), Heard::News);
+    assert_eq!(directory.withdraw(&one, at(9)), Heard::Known);
+    assert_eq!(directory.withdraw(&one, at(10)), Heard::Replayed);
+    assert_eq!(directory.withdraw(&two, at(20)), Heard::News);
+    assert_eq!(directory.withdraw(&one, at(21)), Heard::Outdated, "one of its instances was withdrawn again just now");
+    assert_eq!(directory.withdraw(&one, at(30)), Heard::Replayed);
+    let left = a.leave();
+    assert_eq!(directory.withdraw(&left, at(40)), Heard::News);
+    assert_eq!(directory.withdraw(&left, at(49)), Heard::Known);
+    assert_eq!(directory.withdraw(&two, at(49)), Heard::Outdated);
+    for replay in [&one, &two, &left] {
+        assert_eq!(directory.withdraw(replay, at(50)), Heard::Replayed);
+    }
+}

@@ -73,12 +73,19 @@ fn connections_have_the_known_columns() {
         transport: "quic".to_owned(),
         rtt_ms: None,
         outbound: true,
+        faults: BTreeMap::new(),
     };
     let expected = [
         "PEER       ADDRESS                          PATH    TRANSPORT  RTT_MS".to_owned(),
         format!("{}  /ip4/192.0.2.7/udp/4077/quic-v1  direct  quic       -", id(1).short()),
     ];
-    assert_eq!(connections(&[row]).render(None), expected.join("\n"));
+    assert_eq!(connections(std::slice::from_ref(&row)).render(None), expected.join("\n"));
+
+    let faults = [("replayed".to_owned(), 1), ("forged".to_owned(), 20)].into_iter().collect();
+    let faulty = ConnectionRow { faults, ..row.clone() };
+    let lines = connections(&[row, faulty]).render(None);
+    let ends: Vec<&str> = lines.lines().map(|line| line.rsplit_once("  ").unwrap().1.trim_start()).collect();
+    assert_eq!(ends, ["FAULTS", "-", "20 forged, 1 replayed"]);
 }
 
 #[test]
@@ -96,6 +103,8 @@ fn status_is_read_top_down() {
         nodes: 3,
         instances: 4,
         dht: "server".to_owned(),
+        faults: BTreeMap::new(),
+        barred: Vec::new(),
     };
     let expected = format!(
         "\
@@ -111,6 +120,10 @@ addresses  /ip4/192.0.2.7/tcp/1
         id(1)
     );
     assert_eq!(status(&report), expected);
+    let faults = [("malformed".to_owned(), 3), ("forged".to_owned(), 12)].into_iter().collect();
+    let sinned_against = status(&StatusReport { faults, barred: vec![id(9)], ..report.clone() });
+    assert!(sinned_against.contains("\nrefused    12 forged, 3 malformed\n"), "{sinned_against}");
+    assert!(sinned_against.contains(&format!("\nbarred     {}\n", id(9).short())), "{sinned_against}");
     let waiting = StatusReport { joined: false, peers: 0, ..report };
     assert!(status(&waiting).contains("main, not joined yet, connected to 0 peers"));
 }

@@ -238,7 +238,7 @@ impl Kademlia {
 
     fn ask_to_provide<M: From<Message>>(&mut self, key: Key, ctx: &mut Context<'_, M>) {
         let start = self.table.closest(key, self.settings.bucket, None);
-        self.begin(Query::new(key, None, &start, &[], ctx.now(), &self.settings).to_provide(), ctx);
+        self.begin(Query::new(key, None, &start, &[], ctx.now(), &self.settings).providing(), ctx);
     }
 
     fn begin<M: From<Message>>(&mut self, query: Query, ctx: &mut Context<'_, M>) {

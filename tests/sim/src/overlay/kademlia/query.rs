@@ -70,7 +70,7 @@ impl Query {
     }
 
     /// At its end, its closest peers are told that this node provides the target.
-    pub(super) fn to_provide(mut self) -> Self {
+    pub(super) fn providing(mut self) -> Self {
         self.provide = true;
         self
     }

@@ -152,7 +152,7 @@ impl Node {
                     }
                 }
                 Effect::Ask { peer, question } => self.ask(peer, question, ctx),
-                Effect::Joined | Effect::Said(_) | Effect::Refused(_) => {}
+                Effect::Joined | Effect::Said(_) | Effect::Refused { .. } | Effect::Replayed { .. } => {}
             }
         }
         let ends = self.view.next_expiry().unwrap_or(atoll_registry::time::Time::NEVER);
@@ -292,7 +292,8 @@ impl Core for Node {
                 self.answered(from, &question, ctx);
             }
             Message::Goodbye(withdrawal) => {
-                self.tell(ctx, |exchange, view, at| exchange.goodbye(view, &withdrawal, at));
+                let source = withdrawal.author();
+                self.tell(ctx, |exchange, view, at| exchange.goodbye(view, source, &withdrawal, at));
             }
             Message::Dht(message) => {
                 if let Some(resolver) = &mut self.resolver {
