@@ -46,7 +46,7 @@ mod publisher;
 mod rounds;
 mod suspicion;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::{
     announce::renewal,

@@ -12,7 +12,6 @@ use std::{
 use atoll_protocol::{
     adjacency::{Adjacency, Neighbour},
     identity::NodeId,
-    service::Seq,
 };
 
 use super::{Link, LinkState};
@@ -34,21 +33,16 @@ pub struct Edge {
 }
 
 /// The links that a node knows of: made by [`LinkState::links`].
+#[derive(Debug)]
 pub struct Links<'a> {
     table: &'a LinkState,
     own: BTreeMap<NodeId, Link>,
     now: Time,
-    gone: Box<dyn Fn(&NodeId, Seq) -> bool + 'a>,
 }
 
 impl<'a> Links<'a> {
-    pub(super) fn new(
-        table: &'a LinkState,
-        own: &[Link],
-        now: Time,
-        gone: Box<dyn Fn(&NodeId, Seq) -> bool + 'a>,
-    ) -> Self {
-        Self { table, own: super::best(own.iter().copied()), now, gone }
+    pub(super) fn new(table: &'a LinkState, own: &[Link], now: Time) -> Self {
+        Self { table, own: super::best(own.iter().copied()), now }
     }
 
     /// The node whose links these are, in the middle.
@@ -107,22 +101,19 @@ impl<'a> Links<'a> {
         all
     }
 
-    /// What `node` says, if it is good and the node not known to be gone.
+    /// What `node` says, if that is held.
     fn said(&self, node: &NodeId) -> Option<(&Adjacency, Time)> {
-        let (said, expires) = self.table.adjacency(node, self.now)?;
-        (!(self.gone)(node, said.value().seq)).then_some((said.value(), expires))
+        self.table.adjacency(node, self.now).map(|(said, expires)| (said.value(), expires))
     }
 
     /// The link that `node` says to have with its `neighbour`, neither of which is this node.
     fn edge(&self, node: &NodeId, neighbour: &Neighbour, expires: Time) -> Option<Edge> {
         let to = neighbour.node;
-        let held = self.table.adjacency(&to, self.now);
-        let last = held.map_or(Seq(0), |(said, _)| said.value().seq);
-        if to == self.table.me() || (self.gone)(&to, last) {
+        if to == self.table.me() {
             return None;
         }
         let here = Edge { to, rtt: measured(neighbour), relayed: neighbour.relayed, proved: false, expires };
-        let there = held.and_then(|(said, until)| Some((said.value().neighbour(node)?, until)));
+        let there = self.said(&to).and_then(|(said, until)| Some((said.neighbour(node)?, until)));
         Some(match there {
             None => here,
             Some((there, until)) => Edge {
@@ -134,12 +125,6 @@ impl<'a> Links<'a> {
                 expires: expires.min(until),
             },
         })
-    }
-}
-
-impl std::fmt::Debug for Links<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Links").field("own", &self.own).field("now", &self.now).finish_non_exhaustive()
     }
 }
 

@@ -164,6 +164,12 @@ impl Survey {
         self.peers.remove(peer);
     }
 
+    /// Whether this is a neighbour that can be asked.
+    #[must_use]
+    pub fn is_neighbour(&self, peer: &NodeId) -> bool {
+        self.peers.contains_key(peer)
+    }
+
     /// Somebody here wants to see everything within so many hops of the neighbours. [`Effect::Looked`] tells when to look.
     pub fn look(&mut self, table: &LinkState, ticket: u64, hops: u8, at: Moment) {
         let hops = hops.min(limits::ADJACENCY_HOPS);
@@ -222,9 +228,10 @@ impl Survey {
     }
 
     /// Does what is due.
-    pub fn wake(&mut self, table: &LinkState, at: Moment) {
+    pub fn wake(&mut self, table: &mut LinkState, at: Moment) {
         self.finish(|waiting| waiting.until <= at.now);
         if self.next_round <= at.now {
+            table.expire(at.now);
             let interval = self.interval();
             self.next_round = at.now + (interval - at.jitter("survey", interval / 5));
             if let Some(peer) = self.longest_unasked(None, 1).first() {

@@ -15,7 +15,10 @@ use atoll_protocol::{
 };
 
 use super::{Link, links::Links};
-use crate::{services::not_ahead, time::Time};
+use crate::{
+    services::{Change, Directory, Removal, not_ahead},
+    time::Time,
+};
 
 /// Adjacencies held, of nodes that are there and of some that are gone: about 2 MiB with ten neighbours each.
 pub const HELD: usize = 4_096;
@@ -46,6 +49,8 @@ struct Held {
     expires: Time,
     /// Which neighbour brought it.
     source: NodeId,
+    /// Whether its author has gone since.
+    gone: bool,
 }
 
 /// What nodes say of their connections. Its own node's are not in here: those it knows better.
@@ -108,23 +113,17 @@ impl LinkState {
         if left.is_zero() {
             return Taken::Outdated;
         }
-        self.held.insert(author, Held { seq, said: Some(said), learnt: now, expires: now + left, source });
+        self.held.insert(author, Held { seq, said: Some(said), learnt: now, expires: now + left, source, gone: false });
         self.fit();
         Taken::News
     }
 
-    /// Lets go of what has ended by `now`.
+    /// Lets go of what has ended by `now`; it is seen by nobody before, either.
     pub fn expire(&mut self, now: Time) {
         for held in self.held.values_mut().filter(|held| held.expires <= now) {
             held.said = None;
         }
         self.held.retain(|_, held| held.said.is_some() || held.expires + REMEMBERED > now);
-    }
-
-    /// When the next adjacency ends.
-    #[must_use]
-    pub fn next_expiry(&self) -> Option<Time> {
-        self.held.values().filter(|held| held.said.is_some()).map(|held| held.expires).min()
     }
 
     /// What is held of `node`, and when that ends.
@@ -134,16 +133,31 @@ impl LinkState {
         Some((held.said.as_ref()?, held.expires))
     }
 
-    /// The links that are known of, together with this node's own; without those of nodes that are gone, which `gone` is asked
-    /// with the number of what they have said last (zero if that is not known).
-    pub fn links<'a>(&'a self, own: &[Link], now: Time, gone: impl Fn(&NodeId, Seq) -> bool + 'a) -> Links<'a> {
-        Links::new(self, own, now, Box::new(gone))
+    /// Forgets the node that a change of the directory shows to be gone: only what it says later counts again.
+    pub fn follow(&mut self, change: &Change, view: &Directory) {
+        if let Change::Removed(instance, Removal::Withdrawn | Removal::Expired) = change
+            && view.node(&instance.node).is_none()
+        {
+            self.forget(&instance.node);
+        }
+    }
+
+    pub(super) fn forget(&mut self, node: &NodeId) {
+        if let Some(held) = self.held.get_mut(node) {
+            (held.said, held.gone) = (None, true);
+        }
+    }
+
+    /// The links that are known of, together with this node's own.
+    #[must_use]
+    pub fn links<'a>(&'a self, own: &[Link], now: Time) -> Links<'a> {
+        Links::new(self, own, now)
     }
 
     /// What to list as known in a question to `peer` about everything within `hops` of it: the nearest ones.
     pub(super) fn known(&self, peer: NodeId, hops: u8, now: Time) -> Vec<(NodeId, Seq)> {
         let held = |node: &NodeId| self.held.get(node).filter(|held| held.said.is_some() && held.expires > now);
-        let links = self.links(&[], now, |_, _| false);
+        let links = self.links(&[], now);
         let near = links.around(peer, hops, limits::ADJACENCIES_KNOWN);
         near.iter().filter_map(|node| Some((*node, held(node)?.seq))).collect()
     }
@@ -202,7 +216,7 @@ impl Held {
     fn again(&mut self, said: Verified<Adjacency>, until: Time, now: Time) -> Taken {
         let longest = self.learnt + said.value().ttl();
         let until = until.min(longest);
-        if until <= now {
+        if until <= now || self.gone {
             return Taken::Outdated;
         }
         self.expires = self.expires.max(until);

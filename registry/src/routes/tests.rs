@@ -72,7 +72,7 @@ fn learn(table: &mut LinkState, said: Verified<Adjacency>, now: u64) -> Taken {
 }
 
 fn links_of<'a>(table: &'a LinkState, own: &[Link], now: u64) -> Links<'a> {
-    table.links(own, Time(now), |_, _| false)
+    table.links(own, Time(now))
 }
 
 fn instance(seed: u8, number: u64, name: &str, version: &str) -> Instance {

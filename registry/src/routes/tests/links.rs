@@ -1,6 +1,10 @@
 //! Which links count.
 
 use super::*;
+use crate::{
+    exchange::Publisher,
+    services::{Directory, DirectoryLimits},
+};
 
 fn own(peer: u8, ms: u64) -> Link {
     link(peer, None, Some(ms))
@@ -65,16 +69,38 @@ fn a_link_is_relayed_if_either_end_says_so_and_ends_with_the_first() {
 
 #[test]
 fn what_has_gone_has_no_links() {
-    let table = table(&[(1, 2, 1), (2, 3, 1), (3, 4, 1)]);
-    let gone = |node: &NodeId, last: Seq| *node == id(3) && last <= Seq(1);
-    let links = table.links(&[own(2, 1)], Time(0), gone);
-    assert_eq!(ends(&links.of(&id(2)), true), [1]);
-    assert_eq!(ends(&links.of(&id(2)), false), [0; 0], "not even a claim");
-    assert_eq!(links.of(&id(3)), []);
-    assert_eq!(links.around(id(1), 7, 100).len(), 2);
-    // It has come back, and said so.
-    let back = |node: &NodeId, last: Seq| *node == id(3) && last < Seq(1);
-    assert_eq!(table.links(&[own(2, 1)], Time(0), back).around(id(1), 7, 100).len(), 4);
+    let mut table = table(&[(1, 2, 1), (2, 3, 1), (3, 4, 1)]);
+    let around = |table: &LinkState| links_of(table, &[own(2, 1)], 0).around(id(1), 7, 100).len();
+    assert_eq!(around(&table), 4);
+    table.forget(&id(3));
+    table.forget(&id(77));
+    assert_eq!(around(&table), 2);
+    assert_eq!(learn(&mut table, says(3, 1, &[(2, 1), (4, 1)]), 0), Taken::Outdated, "said again by others");
+    assert_eq!(around(&table), 2);
+    learn(&mut table, says(3, 2, &[(2, 1), (4, 1)]), 0);
+    assert_eq!(around(&table), 4, "it has come back, and says so");
+}
+
+#[test]
+fn whom_the_directory_gives_up_is_forgotten() {
+    let mut view = Directory::new(id(1), DirectoryLimits::default());
+    let mut publisher = Publisher::new(key(2), NetworkName::main(), Seq(0));
+    publisher.add(crate::exchange::tests::record("a", "1.0.0", 1), WALL).unwrap();
+    publisher.add(crate::exchange::tests::record("b", "1.0.0", 2), WALL).unwrap();
+    view.apply(publisher.whole(Duration::from_secs(90), WALL).unwrap(), Time(0), WALL).unwrap();
+    let mut table = table(&[(1, 2, 1)]);
+    let mut follow = |view: &mut Directory| {
+        let changes = view.take_changes();
+        assert!(!changes.is_empty());
+        changes.iter().for_each(|change| table.follow(change, view));
+        table.len()
+    };
+    assert_eq!(follow(&mut view), 1);
+    let gone = publisher.remove([InstanceId(1)], WALL).unwrap().unwrap();
+    view.withdraw(&gone, Time(1));
+    assert_eq!(follow(&mut view), 1, "one service less is no departure");
+    view.withdraw(&publisher.leave(WALL).unwrap(), Time(2));
+    assert_eq!(follow(&mut view), 0);
 }
 
 #[test]

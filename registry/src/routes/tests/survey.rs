@@ -52,21 +52,21 @@ fn a_new_neighbour_is_asked_at_once_and_again_before_what_it_says_ends() {
     survey.ended(first);
     let due = survey.due();
     assert!(due > Time(60 * SECOND) && due + Duration::from_secs(10) < Time(0) + LASTS, "{due:?}");
-    survey.wake(&table, at(due.0));
+    survey.wake(&mut table, at(due.0));
     let (_, peer, said) = asked(&mut survey).remove(0);
     assert_eq!((peer, said.hops, said.most, said.known), (id(2), 0, 1, vec![(id(2), Seq(5))]));
     survey.lost(&id(2));
-    survey.wake(&table, at(1_000 * SECOND));
+    survey.wake(&mut table, at(1_000 * SECOND));
     assert!(asked(&mut survey).is_empty());
 }
 
 #[test]
 fn neighbours_are_asked_in_turn_and_not_more_often_where_there_are_many() {
     for (neighbours, rounds) in [(10_u8, 10..=13), (100, 64..=84)] {
-        let (mut survey, table) = beside(neighbours);
+        let (mut survey, mut table) = beside(neighbours);
         let mut all = Vec::new();
         while survey.due() < Time(80 * SECOND) {
-            survey.wake(&table, at(survey.due().0));
+            survey.wake(&mut table, at(survey.due().0));
             all.extend(asked(&mut survey).into_iter().map(|(id, peer, question)| {
                 assert_eq!(question.hops, 0);
                 (id, peer)
@@ -80,7 +80,7 @@ fn neighbours_are_asked_in_turn_and_not_more_often_where_there_are_many() {
 
 #[test]
 fn who_looks_waits_for_all_neighbours_but_not_for_ever() {
-    let (mut survey, table) = beside(3);
+    let (mut survey, mut table) = beside(3);
     survey.look(&table, 7, 2, at(SECOND));
     let all = asked(&mut survey);
     assert_eq!(all.len(), 3);
@@ -94,9 +94,9 @@ fn who_looks_waits_for_all_neighbours_but_not_for_ever() {
 
     survey.look(&table, 8, 2, at(10 * SECOND));
     assert_eq!((asked(&mut survey).len(), survey.due()), (3, Time(11 * SECOND)));
-    survey.wake(&table, at(11 * SECOND - 1));
+    survey.wake(&mut table, at(11 * SECOND - 1));
     assert!(!looked(&mut survey, 8));
-    survey.wake(&table, at(11 * SECOND));
+    survey.wake(&mut table, at(11 * SECOND));
     assert!(looked(&mut survey, 8), "somebody does not answer");
 }
 
@@ -151,11 +151,11 @@ fn a_question_goes_on_with_less_of_everything_and_not_back() {
 
 #[test]
 fn one_that_waits_is_answered_in_time() {
-    let (mut survey, table) = beside(5);
+    let (mut survey, mut table) = beside(5);
     survey.asked(&table, 5, id(100), question(2, 100), at(0));
     asked(&mut survey);
     assert_eq!(survey.due(), Time(750));
-    survey.wake(&table, at(750));
+    survey.wake(&mut table, at(750));
     assert_eq!(answers(&mut survey), [5]);
 }
 
@@ -241,7 +241,7 @@ fn a_network_asks_on_as_far_as_is_wanted() {
     first.survey.look(&first.table, 0, 5, at(0));
     assert!(run(&mut nodes, 0), "it is told when to look");
     let own = nodes[0].own.clone();
-    let links = nodes[0].table.links(&own, Time(0), |_, _| false);
+    let links = nodes[0].table.links(&own, Time(0));
     assert_eq!(links.around(id(1), 7, 99).len(), 6);
 }
 
@@ -297,9 +297,8 @@ fn run(nodes: &mut [Node], mut tickets: u64) -> bool {
                 Effect::Answer { ticket, asker, question } => {
                     let node = &mut nodes[n];
                     let me = node.survey.own(&mut node.exchange, &node.own, at(0)).unwrap();
-                    let links = node.table.links(&node.own, Time(0), |_, _| false);
+                    let links = node.table.links(&node.own, Time(0));
                     let held = node.table.answer(asker, &question, &me, &links, Time(0));
-                    drop(links);
                     let (of, source) = (node.askers.remove(&ticket).unwrap(), super::id(node.number));
                     let asker = nodes.iter_mut().find(|node| node.number == of.0).unwrap();
                     asker.survey.learned(&mut asker.table, source, held, at(0));
