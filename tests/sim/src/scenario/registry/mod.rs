@@ -9,12 +9,15 @@ use std::time::Duration;
 use atoll_registry::services::DirectoryLimits;
 
 use self::{island::Island, node::Kind};
+pub use self::routes::ROUTES;
 use super::{Churn, Report, Scenario, Setting, Target, report::quantile};
 use crate::engine::{Direction, Network, Time, Traffic};
 
+mod adjacent;
 mod island;
 mod node;
 mod resolver;
+mod routes;
 mod wire;
 
 #[cfg(test)]
