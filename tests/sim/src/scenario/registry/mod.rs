@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use atoll_registry::services::DirectoryLimits;
 
-use self::{island::Island, node::Kind};
 pub use self::routes::ROUTES;
+use self::{island::Island, node::Kind};
 use super::{Churn, Report, Scenario, Setting, Target, report::quantile};
 use crate::engine::{Direction, Network, Time, Traffic};
 
