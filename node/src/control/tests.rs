@@ -2,6 +2,7 @@
 
 mod bench;
 mod choosing;
+mod map;
 mod registry;
 mod stream;
 

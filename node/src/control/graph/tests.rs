@@ -103,11 +103,11 @@ fn a_graph_ends_at_its_radius() {
 
 #[test]
 fn a_node_stands_once_and_other_connections_are_links() {
-    let links = |text: String| text.matches('[').count();
     let triangle = around_1(3, &[(1, 2), (1, 3), (2, 3)]);
     assert!(["1(2,3[2])", "1(2[3],3)"].contains(&triangle.as_str()), "{triangle}");
     let diamond = around_1(3, &[(1, 2), (1, 3), (2, 4), (3, 4)]);
-    assert_eq!((diamond.matches('4').count(), links(diamond.clone())), (2, 1), "{diamond}");
+    let either = ["1(2(4),3[4])", "1(2(4[3]),3)", "1(2,3(4[2]))", "1(2[4],3(4))"];
+    assert!(either.contains(&diamond.as_str()), "{diamond}");
     let diamond = around_1(1, &[(1, 2), (1, 3), (2, 4), (3, 4)]);
     assert_eq!(diamond, "1(2,3)", "links lead only to what is shown");
 }
