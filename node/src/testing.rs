@@ -5,11 +5,17 @@
 use std::{sync::Arc, time::Duration};
 
 use atoll_protocol::{
+    adjacency::{Adjacencies, Adjacency, Neighbour, Passed},
+    codec,
+    directory::SyncRequest,
     identity::SecretKey,
     names::{InstanceId, NetworkName},
+    sealed::Signed,
     service::{Extensions, Protocol, Seq, ServiceRecord, UnixMillis},
 };
+use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::StreamProtocol;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -123,6 +129,17 @@ pub(crate) fn record(name: &str, version: &str, instance: u64) -> ServiceRecord 
     }
 }
 
+/// What `author` says of its connections, all of one millisecond.
+pub(crate) fn adjacency(author: &SecretKey, network: &NetworkName, seq: u64, peers: &[NodeId]) -> Signed<Adjacency> {
+    let mut peers = peers.to_vec();
+    peers.sort_unstable();
+    let told = |node| Neighbour { node, rtt_us: Some(1_000), relayed: false };
+    let neighbours = peers.into_iter().map(told).collect();
+    let issued = crate::directory::Clock::start().wall();
+    let said = Adjacency { seq: Seq(seq), issued, ttl_secs: 60, neighbours, extensions: Extensions::new() };
+    Signed::seal(author, network, said).unwrap().signed().clone()
+}
+
 /// A peer with the overlay of a node and nothing on top of it: it answers only what a test answers for it.
 pub(crate) struct Bare {
     pub(crate) key: SecretKey,
@@ -170,6 +187,25 @@ impl Bare {
             }
         })
         .await
+    }
+
+    /// Answers what it is asked about connections with what `held` has for each number of hops, and everything else with nothing.
+    pub(crate) async fn answer_adjacent(mut self, held: Arc<Mutex<Vec<Signed<Adjacency>>>>) {
+        let describe = self.net.protocols.describe.clone();
+        loop {
+            let mut stream = self.accept(&describe).await;
+            let mut bytes = Vec::new();
+            let read = stream.read_to_end(&mut bytes).await;
+            if let (Ok(4..), Ok(SyncRequest::Adjacent { question })) = (read, SyncRequest::decode(&bytes[4..])) {
+                let count = usize::from(question.most).min(usize::from(question.hops) + 1);
+                let passed = |adjacency| Passed { adjacency, remaining_ms: 60_000 };
+                let held = held.lock().iter().take(count).cloned().map(passed).collect();
+                let answer = codec::encode(&Adjacencies { held }).unwrap();
+                let len = u32::try_from(answer.len()).unwrap().to_le_bytes();
+                let _ = stream.write_all(&[&len[..], &answer].concat()).await;
+            }
+            let _ = stream.close().await;
+        }
     }
 
     /// Opens a substream of `protocol` to `node`.

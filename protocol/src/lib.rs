@@ -12,9 +12,11 @@
 //! | [`sealed`] | signed envelopes with a domain tag |
 //! | [`service`] | what a node says of itself and of its services |
 //! | [`directory`] | how nodes tell each other of services: announcements and synchronisation |
+//! | [`adjacency`] | whom a node is connected to, and how that is asked for |
 //! | [`rpc`] | frames, heads and status codes of a call |
 //! | [`limits`] | every bound on the wire, by name |
 
+pub mod adjacency;
 pub mod codec;
 pub mod directory;
 pub mod identity;

@@ -65,6 +65,23 @@ pub const HEADS: usize = 8 * 1024;
 /// Largest body of a signed suspicion, in bytes.
 pub const SUSPICION: usize = 128;
 
+/// Neighbours that a node names; of more it names the best.
+pub const NEIGHBOURS: usize = 64;
+/// Largest body of a signed adjacency, in bytes.
+pub const ADJACENCY: usize = 3 * 1024;
+/// Shortest time that an adjacency may last; below it nobody could pass it on.
+pub const ADJACENCY_TTL_MIN: Duration = Duration::from_secs(10);
+/// Longest time that an adjacency may last: what has ended must not be shown for long.
+pub const ADJACENCY_TTL_MAX: Duration = Duration::from_secs(600);
+/// Longest round trip that is believed.
+pub const ROUND_TRIP: Duration = Duration::from_secs(60);
+/// How many hops from the node asked adjacencies may be asked for.
+pub const ADJACENCY_HOPS: u8 = 7;
+/// Adjacencies in one answer.
+pub const ADJACENCIES: usize = 256;
+/// Adjacencies that a question may list as known.
+pub const ADJACENCIES_KNOWN: usize = 1024;
+
 /// Largest head of an RPC frame, in bytes (its length field is 16 bits wide).
 pub const RPC_HEAD: usize = 16 * 1024;
 /// Largest body that rides inline on a lane, in bytes; a larger one gets a substream of its own.

@@ -4,6 +4,7 @@ use proptest::{collection, option, prelude::*};
 use semver::Version;
 
 use crate::{
+    adjacency::{Adjacencies, Adjacency, Neighbour, Passed, Question},
     directory::{Announcement, Head, Heads, RecordSet, Summary, SyncReply, SyncRequest},
     golden::{body, sealed},
     identity::NodeId,
@@ -151,7 +152,35 @@ pub(crate) fn sync_request() -> impl Strategy<Value = SyncRequest> {
         collection::vec(node_id(), 0..5).prop_map(|nodes| SyncRequest::Describe { nodes }),
         withdrawal().prop_map(|gone| SyncRequest::Goodbye { withdrawal: sealed(gone) }),
         summary().prop_map(|summary| SyncRequest::Compare { summary }),
+        adjacent().prop_map(|question| SyncRequest::Adjacent { question }),
     ]
+}
+
+fn adjacent() -> impl Strategy<Value = Question> {
+    let known = collection::vec((node_id(), any::<u64>().prop_map(Seq)), 0..5);
+    (any::<(u8, u16, u16)>(), known).prop_map(|((hops, most, patience_ms), known)| Question {
+        hops,
+        most,
+        patience_ms,
+        known,
+    })
+}
+
+/// An adjacency that keeps the rules: neighbours in order, each once.
+pub(crate) fn adjacency() -> impl Strategy<Value = Adjacency> {
+    let said = (option::of(1..=60_000_000_u32), any::<bool>());
+    (statement(), 10..=600_u32, collection::btree_map(node_id(), said, 0..9), extensions()).prop_map(
+        |((issued, seq), ttl_secs, neighbours, extensions)| {
+            let said = |(node, (rtt_us, relayed))| Neighbour { node, rtt_us, relayed };
+            Adjacency { seq, issued, ttl_secs, neighbours: neighbours.into_iter().map(said).collect(), extensions }
+        },
+    )
+}
+
+pub(crate) fn adjacencies() -> impl Strategy<Value = Adjacencies> {
+    let passed = (adjacency(), any::<u32>())
+        .prop_map(|(adjacency, remaining_ms)| Passed { adjacency: sealed(adjacency), remaining_ms });
+    collection::vec(passed, 0..4).prop_map(|held| Adjacencies { held })
 }
 
 fn summary() -> impl Strategy<Value = Summary> {

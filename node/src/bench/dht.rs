@@ -6,7 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{Node, NodeId};
+use crate::{Node, NodeId, net::LookUp};
 
 /// Begins to say in the DHT, and nowhere else, that `node` provides `name`.
 pub async fn provide(node: &Node, name: &str) {
@@ -15,7 +15,7 @@ pub async fn provide(node: &Node, name: &str) {
 
 /// Asks the DHT who provides `name`.
 pub async fn providers(node: &Node, name: &str) -> Vec<NodeId> {
-    node.0.rpc.net.providers(key(name)).await
+    node.0.rpc.net.providers(key(name), LookUp::Quick).await
 }
 
 /// Provider records of other nodes that `node` keeps for the DHT.

@@ -179,21 +179,31 @@ pub struct InstanceRow {
     pub suspect: bool,
 }
 
-/// One way to a service.
+/// One way to a service. Over a connection that there is it is measured; else it is estimated over the connections that other
+/// nodes say to have, and a call makes a connection of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RouteRow {
     /// The service, as `name@version`.
     pub service: String,
     /// The node that provides it.
     pub address: NodeId,
-    /// The next node on the way: the provider itself where the way is direct.
+    /// The first node on the way: the provider itself where the way is direct, or none is known.
     pub gateway: NodeId,
-    /// The node whose route this is.
+    /// The last node before the provider: the one that answers where the way is direct, or none is known.
     pub router: NodeId,
     /// The network.
     pub network: NetworkName,
-    /// Cost: the measured round trip in microseconds, 0 on this node; `null` where it has not been measured.
+    /// Cost: the round trip in microseconds, 0 on this node; `null` where nothing is known of it.
     pub metric_us: Option<u64>,
+    /// Whether the cost is the sum of others' measurements, for want of a connection.
+    #[serde(default)]
+    pub estimated: bool,
+    /// Nodes that the way leads to, the provider counted: 0 on this node, 2 through a relay; `null` where no way is known.
+    #[serde(default)]
+    pub hops: Option<u32>,
+    /// Time until something that the route is derived from ends, unless it is renewed; `null` on this node.
+    #[serde(default)]
+    pub expires_ms: Option<u64>,
     /// `local`, `direct`, `relayed`, or `none` while there is no connection.
     pub link: String,
 }
@@ -225,11 +235,20 @@ pub struct GraphNode {
     pub node: NodeId,
     /// Names of the services it offers.
     pub services: Vec<ServiceName>,
-    /// Round trip from the node above it.
+    /// Round trip from the node above it, where one of the two has measured it.
     pub rtt_ms: Option<f64>,
+    /// How it is connected to the node above it: `direct` or `relayed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Whether only the node above it says that they are connected, and it does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
     /// Nodes it is connected to as well, but which stand elsewhere in the graph; each connection is told with one end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<NodeId>,
+    /// Nodes elsewhere in the graph that it says it is connected to, and that do not say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<NodeId>,
     /// The nodes it is connected to, those nearer to the root left out.
     pub peers: Vec<GraphNode>,
 }

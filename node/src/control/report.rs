@@ -13,7 +13,7 @@ use atoll_protocol::{
 };
 use atoll_registry::{
     peers::conduct::Faults,
-    routes::{self, Link, LinkKind},
+    routes::{self, LinkKind},
     services::Instance,
     time::Time,
 };
@@ -190,27 +190,21 @@ fn describe_endpoint(endpoint: &Endpoint) -> EndpointDescription {
 }
 
 pub(super) fn routes(node: &Inner) -> Vec<RouteRow> {
-    let me = node.net().me;
+    let now = node.clock.now();
     let instances: Vec<Instance> = node.rpc.directory.view().instances().collect();
-    let connections = &node.net().connections;
-    let best = connections.peers().into_iter().filter_map(|peer| connections.best(&peer));
-    let links: Vec<Link> = best.map(|c| Link { peer: c.peer, relayed_by: c.relay(), rtt: c.rtt() }).collect();
     let row = |route: routes::Route| RouteRow {
         service: format!("{}@{}", route.service, route.version),
         address: route.address,
         gateway: route.gateway,
-        router: me,
+        router: route.router,
         network: node.config.network.clone(),
         metric_us: route.metric.map(|m| u64::try_from(m.as_micros()).unwrap_or(u64::MAX)),
-        link: match route.link {
-            LinkKind::Local => "local",
-            LinkKind::Direct => "direct",
-            LinkKind::Relayed => "relayed",
-            LinkKind::None => "none",
-        }
-        .to_owned(),
+        estimated: route.link == LinkKind::None && route.metric.is_some(),
+        hops: route.hops,
+        expires_ms: (route.expires != Time::NEVER).then(|| as_u64(route.expires.since(now))),
+        link: route.link.to_string(),
     };
-    routes::routes(me, instances, links).into_iter().map(row).collect()
+    node.rpc.directory.with_links(|links| routes::routes(instances, links)).into_iter().map(row).collect()
 }
 
 pub(super) fn connections(node: &Inner) -> Vec<ConnectionRow> {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    api::{ApiError, ConnectReply, ConnectRequest},
+    api::{ApiError, ConnectReply, ConnectRequest, RouteRow},
     bench, call, graph, report, search, stream, watch,
 };
 use crate::{net, node::Inner};
@@ -62,7 +62,7 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/nodes", get(async |state: Shared| report_of(&state, report::nodes)))
         .route("/v1/services", get(async |state: Shared| report_of(&state, report::services)))
         .route("/v1/services/{name}", get(service))
-        .route("/v1/routes", get(async |state: Shared| report_of(&state, report::routes)))
+        .route("/v1/routes", get(ways))
         .route("/v1/connections", get(async |state: Shared| report_of(&state, report::connections)))
         .route("/v1/graph", get(graph::graph))
         .route("/v1/search", post(search::search))
@@ -83,6 +83,13 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
 
 fn report_of<T: Serialize>(state: &Weak<Inner>, report: impl Fn(&Inner) -> T) -> Answer<T> {
     Ok(Json(report(&*node(state)?)))
+}
+
+/// The routes, over what is known of links within the hop limit.
+async fn ways(state: Shared) -> Answer<Vec<RouteRow>> {
+    let node = node(&state)?;
+    node.rpc.directory.look(limits::ADJACENCY_HOPS).await;
+    Ok(Json(report::routes(&node)))
 }
 
 async fn service(state: Shared, Path(name): Path<String>) -> Response {

@@ -7,6 +7,7 @@
 //! provider, and provider records in the DHT for names outside the view.
 
 mod actor;
+mod adjacency;
 mod clock;
 mod keys;
 mod resolve;
@@ -27,6 +28,7 @@ use atoll_protocol::{
 };
 use atoll_registry::{
     exchange::Moment,
+    routes::LinkState,
     services::{Batch, Change, Directory as View, DirectoryLimits, Instance, KnownNode, Search, SearchQuery},
     time::Time,
 };
@@ -101,6 +103,8 @@ enum Command {
     },
     /// That was all.
     Restored,
+    /// Of the survey of who is connected to whom.
+    Survey(adjacency::Input),
     Shutdown {
         reply: oneshot::Sender<()>,
     },
@@ -117,6 +121,8 @@ struct Dropped {
 #[derive(Debug, Clone)]
 pub(crate) struct Directory {
     view: Arc<RwLock<View>>,
+    /// Who is connected to whom. Where both are locked, the view is first.
+    map: Arc<RwLock<LinkState>>,
     net: Net,
     network: NetworkName,
     clock: Clock,
@@ -141,11 +147,13 @@ pub(crate) struct Setup {
 /// Starts the actor.
 pub(crate) fn start(setup: Setup) -> (Directory, JoinHandle<()>) {
     let view = Arc::new(RwLock::new(View::new(setup.net.me, DirectoryLimits::default())));
+    let map = Arc::new(RwLock::new(LinkState::new(setup.net.me)));
     let (commands, requests) = mpsc::channel(COMMANDS);
     let changes = broadcast::Sender::new(CHANGES);
     let (joining, joined) = latest::channel(false);
     let directory = Directory {
         view,
+        map,
         net: setup.net,
         network: setup.network,
         clock: setup.clock,

@@ -180,7 +180,7 @@ impl Pieces {
     }
 }
 
-async fn ask(
+pub(super) async fn ask(
     net: &Net,
     peer: NodeId,
     addresses: Vec<libp2p::Multiaddr>,
@@ -221,6 +221,10 @@ async fn answer(directory: &Directory, peer: NodeId, mut stream: Substream) -> R
                 // A hint: where the actor is busy, the next round finds the difference again.
                 let _ = directory.commands.try_send(Command::WasCompared { peer });
             }
+            Vec::new()
+        }
+        SyncRequest::Adjacent { question } => {
+            super::adjacency::answer(directory, peer, question, &mut stream).await?;
             Vec::new()
         }
         SyncRequest::Goodbye { withdrawal } => {
@@ -267,7 +271,7 @@ fn pieces(holding: Holding) -> Vec<SyncReply> {
 }
 
 /// Writes one length-prefixed message.
-async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<(), SyncError> {
+pub(super) async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<(), SyncError> {
     let body = codec::encode(message)?;
     // Senders keep their messages below `limits::SYNC_MESSAGE`.
     let len = u32::try_from(body.len()).map_err(|_| std::io::Error::from(std::io::ErrorKind::FileTooLarge))?;
@@ -278,7 +282,7 @@ async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T)
 }
 
 /// Reads one length-prefixed message and its length; `None` at the end of the stream.
-async fn receive<T>(
+pub(super) async fn receive<T>(
     stream: &mut (impl AsyncRead + Unpin),
     decode: impl Fn(&[u8]) -> Result<T, codec::DecodeError>,
 ) -> Result<Option<(T, usize)>, SyncError> {

@@ -1,5 +1,6 @@
 //! Tests of what a node believes: of its neighbours, of gossip, of the DHT.
 
+mod adjacency;
 mod conduct;
 mod exchange;
 mod flooding;

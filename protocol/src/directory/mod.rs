@@ -17,6 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    adjacency::Question,
     codec::{self, DecodeError},
     identity::NodeId,
     limits,
@@ -101,13 +102,20 @@ pub enum SyncRequest {
         /// The sum.
         summary: Summary,
     },
+    /// "Whom are you connected to, and those around you?" Answered with one message of
+    /// [`Adjacencies`](crate::adjacency::Adjacencies).
+    Adjacent {
+        /// What is asked.
+        question: Question,
+    },
 }
 
 impl SyncRequest {
     /// Reads a request.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are no request, or it lists more than [`SYNC_KNOWN`](limits::SYNC_KNOWN) nodes.
+    /// [`DecodeError`] if the bytes are no request, or it lists more than [`SYNC_KNOWN`](limits::SYNC_KNOWN) nodes, or as much more as
+    /// its kind allows.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let request = codec::decode(bytes, limits::SYNC_MESSAGE)?;
         let nodes = ("nodes in a synchronisation request", limits::SYNC_KNOWN);
@@ -116,6 +124,7 @@ impl SyncRequest {
             Self::Describe { nodes: asked } => (nodes, asked.len()),
             Self::Goodbye { .. } => (nodes, 0),
             Self::Compare { summary } => (("buckets in a summary", limits::SUMMARY_BUCKETS), summary.buckets.len()),
+            Self::Adjacent { question } => return question.check().map(|()| request),
         };
         if count > limit { Err(DecodeError::TooMany { what, count, limit }) } else { Ok(request) }
     }

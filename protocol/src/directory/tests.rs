@@ -73,8 +73,8 @@ fn messages_above_their_limit_are_refused() {
 #[test]
 fn unknown_kinds_are_refused_in_words() {
     assert_eq!(
-        SyncRequest::decode(&[4, 0]).unwrap_err().to_string(),
-        "malformed: invalid value: integer `4`, expected variant index 0 <= i < 4"
+        SyncRequest::decode(&[5, 0]).unwrap_err().to_string(),
+        "malformed: invalid value: integer `5`, expected variant index 0 <= i < 5"
     );
     assert!(Announcement::decode(&[3, 0]).unwrap_err().to_string().contains("integer `3`"));
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use semver::Version;
 
 use crate::{
+    adjacency::{Adjacencies, Adjacency, Neighbour, Passed, Question},
     directory::{Announcement, Head, Heads, RecordSet, Summary, SyncReply, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
@@ -112,6 +113,22 @@ pub(crate) fn suspicion() -> Suspicion {
     Suspicion { node: other_key().node_id(), lease: Seq(70_000), issued: ISSUED }
 }
 
+/// A neighbour that is well known, and one that is new.
+pub(crate) fn adjacency() -> Adjacency {
+    let known = Neighbour { node: NodeId::from_public_key([3; 32]), rtt_us: Some(12_345), relayed: false };
+    let new = Neighbour { node: other_key().node_id(), rtt_us: None, relayed: true };
+    let neighbours = vec![known, new];
+    Adjacency { seq: Seq(70_001), issued: ISSUED, ttl_secs: 120, neighbours, extensions: extensions() }
+}
+
+pub(crate) fn adjacent() -> Question {
+    Question { hops: 2, most: 256, patience_ms: 1000, known: vec![(other_key().node_id(), Seq(70_000))] }
+}
+
+pub(crate) fn adjacencies() -> Adjacencies {
+    Adjacencies { held: vec![Passed { adjacency: sealed(adjacency()), remaining_ms: 100_000 }] }
+}
+
 /// Every form of an announcement, by name.
 pub(crate) fn announcements() -> [(&'static str, Announcement); 5] {
     let (lease, farewell) = (sealed(lease()), sealed(withdrawal(Withdrawn::Node)));
@@ -127,13 +144,14 @@ pub(crate) fn announcements() -> [(&'static str, Announcement); 5] {
 }
 
 /// Every form of a synchronisation request, by name.
-pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 4] {
+pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 5] {
     let (one, two): (NodeId, NodeId) = (key().node_id(), other_key().node_id());
     [
         ("sync request: newer", SyncRequest::Newer { known: vec![(one, Seq(3)), (two, Seq(70_000))] }),
         ("sync request: describe", SyncRequest::Describe { nodes: vec![two, one] }),
         ("sync request: goodbye", SyncRequest::Goodbye { withdrawal: sealed(withdrawal(Withdrawn::Node)) }),
         ("sync request: compare", SyncRequest::Compare { summary: Summary { depth: 2, buckets: vec![7, u64::MAX] } }),
+        ("sync request: adjacent", SyncRequest::Adjacent { question: adjacent() }),
     ]
 }
 

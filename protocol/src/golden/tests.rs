@@ -130,6 +130,7 @@ fn every_wire_type_has_the_bytes_it_always_had() {
     signed(&mut book, "withdrawal of instances", withdrawal(withdrawn_instances()));
     signed(&mut book, "withdrawal of the node", withdrawal(Withdrawn::Node));
     signed(&mut book, "suspicion", suspicion());
+    signed(&mut book, "adjacency", adjacency());
     for (name, announcement) in announcements() {
         book.value(name, &announcement);
     }
@@ -138,6 +139,7 @@ fn every_wire_type_has_the_bytes_it_always_had() {
     }
     book.value("sync reply", &sync_reply());
     book.value("sync heads", &sync_heads());
+    book.value("adjacencies", &adjacencies());
     heads(&mut book);
     frames(&mut book);
     book.close();
@@ -168,4 +170,5 @@ fn domain_tags_never_change() {
         [ServiceRecord::DOMAIN, NodeRecord::DOMAIN, Lease::DOMAIN, Withdrawal::DOMAIN, Suspicion::DOMAIN],
         ["atoll service record 1", "atoll node record 1", "atoll lease 1", "atoll withdrawal 1", "atoll suspicion 1"],
     );
+    assert_eq!(Adjacency::DOMAIN, "atoll adjacency 1");
 }

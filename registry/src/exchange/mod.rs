@@ -25,10 +25,11 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use atoll_protocol::{
+    adjacency::{Adjacency, Neighbour},
     directory::{Announcement, Heads, Summary, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
-    sealed::Verified,
+    sealed::{SealError, Verified},
     service::{Seq, ServiceRecord, UnixMillis, Withdrawal},
 };
 
@@ -45,7 +46,7 @@ mod publisher;
 mod rounds;
 mod suspicion;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::{
     announce::renewal,
@@ -67,13 +68,13 @@ pub struct Moment {
 
 impl Moment {
     /// A number below `bound`, which must not be zero; another one for each `what`.
-    fn draw(&self, what: &str, bound: u64) -> u64 {
+    pub(crate) fn draw(&self, what: &str, bound: u64) -> u64 {
         let salt = what.bytes().fold(0, |salt, byte| mix(salt ^ u64::from(byte)));
         mix(self.random ^ salt) % bound.max(1)
     }
 
     /// A time span shorter than `bound`.
-    fn jitter(&self, what: &str, bound: Duration) -> Duration {
+    pub(crate) fn jitter(&self, what: &str, bound: Duration) -> Duration {
         Duration::from_millis(self.draw(what, u64::try_from(bound.as_millis()).unwrap_or(u64::MAX)))
     }
 }
@@ -149,6 +150,12 @@ impl Exchange {
             joined: false,
             effects: Vec::new(),
         }
+    }
+
+    /// The node that this is the exchange of.
+    #[must_use]
+    pub fn me(&self) -> NodeId {
+        self.me
     }
 
     /// What there is to do since the last call, in order.
@@ -265,6 +272,21 @@ impl Exchange {
         view.contact_failed(node, at.now);
     }
 
+    /// Says whom this node is connected to. It is gossiped nowhere: whoever asks is given it.
+    ///
+    /// # Errors
+    /// If it breaks a rule.
+    pub fn adjacency(
+        &mut self,
+        neighbours: Vec<Neighbour>,
+        ttl: Duration,
+        at: Moment,
+    ) -> Result<Verified<Adjacency>, SealError> {
+        let said = self.publisher.adjacency(neighbours, ttl, at.wall)?;
+        self.effects.push(Effect::Said(self.publisher.seq()));
+        Ok(said)
+    }
+
     /// The services that this node offers.
     pub fn services(&self) -> impl Iterator<Item = &ServiceRecord> {
         self.publisher.services()
@@ -318,7 +340,7 @@ impl Exchange {
 
     /// Others know this node under a number that it has not used in this life: it speaks up above that, or nobody would
     /// believe it.
-    fn go_on_above(&mut self, seq: Seq, at: Moment) {
+    pub fn go_on_above(&mut self, seq: Seq, at: Moment) {
         if self.publisher.outnumber(seq) {
             self.announcer.soon(at);
         }

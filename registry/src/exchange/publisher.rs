@@ -6,6 +6,7 @@ use std::{
 };
 
 use atoll_protocol::{
+    adjacency::{Adjacency, Neighbour},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     sealed::{Hash, SealError, Sealable, Signed, Verified},
@@ -169,6 +170,21 @@ impl Publisher {
     /// The services offered.
     pub fn services(&self) -> impl Iterator<Item = &ServiceRecord> {
         self.services.values().map(Verified::value)
+    }
+
+    /// Says whom this node is connected to.
+    ///
+    /// # Errors
+    /// If `neighbours` or `ttl` break a rule.
+    pub fn adjacency(
+        &mut self,
+        neighbours: Vec<Neighbour>,
+        ttl: Duration,
+        wall: UnixMillis,
+    ) -> Result<Verified<Adjacency>, SealError> {
+        let seq = self.next(wall);
+        let ttl_secs = u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX);
+        self.seal(Adjacency { seq, issued: wall, ttl_secs, neighbours, extensions: Extensions::new() })
     }
 
     /// Says that another node was lost.

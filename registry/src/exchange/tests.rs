@@ -142,6 +142,6 @@ fn provider(seed: u8) -> Peer {
 }
 
 /// A service record as a publisher takes it; numbered and dated by the publisher.
-pub(super) fn record(name: &str, version: &str, instance: u64) -> ServiceRecord {
+pub(crate) fn record(name: &str, version: &str, instance: u64) -> ServiceRecord {
     service(instance, name, version, Seq::default())
 }

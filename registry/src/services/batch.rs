@@ -197,7 +197,7 @@ impl Batch {
 /// 2025-01-01: a clock before it was never set (a small computer without a battery starts in 1970), and tells nothing.
 const CLOCK_SET: UnixMillis = UnixMillis(1_735_689_600_000);
 
-fn not_ahead(node: NodeId, issued: UnixMillis, wall: UnixMillis) -> Result<(), Refused> {
+pub(crate) fn not_ahead(node: NodeId, issued: UnixMillis, wall: UnixMillis) -> Result<(), Refused> {
     if wall < CLOCK_SET {
         return Ok(());
     }

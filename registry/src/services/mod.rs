@@ -35,6 +35,7 @@ use atoll_protocol::{
 
 use crate::time::Time;
 
+pub(crate) use self::batch::not_ahead;
 pub use self::{
     batch::{Applied, Batch, Heard, Refused},
     kept::{Keep, Kept},

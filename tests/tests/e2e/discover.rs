@@ -42,7 +42,8 @@ async fn everything_that_is_there_is_listed_everywhere() -> Result<()> {
     ensure!(table.contains("math.calc"), "{table}");
     let table = node.run(&["network", "routes"]).await?.succeeded()?.stdout;
     let head: Vec<&str> = table.lines().next().context("an empty table")?.split_whitespace().collect();
-    ensure!(head == ["SERVICE", "ADDRESS", "GATEWAY", "ROUTER", "NETWORK", "METRIC", "LINK"], "{table}");
+    let columns = ["SERVICE", "ADDRESS", "GATEWAY", "ROUTER", "NETWORK", "METRIC", "LINK", "HOPS", "EXPIRES"];
+    ensure!(head == columns, "{table}");
 
     provider.shutdown().await;
     Ok(())

@@ -63,9 +63,11 @@ pub(crate) enum NetworkQuery {
 }
 
 const ROUTES: &str = "\
-ADDRESS is the node that provides the service, GATEWAY the next node on the way to it, ROUTER the node whose route it \
-is. METRIC is the measured round trip in microseconds, and LINK local, direct, relayed or none. Of \
-one service, the cheapest come first.
+ADDRESS is the node that provides the service, GATEWAY the first node on the way to it, ROUTER the last one before it. \
+METRIC is the round trip in microseconds, LINK local, direct, relayed or none, and EXPIRES when the route ends unless \
+it is renewed. Where LINK is none there is no connection yet: ~ before METRIC says that it is estimated over the \
+connections that other nodes say to have, and a call makes a connection of its own. Of one service, the cheapest come \
+first.
 
 Examples:
   node network routes
@@ -73,7 +75,8 @@ Examples:
 
 const GRAPH: &str = "\
 A tree shows each node once, below the nearest to this node that it is connected to. --output dot has all connections, for \
-Graphviz; --output json has them as `peers` (the tree) and `links` (the rest).
+Graphviz; --output json has them as `peers` (the tree) and `links` (the rest). A connection between other nodes is shown \
+as one where both say so; what only one of them says is marked as claimed (dashed in dot, `claims` in JSON).
 
 Examples:
   node network graph --radius 2
@@ -156,7 +159,8 @@ fn services(rows: &[ServiceRow]) -> Table {
 }
 
 fn routes(rows: &[RouteRow]) -> Table {
-    let mut table = Table::new(["SERVICE", "ADDRESS", "GATEWAY", "ROUTER", "NETWORK", "METRIC", "LINK"]);
+    let columns = ["SERVICE", "ADDRESS", "GATEWAY", "ROUTER", "NETWORK", "METRIC", "LINK", "HOPS", "EXPIRES"];
+    let mut table = Table::new(columns);
     for row in rows {
         table.row([
             row.service.clone(),
@@ -164,8 +168,10 @@ fn routes(rows: &[RouteRow]) -> Table {
             row.gateway.short(),
             row.router.short(),
             row.network.to_string(),
-            row.metric_us.map(|metric| metric.to_string()).unwrap_or_default(),
+            row.metric_us.map(|us| format!("{}{us}", if row.estimated { "~" } else { "" })).unwrap_or_default(),
             row.link.clone(),
+            row.hops.map(|hops| hops.to_string()).unwrap_or_default(),
+            row.expires_ms.map(age).unwrap_or_default(),
         ]);
     }
     table

@@ -6,6 +6,7 @@
 mod kept;
 mod memory;
 mod own;
+mod survey;
 
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ pub(super) struct Outputs {
 struct Actor {
     directory: Directory,
     exchange: Exchange,
+    survey: survey::Surveyor,
     outputs: Outputs,
     /// When the neighbours are next noted for the next run.
     next_note: Instant,
@@ -68,7 +70,8 @@ pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs
     let mut exchange = Exchange::new(key, directory.network.clone(), last, directory.moment());
     exchange.restoring(directory.moment());
     let next_note = Instant::now() + memory::ROUND;
-    let mut actor = Actor { directory, exchange, outputs, next_note, keeping: Keeping::new() };
+    let (survey, keeping) = (survey::Surveyor::default(), Keeping::new());
+    let mut actor = Actor { directory, exchange, survey, outputs, next_note, keeping };
     let dropped = Arc::clone(&actor.directory.dropped);
     loop {
         tokio::select! {
@@ -82,6 +85,7 @@ pub(super) async fn run(directory: Directory, key: SecretKey, mut inputs: Inputs
             Some(event) = inputs.net.recv() => actor.net_event(event).await,
             () = sleep_until(actor.next_due()) => actor.wake(),
         }
+        actor.carry_out_survey();
         actor.carry_out().await;
         actor.tell_watchers();
     }
@@ -113,6 +117,7 @@ impl Actor {
                 let _ = reply.send(self.restore(sets, rubbish));
             }
             Command::Restored => self.with(|exchange, view, at| exchange.restored(view, at)),
+            Command::Survey(input) => self.survey(input),
             // Handled by the loop, which it ends.
             Command::Shutdown { .. } => {}
         }
@@ -124,17 +129,23 @@ impl Actor {
                 let verdict = self.gossip(&source, &data);
                 self.directory.net.verdict(message, source, verdict).await;
             }
-            NetEvent::Ready { peer, from } => self.with(|exchange, view, at| {
-                if let Some(from) = from {
-                    view.connected(peer, Subnet::counted(from), at.now);
-                }
-                exchange.ready(view, peer, at);
-            }),
+            NetEvent::Ready { peer, from } => {
+                self.with(|exchange, view, at| {
+                    if let Some(from) = from {
+                        view.connected(peer, Subnet::counted(from), at.now);
+                    }
+                    exchange.ready(view, peer, at);
+                });
+                self.survey_met(peer);
+            }
             NetEvent::Listens => self.with(|exchange, _, at| exchange.listened_to(at)),
-            NetEvent::Lost { peer, failed } => self.with(|exchange, view, at| {
-                view.disconnected(peer);
-                exchange.lost(view, peer, failed, at);
-            }),
+            NetEvent::Lost { peer, failed } => {
+                self.with(|exchange, view, at| {
+                    view.disconnected(peer);
+                    exchange.lost(view, peer, failed, at);
+                });
+                self.survey.lost(&peer);
+            }
             NetEvent::Addresses => self.addresses_changed(),
         }
     }
@@ -175,6 +186,7 @@ impl Actor {
     fn next_due(&self) -> Instant {
         let expiry = self.directory.view.read().next_expiry();
         let due = expiry.map_or(self.exchange.due(), |expiry| expiry.min(self.exchange.due()));
+        let due = due.min(self.survey.due());
         self.directory.clock.instant(due).min(self.next_note).min(self.keeping.due())
     }
 
@@ -183,6 +195,7 @@ impl Actor {
             view.expire(at.now);
             exchange.wake(view, at);
         });
+        self.survey_wakes();
         if self.next_note <= Instant::now() {
             self.next_note = Instant::now() + memory::ROUND;
             self.remember_neighbours();
@@ -244,6 +257,7 @@ impl Actor {
 
     fn tell_watchers(&mut self) {
         let changes = self.directory.view.write().take_changes();
+        self.survey_follows(&changes);
         for change in changes {
             self.keeping.noticed(&change);
             // Nobody watching is no error.

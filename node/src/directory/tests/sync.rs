@@ -28,11 +28,16 @@ pub(super) struct AnswerTo<'a> {
     pub(super) rest: &'a [u8],
 }
 
-/// Takes up the node's question and answers it with these bytes.
+/// Takes up the node's question and answers it with these bytes. What it wants to know of connections is not answered.
 pub(super) async fn answer(bare: &mut Bare, with: AnswerTo<'_>) -> SyncRequest {
     let describe = bare.net.protocols.describe.clone();
-    let mut stream = bare.accept(&describe).await;
-    let request = question(&mut stream).await;
+    let (mut stream, request) = loop {
+        let mut stream = bare.accept(&describe).await;
+        match question(&mut stream).await {
+            SyncRequest::Adjacent { .. } => {}
+            request => break (stream, request),
+        }
+    };
     let bytes = if matches!(request, SyncRequest::Compare { .. }) { with.comparison } else { with.rest };
     // The node may have had enough before the end.
     let _ = stream.write_all(bytes).await;
@@ -40,7 +45,7 @@ pub(super) async fn answer(bare: &mut Bare, with: AnswerTo<'_>) -> SyncRequest {
     request
 }
 
-async fn question(stream: &mut Substream) -> SyncRequest {
+pub(super) async fn question(stream: &mut Substream) -> SyncRequest {
     within("the question", async {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();

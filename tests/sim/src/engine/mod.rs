@@ -261,6 +261,18 @@ impl<C: Core> Engine<C> {
         self.world.node(peer).into_iter().flat_map(|node| node.ends()).map(|end| end.peer)
     }
 
+    /// The one-way delay of a link, before jitter; none if there is none.
+    #[must_use]
+    pub fn one_way(&self, at: PeerIndex, peer: PeerIndex) -> Option<Duration> {
+        Some(Duration::from_micros(self.world.node(at)?.end(peer)?.one_way))
+    }
+
+    /// A node's own monotonic time; none if it has ended.
+    #[must_use]
+    pub fn local(&self, peer: PeerIndex) -> Option<Time> {
+        self.core(peer).map(|_| self.world.local(peer))
+    }
+
     /// The scenario's own random numbers.
     pub fn random(&mut self) -> &mut Random {
         &mut self.random

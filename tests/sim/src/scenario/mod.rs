@@ -34,6 +34,7 @@ pub const ALL: &[Scenario] = &[
     registry::CHURN,
     registry::PARTITION,
     registry::LARGE,
+    registry::ROUTES,
 ];
 
 /// What a run depends on.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use atoll_node::{cli::text::printable, control::api::GraphNode};
+use atoll_protocol::identity::NodeId;
 
 use crate::units::rtt;
 
@@ -11,8 +12,11 @@ mod tests;
 
 /// Services that a node's label names before it counts the rest.
 const NAMED: usize = 5;
+/// What a connection looks like that only one end claims.
+const CLAIMED: &str = "style=dashed, color=gray";
 
-/// An undirected graph of everything below `root`: nodes are named by their full id, and labelled for people.
+/// An undirected graph of everything below `root`: nodes are named by their full id, and labelled for people. Connections that only
+/// one end claims are dashed, those through a relay dotted.
 pub(crate) fn write(root: &GraphNode) -> String {
     let mut text = String::from("graph atoll {\n  node [shape=box, style=rounded];\n");
     nodes(root, true, &mut text);
@@ -36,16 +40,27 @@ fn nodes(node: &GraphNode, root: bool, text: &mut String) {
 fn edges(node: &GraphNode, text: &mut String) {
     let id = quoted(&[node.node.to_string()]);
     for peer in &node.peers {
-        let label = match peer.rtt_ms {
-            Some(_) => format!(" [label={}]", quoted(&[format!("{} ms", rtt(peer.rtt_ms))])),
-            None => String::new(),
+        let label = peer.rtt_ms.map(|_| format!("label={}", quoted(&[format!("{} ms", rtt(peer.rtt_ms))])));
+        let style = match peer.path.as_deref() {
+            _ if peer.claimed => Some(CLAIMED.to_owned()),
+            Some("relayed") => Some("style=dotted".to_owned()),
+            _ => None,
         };
-        line(text, &format!("{id} -- {}{label}", quoted(&[peer.node.to_string()])));
+        let attributes: Vec<String> = label.into_iter().chain(style).collect();
+        edge(text, &id, peer.node, &attributes.join(", "));
     }
     for other in &node.links {
-        line(text, &format!("{id} -- {}", quoted(&[other.to_string()])));
+        edge(text, &id, *other, "");
+    }
+    for other in &node.claims {
+        edge(text, &id, *other, CLAIMED);
     }
     node.peers.iter().for_each(|peer| edges(peer, text));
+}
+
+fn edge(text: &mut String, from: &str, to: NodeId, attributes: &str) {
+    let attributes = if attributes.is_empty() { String::new() } else { format!(" [{attributes}]") };
+    line(text, &format!("{from} -- {}{attributes}", quoted(&[to.to_string()])));
 }
 
 fn line(text: &mut String, statement: &str) {

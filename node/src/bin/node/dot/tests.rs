@@ -1,5 +1,3 @@
-use atoll_protocol::identity::NodeId;
-
 use super::*;
 
 fn id(key: u8) -> NodeId {
@@ -8,7 +6,8 @@ fn id(key: u8) -> NodeId {
 
 fn node(key: u8, rtt_ms: Option<f64>, services: &[&str], links: &[u8], peers: Vec<GraphNode>) -> GraphNode {
     let services = services.iter().map(|name| name.parse().unwrap()).collect();
-    GraphNode { node: id(key), services, rtt_ms, links: links.iter().copied().map(id).collect(), peers }
+    let (links, path) = (links.iter().copied().map(id).collect(), Some("direct".to_owned()));
+    GraphNode { node: id(key), services, rtt_ms, path, claimed: false, links, claims: vec![], peers }
 }
 
 #[test]
@@ -42,6 +41,22 @@ fn nodes_and_connections_are_statements() {
         c.short()
     );
     assert_eq!(write(&root), expected);
+}
+
+#[test]
+fn what_only_one_end_claims_is_dashed() {
+    let relayed = GraphNode { path: Some("relayed".to_owned()), ..node(2, Some(80.0), &[], &[], vec![]) };
+    let claimed = GraphNode { claimed: true, ..node(3, Some(1.0), &[], &[], vec![]) };
+    let root = GraphNode { claims: vec![id(4)], ..node(1, None, &[], &[], vec![relayed, claimed]) };
+    let text = write(&root);
+    let (a, b, c, d) = (id(1), id(2), id(3), id(4));
+    for line in [
+        format!(r#"  "{a}" -- "{b}" [label="80.0 ms", style=dotted];"#),
+        format!(r#"  "{a}" -- "{c}" [label="1.00 ms", style=dashed, color=gray];"#),
+        format!(r#"  "{a}" -- "{d}" [style=dashed, color=gray];"#),
+    ] {
+        assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+    }
 }
 
 #[test]

@@ -45,21 +45,26 @@ fn services_count_what_does_not_fit() {
 
 #[test]
 fn routes_have_the_known_columns() {
-    let row = |metric, link: &str| RouteRow {
+    let row = |metric, link: &str, hops| RouteRow {
         service: "math.calc@1.0.0".to_owned(),
         address: id(1),
         gateway: id(2),
         router: id(3),
         network: "main".parse().unwrap(),
         metric_us: metric,
+        estimated: link == "none" && metric.is_some(),
+        hops,
+        expires_ms: hops.map(|hops| u64::from(hops) * 40_000),
         link: link.to_owned(),
     };
-    let text = routes(&[row(Some(1234), "direct"), row(None, "none")]).render(None);
+    let rows = [row(Some(1234), "direct", Some(1)), row(Some(56789), "none", Some(3)), row(None, "none", None)];
+    let text = routes(&rows).render(None);
     let (a, b, c) = (id(1).short(), id(2).short(), id(3).short());
     let expected = [
-        "SERVICE          ADDRESS    GATEWAY    ROUTER     NETWORK  METRIC  LINK".to_owned(),
-        format!("math.calc@1.0.0  {a}  {b}  {c}  main     1234    direct"),
-        format!("math.calc@1.0.0  {a}  {b}  {c}  main     -       none"),
+        "SERVICE          ADDRESS    GATEWAY    ROUTER     NETWORK  METRIC  LINK    HOPS  EXPIRES".to_owned(),
+        format!("math.calc@1.0.0  {a}  {b}  {c}  main     1234    direct  1     40s"),
+        format!("math.calc@1.0.0  {a}  {b}  {c}  main     ~56789  none    3     2m"),
+        format!("math.calc@1.0.0  {a}  {b}  {c}  main     -       none    -     -"),
     ];
     assert_eq!(text, expected.join("\n"));
 }

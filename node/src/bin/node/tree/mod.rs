@@ -7,7 +7,8 @@ use crate::units::rtt;
 #[cfg(test)]
 mod tests;
 
-/// Draws the network as seen from `root`, one node a line: id, round trip from the node above, services.
+/// Draws the network as seen from `root`, one node a line: id, round trip from the node above, what is unusual about
+/// that connection, services.
 pub(crate) fn draw(root: &GraphNode) -> String {
     let mut lines = vec![label(root, true)];
     branches(&root.peers, "", &mut lines);
@@ -29,6 +30,12 @@ fn label(node: &GraphNode, root: bool) -> String {
         parts.push("this node".to_owned());
     } else if node.rtt_ms.is_some() {
         parts.push(format!("{} ms", rtt(node.rtt_ms)));
+    }
+    if node.path.as_deref() == Some("relayed") {
+        parts.push("relayed".to_owned());
+    }
+    if node.claimed {
+        parts.push("claimed".to_owned());
     }
     if !node.services.is_empty() {
         let names: Vec<_> = node.services.iter().map(|name| printable(name.as_str())).collect();

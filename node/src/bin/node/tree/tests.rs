@@ -4,7 +4,8 @@ use super::*;
 
 fn node(key: u8, rtt_ms: Option<f64>, services: &[&str], peers: Vec<GraphNode>) -> GraphNode {
     let services = services.iter().map(|name| name.parse().unwrap()).collect();
-    GraphNode { node: NodeId::from_public_key([key; 32]), services, rtt_ms, links: vec![], peers }
+    let (node, path) = (NodeId::from_public_key([key; 32]), Some("direct".to_owned()));
+    GraphNode { node, services, rtt_ms, path, claimed: false, links: vec![], claims: vec![], peers }
 }
 
 fn short(key: u8) -> String {
@@ -14,6 +15,18 @@ fn short(key: u8) -> String {
 #[test]
 fn a_node_alone_is_one_line() {
     assert_eq!(draw(&node(1, None, &["system"], vec![])), format!("{}  this node  system", short(1)));
+}
+
+#[test]
+fn what_is_unusual_about_a_connection_is_said() {
+    let relayed = GraphNode { path: Some("relayed".to_owned()), ..node(2, Some(80.0), &["system"], vec![]) };
+    let claimed = GraphNode { claimed: true, ..node(3, None, &[], vec![]) };
+    let expected = [
+        format!("{}  this node", short(1)),
+        format!("├─ {}  80.0 ms  relayed  system", short(2)),
+        format!("└─ {}  claimed", short(3)),
+    ];
+    assert_eq!(draw(&node(1, None, &[], vec![relayed, claimed])), expected.join("\n"));
 }
 
 #[test]

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use atoll_registry::services::DirectoryLimits;
 
+pub use self::routes::ROUTES;
 use self::{island::Island, node::Kind};
 use super::{Churn, Report, Scenario, Setting, Target, report::quantile};
 use crate::engine::{Direction, Network, Time, Traffic};
 
+mod adjacent;
 mod island;
 mod node;
 mod resolver;
+mod routes;
 mod wire;
 
 #[cfg(test)]

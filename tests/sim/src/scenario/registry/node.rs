@@ -3,18 +3,21 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use atoll_protocol::{
+    adjacency::Adjacency,
     directory::SyncRequest,
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
-    sealed::Hash,
+    sealed::{Hash, Verified},
     service::{Endpoint, EndpointKind, Extensions, Protocol, Schema, Seq, ServiceRecord, UnixMillis},
 };
 use atoll_registry::{
     exchange::{self, Effect, Exchange, Moment},
+    routes::Link,
     services::{Directory, DirectoryLimits, Holding},
 };
 
 use super::{
+    adjacent::{self, Surveyor},
     resolver::Resolver,
     wire::{self, IDENTIFY, Message, Said},
 };
@@ -38,6 +41,7 @@ pub(super) type Ctx<'a> = Context<'a, Message>;
 pub(super) struct Node {
     pub(super) view: Directory,
     pub(super) joined: Time,
+    pub(super) routes: Surveyor,
     exchange: Exchange,
     overlay: Membership,
     gossip: Gossip<Arc<Said>>,
@@ -84,10 +88,12 @@ fn carrier() -> gossip::Settings {
 impl Node {
     pub(super) fn new(kind: Kind, me: PeerIndex, bootstraps: Vec<PeerIndex>, offers: Vec<u32>, joined: Time) -> Self {
         let key = key(me);
+        let routes = Surveyor::new(key.node_id());
         let at = Moment { now: atoll_registry::time::Time::default(), wall: UnixMillis(0), random: u64::from(me.0) };
         Self {
             view: Directory::new(key.node_id(), kind.limits),
             joined,
+            routes,
             exchange: Exchange::new(key, NetworkName::main(), Seq(0), at),
             overlay: Membership::new(Degrees::default(), bootstraps),
             gossip: Gossip::new(carrier()),
@@ -98,6 +104,16 @@ impl Node {
             retry: Time::NEVER,
             resolver: kind.dht.then(|| Resolver::new(me)),
         }
+    }
+
+    /// Neighbours that have said who they are.
+    pub(super) fn peers(&self) -> &BTreeMap<NodeId, PeerIndex> {
+        &self.peers
+    }
+
+    /// What it says of its links.
+    pub(super) fn own_adjacency(&mut self, links: &[Link], at: Moment) -> Option<Verified<Adjacency>> {
+        self.routes.own(&mut self.exchange, links, at)
     }
 
     pub(super) fn offers(&self) -> &[u32] {
@@ -142,8 +158,8 @@ impl Node {
     }
 
     fn carry_out(&mut self, ctx: &mut Ctx<'_>) {
-        // Nobody watches: what changed is not kept.
-        self.view.take_changes();
+        let changes = self.view.take_changes();
+        self.routes.follow(&changes, &self.view);
         for effect in self.exchange.take_effects() {
             match effect {
                 Effect::Publish(announcement) => {
@@ -188,7 +204,7 @@ impl Node {
                 }
                 return;
             }
-            SyncRequest::Goodbye { .. } => return,
+            SyncRequest::Goodbye { .. } | SyncRequest::Adjacent { .. } => return,
         };
         let holdings: Vec<_> = nodes.iter().filter_map(|node| self.view.holding(node, now)).collect();
         let class = if matches!(*question, SyncRequest::Newer { .. }) { "snapshot.answer" } else { "describe.answer" };
@@ -202,7 +218,7 @@ impl Node {
         }
     }
 
-    fn node_at(&self, peer: PeerIndex) -> Option<NodeId> {
+    pub(super) fn node_at(&self, peer: PeerIndex) -> Option<NodeId> {
         self.peers.iter().find(|(_, at)| **at == peer).map(|(node, _)| *node)
     }
 
@@ -212,6 +228,7 @@ impl Node {
             exchange.listened_to(at);
             exchange.ready(view, node, at);
         });
+        self.met(node, ctx);
     }
 
     fn remember_lost(&mut self, peer: PeerIndex) {
@@ -291,6 +308,8 @@ impl Core for Node {
                 }
                 self.answered(from, &question, ctx);
             }
+            Message::AskAdjacent(id, question) => self.asked_adjacent(from, id, &question, ctx),
+            Message::Adjacent(id, held) => self.answered_adjacent(from, id, &held, ctx),
             Message::Goodbye(withdrawal) => {
                 let source = withdrawal.author();
                 self.tell(ctx, |exchange, view, at| exchange.goodbye(view, source, &withdrawal, at));
@@ -329,6 +348,7 @@ impl Core for Node {
         }
         let Some(node) = self.node_at(peer) else { return };
         self.peers.remove(&node);
+        self.parted(&node, peer, ctx);
         if failed {
             self.remember_lost(peer);
         }
@@ -349,6 +369,7 @@ impl Core for Node {
             view.expire(at.now);
             exchange.wake(view, at);
         });
+        self.survey_wakes(ctx);
     }
 
     fn stop(&mut self, ctx: &mut Ctx<'_>) {
@@ -371,14 +392,15 @@ fn class(question: &SyncRequest) -> &'static str {
         SyncRequest::Describe { .. } => "describe.question",
         SyncRequest::Compare { .. } => "compare.question",
         SyncRequest::Goodbye { .. } => "goodbye",
+        SyncRequest::Adjacent { .. } => adjacent::QUESTION,
     }
 }
 
-fn registry_time(time: Time) -> atoll_registry::time::Time {
+pub(super) fn registry_time(time: Time) -> atoll_registry::time::Time {
     atoll_registry::time::Time(time.micros() / 1_000)
 }
 
-fn moment(ctx: &mut Ctx<'_>) -> Moment {
+pub(super) fn moment(ctx: &mut Ctx<'_>) -> Moment {
     Moment { now: registry_time(ctx.now()), wall: UnixMillis(ctx.wall()), random: ctx.random().number() }
 }
 

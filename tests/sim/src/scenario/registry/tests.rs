@@ -14,6 +14,11 @@ fn look_ups_reach_somebody_while_nodes_come_and_go() {
 }
 
 #[test]
+fn routes_are_estimated_and_end() {
+    check(&ROUTES, 60, 1..=2);
+}
+
+#[test]
 fn islands_merge() {
     check(&PARTITION, 40, 1..=2);
 }

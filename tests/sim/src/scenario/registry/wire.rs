@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use atoll_protocol::{
+    adjacency::Question,
     codec,
     directory::{Announcement, Heads, SyncRequest},
     identity::NodeId,
@@ -53,6 +54,9 @@ pub(super) enum Message {
     /// "Describe yourself", asked of a provider over a connection made for it; answered with [`Message::Described`].
     Describe,
     Described(Arc<Vec<Holding>>),
+    /// "Whom are you connected to?", by the asker's number for it.
+    AskAdjacent(u64, Arc<Question>),
+    Adjacent(u64, Arc<super::adjacent::Held>),
 }
 
 impl From<membership::Message> for Message {
