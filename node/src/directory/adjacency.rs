@@ -68,9 +68,7 @@ impl Directory {
     pub(super) async fn survey(&self, id: u64, peer: NodeId, question: Question) {
         let asked = timeout(ANSWER, self.adjacencies_of(peer, question)).await;
         let held = asked.map_err(|_| SyncError::Timeout).flatten().unwrap_or_else(|error| {
-            if matches!(error, SyncError::Decode(_) | SyncError::Record(_) | SyncError::TooMuch) {
-                self.net.counters.refused_records.add(1);
-            }
+            self.charge(peer, &error);
             tracing::debug!(%peer, "a neighbour did not say whom it is connected to: {error}");
             Vec::new()
         });

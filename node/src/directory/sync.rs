@@ -88,7 +88,7 @@ impl SyncError {
 
 impl Directory {
     /// Charges the other side of an exchange that has failed with what it did wrong.
-    fn charge(&self, peer: NodeId, error: &SyncError) {
+    pub(super) fn charge(&self, peer: NodeId, error: &SyncError) {
         if let Some(fault) = error.fault() {
             self.net.conduct.charge(Some(peer), fault, error);
         }

@@ -7,6 +7,7 @@ use atoll_protocol::{
     identity::NodeId,
 };
 use atoll_registry::{
+    peers::conduct::Fault,
     routes::{Effect, Link, Survey},
     services::Change,
     time::Time,
@@ -58,7 +59,10 @@ impl Actor {
                 let survey = &mut self.survey.survey;
                 let learned = survey.learned(&mut self.directory.map.write(), peer, held, at);
                 survey.ended(id);
-                self.directory.net.counters.refused_records.add(learned.refused as u64);
+                for _ in 0..learned.refused {
+                    let why = "whom a node is connected to is dated ahead of this node's clock";
+                    self.directory.net.conduct.charge(Some(peer), Fault::FutureDated, why);
+                }
                 if let Some(seq) = learned.mine {
                     self.exchange.go_on_above(seq, at);
                 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 fn refused(node: &Node) -> u64 {
-    rpc(node).net.counters.refused_records.count()
+    rpc(node).net.conduct.totals().total().into()
 }
 
 /// How many nodes are within seven hops, over links that are proved, `node` itself counted.
