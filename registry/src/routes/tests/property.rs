@@ -22,7 +22,10 @@ fn network() -> impl Strategy<Value = Said> {
     )
 }
 
-fn tabled(said: &[(u8, Vec<(u8, u32)>, u64)]) -> LinkState {
+/// Who says so, to whom it is connected and how far away those are, and for how many seconds it is believed.
+type Told = (u8, Vec<(u8, u32)>, u64);
+
+fn tabled(said: &[Told]) -> LinkState {
     let mut table = LinkState::new(id(1));
     for (seq, (author, links, secs)) in (1..).zip(said) {
         table.learn(says(*author, seq, links), Duration::from_secs(*secs), id(*author), Time(0), WALL);
