@@ -24,11 +24,15 @@ use crate::{
     service::{Lease, NodeRecord, Seq, ServiceRecord, Suspicion, Withdrawal},
 };
 
+mod schemas;
 mod set;
 #[cfg(test)]
 mod tests;
 
-pub use self::set::{OpenSet, RecordSet};
+pub use self::{
+    schemas::SchemaReply,
+    set::{OpenSet, RecordSet},
+};
 
 /// What is gossiped about the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,13 +95,20 @@ pub enum SyncRequest {
         /// The sum.
         summary: Summary,
     },
+    /// "Tell me these schemas." Asked of whoever offers a service that names them, or may have looked at one; answered with
+    /// one [`SchemaReply`].
+    Schemas {
+        /// Their hashes.
+        hashes: Vec<Hash>,
+    },
 }
 
 impl SyncRequest {
     /// Reads a request.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are no request, or it lists more than [`SYNC_KNOWN`](limits::SYNC_KNOWN) nodes.
+    /// [`DecodeError`] if the bytes are no request, or it lists more than [`SYNC_KNOWN`](limits::SYNC_KNOWN) nodes or
+    /// [`SCHEMAS_ASKED`](limits::SCHEMAS_ASKED) schemas.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let request = codec::decode(bytes, limits::SYNC_MESSAGE)?;
         let nodes = ("nodes in a synchronisation request", limits::SYNC_KNOWN);
@@ -106,6 +117,7 @@ impl SyncRequest {
             Self::Describe { nodes: asked } => (nodes, asked.len()),
             Self::Goodbye { .. } => (nodes, 0),
             Self::Compare { summary } => (("buckets in a summary", limits::SUMMARY_BUCKETS), summary.buckets.len()),
+            Self::Schemas { hashes } => (("schemas in a request", limits::SCHEMAS_ASKED), hashes.len()),
         };
         if count > limit { Err(DecodeError::TooMany { what, count, limit }) } else { Ok(request) }
     }

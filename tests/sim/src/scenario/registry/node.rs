@@ -157,7 +157,8 @@ impl Node {
                 }
                 return;
             }
-            SyncRequest::Goodbye { .. } => return,
+            // Nobody looks at a schema in a simulation.
+            SyncRequest::Goodbye { .. } | SyncRequest::Schemas { .. } => return,
         };
         let holdings: Vec<_> = nodes.iter().filter_map(|node| self.view.holding(node, now)).collect();
         let class = if matches!(*question, SyncRequest::Newer { .. }) { "snapshot.answer" } else { "describe.answer" };
@@ -315,6 +316,7 @@ fn class(question: &SyncRequest) -> &'static str {
         SyncRequest::Describe { .. } => "describe.question",
         SyncRequest::Compare { .. } => "compare.question",
         SyncRequest::Goodbye { .. } => "goodbye",
+        SyncRequest::Schemas { .. } => "schemas.question",
     }
 }
 
