@@ -97,7 +97,7 @@ impl Hunt {
     }
 
     /// Whom to ask next, of those who have not been asked yet; `None` if there is nobody, or nothing more to be had.
-    pub fn next(&mut self) -> Option<Question> {
+    pub fn question(&mut self) -> Option<Question> {
         if self.bytes >= BYTES {
             return None;
         }

@@ -30,16 +30,16 @@ fn found(hunt: Hunt) -> (BTreeSet<Hash>, BTreeMap<Hash, BTreeSet<NodeId>>) {
 fn the_best_provider_is_asked_for_all_it_has() {
     let wanted = [(hash(1), vec![id(1), id(2)]), (hash(2), vec![id(2)]), (hash(3), vec![id(1)])];
     let mut hunt = Hunt::new(wanted, &[]);
-    let first = hunt.next().unwrap();
+    let first = hunt.question().unwrap();
     let all = if first.node == id(1) { [1, 3] } else { [1, 2] };
     assert_eq!(BTreeSet::from_iter(first.hashes.clone()), BTreeSet::from_iter(all.map(hash)));
     hunt.answered(&first, reply(all.map(schema))).unwrap();
     assert!(!hunt.is_done());
-    let second = hunt.next().unwrap();
+    let second = hunt.question().unwrap();
     assert_ne!(first.node, second.node);
     assert_eq!(second.hashes.len(), 1);
     hunt.answered(&second, reply([2, 3].map(schema).into_iter().filter(|it| second.hashes == [it.hash()]))).unwrap();
-    assert!(hunt.is_done() && hunt.next().is_none());
+    assert!(hunt.is_done() && hunt.question().is_none());
     assert_eq!(found(hunt), (BTreeSet::from_iter([1, 2, 3].map(hash)), BTreeMap::new()));
 }
 
@@ -47,7 +47,7 @@ fn the_best_provider_is_asked_for_all_it_has() {
 fn who_gives_some_is_asked_for_the_rest() {
     let mut hunt = hunt(0..limits::SCHEMAS_ASKED + 10, &[1, 2]);
     let mut asked = Vec::new();
-    while let Some(question) = hunt.next() {
+    while let Some(question) = hunt.question() {
         assert_eq!(question.node, id(1));
         asked.push(question.hashes.len());
         // As if no more had fitted.
@@ -60,19 +60,19 @@ fn who_gives_some_is_asked_for_the_rest() {
 #[test]
 fn who_has_nothing_or_does_not_answer_is_passed_over() {
     let mut hunt = hunt(0..2, &[1, 2, 3, 4]);
-    let question = hunt.next().unwrap();
+    let question = hunt.question().unwrap();
     hunt.failed(&question);
-    let question = hunt.next().unwrap();
+    let question = hunt.question().unwrap();
     hunt.answered(&question, reply([])).unwrap();
-    let question = hunt.next().unwrap();
+    let question = hunt.question().unwrap();
     assert_eq!(question.node, id(3));
     hunt.answered(&question, reply([schema(0)])).unwrap();
-    let again = hunt.next().unwrap();
+    let again = hunt.question().unwrap();
     assert_eq!(again, Question { node: id(3), hashes: vec![hash(1)] });
     hunt.answered(&again, reply([])).unwrap();
-    let last = hunt.next().unwrap();
+    let last = hunt.question().unwrap();
     hunt.failed(&last);
-    assert!(hunt.next().is_none() && !hunt.is_done());
+    assert!(hunt.question().is_none() && !hunt.is_done());
     let (found, missing) = found(hunt);
     assert_eq!((found, missing.len()), (BTreeSet::from([hash(0)]), 1));
     assert_eq!(missing[&hash(1)], BTreeSet::from_iter([1, 2, 3, 4].map(id)));
@@ -81,12 +81,12 @@ fn who_has_nothing_or_does_not_answer_is_passed_over() {
 #[test]
 fn a_provider_without_some_is_asked_for_others() {
     let mut hunt = hunt(0..limits::SCHEMAS_ASKED + 1, &[1]);
-    let question = hunt.next().unwrap();
+    let question = hunt.question().unwrap();
     hunt.answered(&question, reply([])).unwrap();
-    let question = hunt.next().unwrap();
+    let question = hunt.question().unwrap();
     assert_eq!((question.node, question.hashes.len()), (id(1), 1));
     hunt.failed(&question);
-    assert!(hunt.next().is_none());
+    assert!(hunt.question().is_none());
 }
 
 #[test]
@@ -105,10 +105,10 @@ fn an_answer_with_anything_wrong_in_it_is_worthless() {
         (with(long.clone()), SchemaError::TooLong { len: long.len() }.into(), Fault::Oversize),
     ] {
         let mut hunt = hunt(0..2, &[1, 2]);
-        let question = hunt.next().unwrap();
+        let question = hunt.question().unwrap();
         let refusal = hunt.answered(&question, SchemaReply { schemas }).unwrap_err();
         assert_eq!((Fault::from(&refusal), refusal), (fault, wanted));
-        let next = hunt.next().unwrap();
+        let next = hunt.question().unwrap();
         assert_eq!((next.node, next.hashes.len()), (id(2), 2), "nothing of it is kept, and nobody asks there again");
         hunt.answered(&next, reply([schema(0), schema(1)])).unwrap();
         assert!(hunt.is_done());
@@ -118,7 +118,7 @@ fn an_answer_with_anything_wrong_in_it_is_worthless() {
 #[test]
 fn what_comes_late_is_taken_in_once() {
     let mut hunt = hunt(0..2, &[1, 2]);
-    let (slow, quick) = (hunt.next().unwrap(), hunt.next().unwrap());
+    let (slow, quick) = (hunt.question().unwrap(), hunt.question().unwrap());
     hunt.answered(&quick, reply([schema(0)])).unwrap();
     hunt.answered(&slow, reply([schema(0), schema(1)])).unwrap();
     let (found, missing) = hunt.end();
@@ -129,7 +129,7 @@ fn what_comes_late_is_taken_in_once() {
 fn others_are_asked_when_the_providers_have_been() {
     let mut hunt = Hunt::new([(hash(0), vec![id(1)])], &[id(9), id(1), id(8)]);
     let mut asked = Vec::new();
-    while let Some(question) = hunt.next() {
+    while let Some(question) = hunt.question() {
         asked.push(question.node);
         hunt.failed(&question);
     }
@@ -141,7 +141,7 @@ fn a_hunt_is_bounded() {
     let providers: Vec<NodeId> = (1..100).map(id).collect();
     let mut some = Hunt::new([(hash(0), providers)], &[]);
     let mut asked = 0;
-    while let Some(question) = some.next() {
+    while let Some(question) = some.question() {
         asked += 1;
         some.failed(&question);
     }
@@ -150,7 +150,7 @@ fn a_hunt_is_bounded() {
     let large: Vec<Document> = (0..100).map(|i| titled(&i.to_string(), limits::SCHEMA)).collect();
     let mut hunt = Hunt::new(large.iter().map(|it| (it.hash(), vec![id(1)])), &[]);
     let mut rounds = 0;
-    while let Some(question) = hunt.next() {
+    while let Some(question) = hunt.question() {
         let asked = large.iter().filter(|it| question.hashes.contains(&it.hash()));
         hunt.answered(&question, SchemaReply::filled(asked.map(|it| &**it.text()))).unwrap();
         rounds += 1;
