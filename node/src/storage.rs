@@ -1,16 +1,18 @@
 //! What a node keeps over restarts: a RocksDB database in the data directory, written by one thread.
 //!
 //! Nothing here is promised to survive a power cut: the sequence number is also guarded by the clock, remembered peers are
-//! a convenience, and provider records are announced again by their providers. What a promise depends on will be written
-//! with an fsync. A write that fails is logged and counted as lost; the node goes on.
+//! a convenience, provider records are announced again by their providers, and schemas can be fetched again. What a promise
+//! depends on will be written with an fsync. A write that fails is logged and counted as lost; the node goes on.
 
 mod providers;
+mod schemas;
 
 use std::{ops::ControlFlow, path::Path, sync::Arc, thread};
 
-use atoll_protocol::{identity::NodeId, service::UnixMillis};
+use atoll_protocol::{identity::NodeId, schema::Document, sealed::Hash, service::UnixMillis};
 use atoll_registry::{
     peers::{AddressBook, Peer},
+    schemas::CacheLimits,
     store::{Batch, Durability, MemoryStore, RocksStore, Store, StoreError, Table},
 };
 use libp2p::Multiaddr;
@@ -41,6 +43,8 @@ enum Write {
     Peer { node: NodeId, addresses: Vec<String>, seen: UnixMillis },
     Keep(Provider),
     Forget { key: [u8; 32], node: NodeId },
+    KeepSchema(Document),
+    ForgetSchema(Hash),
     Close(tokio::sync::oneshot::Sender<()>),
 }
 
@@ -53,6 +57,8 @@ pub(crate) struct Storage {
     remembered: Arc<[(NodeId, Vec<Multiaddr>)]>,
     /// Provider records of the last run, until they are taken.
     providers: Arc<Mutex<providers::Found>>,
+    /// Schemas of the last run, until they are taken.
+    schemas: Arc<Mutex<schemas::Found>>,
 }
 
 impl std::fmt::Debug for Write {
@@ -85,6 +91,11 @@ impl Storage {
         if found.damaged > 0 {
             tracing::warn!("{} stored provider records cannot be read and are left out", found.damaged);
         }
+        let (kept_schemas, useless) = schemas::read_all(&*store, CacheLimits::default())?;
+        store.write(useless, Durability::Buffered)?;
+        if kept_schemas.damaged > 0 {
+            tracing::warn!("{} stored schemas cannot be read and are left out", kept_schemas.damaged);
+        }
         let (writes, mut queued) = mpsc::channel(WRITES);
         // The thread ends with the last handle.
         let writer = thread::Builder::new().name("atoll-store".to_owned());
@@ -102,7 +113,8 @@ impl Storage {
         if let Err(error) = thread {
             tracing::error!("cannot start the storage thread: {error}; nothing will be remembered");
         }
-        Ok(Self { writes, last_seq, port, remembered, providers: Arc::new(Mutex::new(found)) })
+        let (providers, schemas) = (Arc::new(Mutex::new(found)), Arc::new(Mutex::new(kept_schemas)));
+        Ok(Self { writes, last_seq, port, remembered, providers, schemas })
     }
 
     /// The last statement number used in an earlier run.
@@ -146,6 +158,20 @@ impl Storage {
 
     pub(crate) fn forget_provider(&self, key: [u8; 32], node: NodeId) {
         self.queue_if_quiet(Write::Forget { key, node });
+    }
+
+    /// The schemas of others that were kept, oldest first. They are given once.
+    pub(crate) fn take_schemas(&self) -> Vec<Document> {
+        std::mem::take(&mut *self.schemas.lock()).documents
+    }
+
+    /// Keeps a schema of somebody else. One that is not written is fetched again after a restart.
+    pub(crate) fn keep_schema(&self, document: Document) {
+        self.queue_if_quiet(Write::KeepSchema(document));
+    }
+
+    pub(crate) fn forget_schema(&self, hash: Hash) {
+        self.queue_if_quiet(Write::ForgetSchema(hash));
     }
 
     /// Resolves once everything queued so far has been written and the database is closed, so that another node can
@@ -204,6 +230,8 @@ impl Writer {
                 Write::Forget { key, node } => {
                     batch.delete(Table::Providers, providers::store_key(&key, &node));
                 }
+                Write::KeepSchema(document) => schemas::put(&mut batch, &document, now),
+                Write::ForgetSchema(hash) => schemas::delete(&mut batch, hash),
                 Write::Close(done) => {
                     closing = Some(done);
                     break;

@@ -54,6 +54,8 @@ tables! {
     Peers = "peers",
     /// Provider records that are kept for the DHT, by key and provider. Since format 2.
     Providers = "providers",
+    /// Schemas of others that were looked at, by hash. Since format 3.
+    Schemas = "schemas",
 }
 
 /// Tables of bytes that survive a restart.

@@ -57,7 +57,7 @@ fn tables_are_apart() {
     });
     let mut names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
     names.dedup();
-    assert_eq!(names, ["meta", "peers", "providers"]);
+    assert_eq!(names, ["meta", "peers", "providers", "schemas"]);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn older_data_is_brought_forward_step_by_step() {
 }
 
 #[test]
-fn data_of_the_first_format_gets_the_table_that_it_lacks() {
+fn data_of_the_first_format_gets_the_tables_that_it_lacks() {
     let dir = TempDir::new().unwrap();
     let mut options = rocksdb::Options::default();
     options.create_if_missing(true);
@@ -169,9 +169,10 @@ fn data_of_the_first_format_gets_the_table_that_it_lacks() {
     drop(db);
     for _ in 0..2 {
         let store = RocksStore::open(dir.path()).unwrap();
-        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&2_u32).unwrap()));
+        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&3_u32).unwrap()));
         assert_eq!(keys(&store, Table::Peers, ""), ["somebody"]);
         put(&store, Table::Providers, &[("key", "provider")]);
+        put(&store, Table::Schemas, &[("hash", "schema")]);
     }
 }
 
@@ -259,12 +260,12 @@ fn tables_of_a_newer_version_do_not_keep_its_format_from_being_read() {
     let store = RocksStore::open(dir.path()).unwrap();
     bring_forward(&store, dir.path(), &MADE_UP).unwrap();
     drop(store);
-    let (options, names) = (rocksdb::Options::default(), ["default", "meta", "peers", "providers"]);
+    let (options, names) = (rocksdb::Options::default(), ["default", "meta", "peers", "providers", "schemas"]);
     let mut db = rocksdb::DB::open_cf(&options, dir.path(), names).unwrap();
     db.create_cf("from-the-future", &options).unwrap();
     drop(db);
     let error = RocksStore::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 4, known: 2, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error:?}");
 }
 
 #[test]
