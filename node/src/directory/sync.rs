@@ -155,7 +155,7 @@ impl Pieces {
     }
 }
 
-async fn ask(
+pub(super) async fn ask(
     net: &Net,
     peer: NodeId,
     addresses: Vec<libp2p::Multiaddr>,
@@ -198,6 +198,10 @@ async fn answer(directory: &Directory, peer: NodeId, mut stream: Substream) -> R
                 // A hint: where the actor is busy, the next round finds the difference again.
                 let _ = directory.commands.try_send(Command::WasCompared { peer });
             }
+            Vec::new()
+        }
+        SyncRequest::Schemas { hashes } => {
+            send(&mut stream, &directory.schemas_for(&hashes)).await?;
             Vec::new()
         }
         SyncRequest::Goodbye { withdrawal } => {
@@ -255,7 +259,7 @@ async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T)
 }
 
 /// Reads one length-prefixed message and its length; `None` at the end of the stream.
-async fn receive<T>(
+pub(super) async fn receive<T>(
     stream: &mut (impl AsyncRead + Unpin),
     decode: impl Fn(&[u8]) -> Result<T, codec::DecodeError>,
 ) -> Result<Option<(T, usize)>, SyncError> {

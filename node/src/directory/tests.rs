@@ -4,4 +4,5 @@ mod exchange;
 mod forging;
 mod gossip;
 mod learning;
+mod schemas;
 mod sync;

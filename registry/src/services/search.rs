@@ -29,7 +29,8 @@ pub const NEAR: usize = 3;
 /// What to look for; all that is given must hold.
 ///
 /// A word is looked for anywhere in the names of the service, its methods and its topics, and at the beginning of the
-/// words of its documentation and of its metadata, whatever the case.
+/// words of its documentation and of its metadata, whatever the case. What is said of single fields stands in the schemas, which
+/// a record mostly names by their hashes only; it is not searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchQuery {
     /// In lower case.
