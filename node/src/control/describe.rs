@@ -30,21 +30,21 @@ pub(crate) async fn describe(node: &Inner, query: &ServiceQuery) -> Result<Servi
     for instance in &instances {
         by_version.entry(instance.record.value().version.clone()).or_default().push(instance);
     }
-    let shown = |(version, instances): (Version, Vec<&'_ Instance>)| {
-        // Instances of one version should say the same; where they differ, the youngest statement is shown.
-        let youngest = instances.iter().copied().max_by_key(|i| i.record.value().issued)?;
-        Some((version, youngest.clone(), instances))
-    };
-    let versions: Vec<_> = by_version.into_iter().rev().filter_map(shown).collect();
-    if versions.is_empty() {
+    if by_version.is_empty() {
         return Err(DescribeError::Unknown { reason: unknown(node, query) });
     }
-    let records = versions.iter().map(|(_, shown, _)| shown.record.value());
+    let records = by_version.values().filter_map(|instances| shown(instances));
     let schemas = directory.describe_schemas(schemas::named(records, &instances)).await;
-    let describe = |(version, shown, instances): &(Version, Instance, Vec<&Instance>)| {
-        describe_version(node, version, shown.record.value(), instances, &schemas)
+    let describe = |(version, instances): (&Version, &Vec<&Instance>)| {
+        Some(describe_version(node, version, shown(instances)?, instances, &schemas))
     };
-    Ok(ServiceDescription { name: query.name.clone(), versions: versions.iter().map(describe).collect() })
+    let versions = by_version.iter().rev().filter_map(describe).collect();
+    Ok(ServiceDescription { name: query.name.clone(), versions })
+}
+
+/// Instances of one version should say the same; where they differ, the youngest statement is shown.
+fn shown<'a>(instances: &[&'a Instance]) -> Option<&'a ServiceRecord> {
+    instances.iter().map(|instance| instance.record.value()).max_by_key(|record| record.issued)
 }
 
 /// Why a service cannot be described: nobody offers it, but perhaps something like it.

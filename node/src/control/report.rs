@@ -1,9 +1,6 @@
 //! What the node knows, as the control socket reports it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_protocol::{
     identity::NodeId,

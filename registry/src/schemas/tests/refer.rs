@@ -64,7 +64,8 @@ fn what_is_named_is_told_with_who_names_it() {
     let of = |seed: u8, hashes: [Hash; 2]| {
         let [request, response] = hashes.map(Schema::Reference);
         let record = record(vec![endpoint("x", request.clone(), response), endpoint("y", request, Schema::Raw)]);
-        let record = Signed::seal(&SecretKey::from_seed(&[seed; 32]), &NetworkName::main(), record).unwrap();
+        let key = SecretKey::from_seed(&[seed; 32]);
+        let record = Signed::seal(&key, &NetworkName::main(), record).unwrap().record().clone();
         let (learnt, expires) = (Time::default(), Time::NEVER);
         Instance { node: record.author(), record, learnt, expires, suspect: false }
     };
