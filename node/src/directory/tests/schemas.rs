@@ -366,3 +366,17 @@ async fn a_schema_that_breaks_a_rule_is_not_registered() {
     assert_eq!(directory.schemas().len(), held + 1);
     assert!(is_whole(&describe(&node, "shop").await));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_longer_offered_makes_room() {
+    let node = node(&[]).await;
+    let directory = &rpc(&node).directory;
+    // More than a node may hold of its own, one after the other.
+    for i in 0..300_u64 {
+        let text = format!(r#"{{"title":"{i}{}"}}"#, "x".repeat(limits::SCHEMA - 50));
+        let record = naming("shop", i, Schema::Json(text));
+        let instance = record.instance;
+        directory.register(record).await.unwrap();
+        directory.withdraw(instance);
+    }
+}
