@@ -153,9 +153,7 @@ impl Hunt {
 
     fn give_up(&mut self, node: NodeId, which: impl Fn(&Hash) -> bool) {
         for (_, want) in self.missing.iter_mut().filter(|(hash, _)| which(hash)) {
-            if want.askable.contains(&node) {
-                want.tried.insert(node);
-            }
+            want.tried.insert(node);
         }
     }
 

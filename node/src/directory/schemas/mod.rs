@@ -50,6 +50,12 @@ impl Schemas {
         self.shelf.lock().cache.len()
     }
 
+    /// How many are being looked for.
+    #[cfg(test)]
+    pub(super) fn under_way(&self) -> usize {
+        self.shelf.lock().hunted.len()
+    }
+
     /// Takes the larger schemas out of a record of this node, and holds them until it is released.
     pub(super) fn hold_own(&self, record: &mut ServiceRecord) -> Result<(), RegisterError> {
         let service = format!("{}@{}", record.name, record.version);

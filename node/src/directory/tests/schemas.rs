@@ -141,6 +141,13 @@ async fn a_schema_travels_by_its_hash_and_is_described_in_full() {
         assert_eq!(method.response.as_ref().unwrap()["type"], "boolean");
         assert_eq!((&method.request_missing, &method.response_missing), (&None, &None));
     }
+    for i in server.services() {
+        let mut len = i.record.body().body_len();
+        let mut whole = len;
+        for e in &i.record.value().endpoints { for s in [&e.request, &e.response] { if let Schema::Reference(h) = s {
+            let d = rpc(&server).directory.describe_schemas([(*h, vec![])].into()).await; whole += d.found[h].len() + 3; whole -= 32; } } }
+        len += 0; println!("SIZE {} {} instead of {}", i.record.value().name, len, whole);
+    }
     assert_eq!(counted(&server).requests.count(), 0, "its own are at hand");
     let error = client.describe("no.such.shop").await.unwrap_err();
     assert!(error.to_string().contains("no node offers no.such.shop"), "{error}");
@@ -275,6 +282,30 @@ async fn a_schema_that_nobody_gives_is_said_to_be_missing() {
     let (described, (), ()) = tokio::join!(describe(&node, "shop"), deny(one), deny(two));
     let why = why_missing(&described);
     assert!(why.starts_with("schema ") && why.ends_with("could not be fetched from any of its 2 providers"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_says_nothing_is_given_up() {
+    let node = node(&[]).await;
+    let mut bare = claimant(&node, "shop").await;
+    let (described, _held) = tokio::join!(describe(&node, "shop"), question(&mut bare));
+    let why = why_missing(&described);
+    assert!(why.ends_with("could not be fetched from its only provider"), "{why}");
+    assert_eq!((counted(&node).requests.count(), counted(&node).refused.count()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_can_be_looked_for_is_said_to_be_missing() {
+    let node = node(&[]).await;
+    let directory = &rpc(&node).directory;
+    let nobody = vec![super::forging::key().node_id()];
+    let wanted = (0..5_000_u32).map(|i| (Hash::of(&i.to_le_bytes()), nobody.clone())).collect();
+    let described = within("it ends", directory.describe_schemas(wanted)).await;
+    assert_eq!((described.found.len(), described.missing.len()), (0, 5_000));
+    let asked = described.missing.values().filter(|why| why.ends_with("from its only provider")).count();
+    let not_asked = described.missing.values().filter(|why| why.contains("was not asked for")).count();
+    assert!(asked >= 1024 && asked + not_asked == 5_000, "{asked} and {not_asked}");
+    assert_eq!(directory.schemas().under_way(), 0, "nobody waits for what nobody looks for");
 }
 
 #[tokio::test(flavor = "multi_thread")]

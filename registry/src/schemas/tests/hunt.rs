@@ -135,6 +135,10 @@ fn others_are_asked_when_the_providers_have_been() {
         hunt.failed(&question);
     }
     assert_eq!(asked, [id(1), id(9), id(8)]);
+    // Each once, also if several are asked at a time.
+    let mut hunt = Hunt::new([(hash(0), vec![id(1)])], &[id(9), id(1), id(8)]);
+    let asked: Vec<NodeId> = std::iter::from_fn(|| hunt.question()).map(|question| question.node).collect();
+    assert_eq!(asked, [id(1), id(9), id(8)]);
 }
 
 #[test]
