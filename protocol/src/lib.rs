@@ -10,6 +10,7 @@
 //! | [`names`] | networks, services, versions, methods: parsed once, at the edge |
 //! | [`codec`] | the one place that knows the binary encoding |
 //! | [`sealed`] | signed envelopes with a domain tag |
+//! | [`schema`] | JSON Schema documents, named by their hash |
 //! | [`service`] | what a node says of itself and of its services |
 //! | [`directory`] | how nodes tell each other of services: announcements and synchronisation |
 //! | [`adjacency`] | whom a node is connected to, and how that is asked for |
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod limits;
 pub mod names;
 pub mod rpc;
+pub mod schema;
 pub mod sealed;
 pub mod service;
 

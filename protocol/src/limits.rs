@@ -44,6 +44,13 @@ pub const METADATA_ENTRIES: usize = 32;
 /// Longest documentation text of a service or an endpoint, in bytes.
 pub const DOC: usize = 8 * 1024;
 
+/// Longest JSON Schema document, in bytes: as much as all schemas of a record together could have if they stood in it.
+pub const SCHEMA: usize = 64 * 1024;
+/// How deep the objects and lists of a schema may be nested: half of what parsers of JSON commonly follow.
+pub const SCHEMA_DEPTH: usize = 64;
+/// Schemas that one request may ask for, and that one answer may have: all that one service may have.
+pub const SCHEMAS_ASKED: usize = 2 * ENDPOINTS;
+
 /// Shortest lease a node may claim; below it renewals would flood the network.
 pub const LEASE_TTL_MIN: Duration = Duration::from_secs(10);
 /// Longest lease a node may claim: in a large network renewals are rare, and dead nodes are noticed by their neighbours.

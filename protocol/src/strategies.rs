@@ -5,7 +5,7 @@ use semver::Version;
 
 use crate::{
     adjacency::{Adjacencies, Adjacency, Neighbour, Passed, Question},
-    directory::{Announcement, Head, Heads, RecordSet, Summary, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, RecordSet, SchemaReply, Summary, SyncReply, SyncRequest},
     golden::{body, sealed},
     identity::NodeId,
     names::{InstanceId, MethodName, ServiceName},
@@ -153,6 +153,7 @@ pub(crate) fn sync_request() -> impl Strategy<Value = SyncRequest> {
         withdrawal().prop_map(|gone| SyncRequest::Goodbye { withdrawal: sealed(gone) }),
         summary().prop_map(|summary| SyncRequest::Compare { summary }),
         adjacent().prop_map(|question| SyncRequest::Adjacent { question }),
+        collection::vec(any::<[u8; 32]>().prop_map(Hash), 0..5).prop_map(|hashes| SyncRequest::Schemas { hashes }),
     ]
 }
 
@@ -192,6 +193,10 @@ pub(crate) fn sync_heads() -> impl Strategy<Value = Heads> {
     let head = head.prop_map(|(node, lease, digest)| Head { node, lease: Seq(lease), digest: Hash(digest) });
     (any::<u8>(), collection::vec(any::<u16>(), 0..5), collection::vec(head, 0..5))
         .prop_map(|(depth, differing, heads)| Heads { depth, differing, heads })
+}
+
+pub(crate) fn schema_reply() -> impl Strategy<Value = SchemaReply> {
+    collection::vec(".{0,40}", 0..4).prop_map(|schemas| SchemaReply { schemas })
 }
 
 pub(crate) fn sync_reply() -> impl Strategy<Value = SyncReply> {

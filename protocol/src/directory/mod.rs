@@ -25,11 +25,15 @@ use crate::{
     service::{Lease, NodeRecord, Seq, ServiceRecord, Suspicion, Withdrawal},
 };
 
+mod schemas;
 mod set;
 #[cfg(test)]
 mod tests;
 
-pub use self::set::{OpenSet, RecordSet};
+pub use self::{
+    schemas::SchemaReply,
+    set::{OpenSet, RecordSet},
+};
 
 /// What is gossiped about the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,14 +112,20 @@ pub enum SyncRequest {
         /// What is asked.
         question: Question,
     },
+    /// "Tell me these schemas." Asked of whoever offers a service that names them, or may have looked at one; answered with
+    /// one [`SchemaReply`].
+    Schemas {
+        /// Their hashes.
+        hashes: Vec<Hash>,
+    },
 }
 
 impl SyncRequest {
     /// Reads a request.
     ///
     /// # Errors
-    /// [`DecodeError`] if the bytes are no request, or it lists more than [`SYNC_KNOWN`](limits::SYNC_KNOWN) nodes, or as much more as
-    /// its kind allows.
+    /// [`DecodeError`] if the bytes are no request, or it lists more than [`SYNC_KNOWN`](limits::SYNC_KNOWN) nodes,
+    /// [`SCHEMAS_ASKED`](limits::SCHEMAS_ASKED) schemas, or more than its kind allows.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let request = codec::decode(bytes, limits::SYNC_MESSAGE)?;
         let nodes = ("nodes in a synchronisation request", limits::SYNC_KNOWN);
@@ -125,6 +135,7 @@ impl SyncRequest {
             Self::Goodbye { .. } => (nodes, 0),
             Self::Compare { summary } => (("buckets in a summary", limits::SUMMARY_BUCKETS), summary.buckets.len()),
             Self::Adjacent { question } => return question.check().map(|()| request),
+            Self::Schemas { hashes } => (("schemas in a request", limits::SCHEMAS_ASKED), hashes.len()),
         };
         if count > limit { Err(DecodeError::TooMany { what, count, limit }) } else { Ok(request) }
     }

@@ -54,6 +54,37 @@ fn a_comparison_is_bounded_both_ways() {
 }
 
 #[test]
+fn a_request_for_schemas_is_bounded_both_ways() {
+    let asked = |count| encode(&SyncRequest::Schemas { hashes: vec![Hash([9; 32]); count] }).unwrap();
+    assert!(SyncRequest::decode(&asked(limits::SCHEMAS_ASKED)).is_ok());
+    let error = SyncRequest::decode(&asked(limits::SCHEMAS_ASKED + 1)).unwrap_err();
+    assert_eq!(error.to_string(), "257 schemas in a request, at most 256 are allowed");
+    let answer = |schemas: Vec<String>| SchemaReply::decode(&encode(&SchemaReply { schemas }).unwrap());
+    assert!(answer(vec!["{}".to_owned(); limits::SCHEMAS_ASKED]).is_ok());
+    let error = answer(vec!["{}".to_owned(); limits::SCHEMAS_ASKED + 1]).unwrap_err();
+    assert_eq!(error.to_string(), "257 schemas in an answer, at most 256 are allowed");
+    assert!(answer(vec!["x".repeat(limits::SCHEMA); 15]).is_ok());
+    let error = answer(vec!["x".repeat(limits::SCHEMA + 1)]).unwrap_err();
+    assert_eq!(error.to_string(), "65537 bytes exceed the limit of 65536");
+    let error = answer(vec!["x".repeat(limits::SCHEMA); 16]).unwrap_err();
+    assert!(error.to_string().ends_with("exceed the limit of 1048576"), "{error}");
+    // Bytes that claim to be text.
+    assert!(SchemaReply::decode(&[1, 2, 0xff, 0xfe]).unwrap_err().to_string().contains("UTF-8"));
+}
+
+#[test]
+fn an_answer_has_room_for_some_and_always_for_one() {
+    let long = || "x".repeat(limits::SCHEMA);
+    let some = SchemaReply::filled(std::iter::repeat_with(long));
+    assert_eq!(some.schemas.len(), 15);
+    assert_eq!(SchemaReply::decode(&encode(&some).unwrap()), Ok(some));
+    let many = SchemaReply::filled(std::iter::repeat("{}"));
+    assert_eq!(many.schemas.len(), limits::SCHEMAS_ASKED);
+    assert_eq!(SchemaReply::decode(&encode(&many).unwrap()), Ok(many));
+    assert_eq!(SchemaReply::filled(["a", "b"]).schemas, ["a", "b"]);
+}
+
+#[test]
 fn nobody_suspects_itself() {
     let suspicion = Suspicion { node: golden::key().node_id(), ..golden::suspicion() };
     let error = Signed::seal(&golden::key(), &network(), suspicion).unwrap_err();
@@ -73,8 +104,8 @@ fn messages_above_their_limit_are_refused() {
 #[test]
 fn unknown_kinds_are_refused_in_words() {
     assert_eq!(
-        SyncRequest::decode(&[5, 0]).unwrap_err().to_string(),
-        "malformed: invalid value: integer `5`, expected variant index 0 <= i < 5"
+        SyncRequest::decode(&[6, 0]).unwrap_err().to_string(),
+        "malformed: invalid value: integer `6`, expected variant index 0 <= i < 6"
     );
     assert!(Announcement::decode(&[3, 0]).unwrap_err().to_string().contains("integer `3`"));
 }
@@ -120,6 +151,11 @@ proptest! {
     #[test]
     fn heads_come_back(value in strategies::sync_heads()) {
         prop_assert_eq!(Heads::decode(&encode(&value).unwrap()), Ok(value));
+    }
+
+    #[test]
+    fn schemas_come_back(value in strategies::schema_reply()) {
+        prop_assert_eq!(SchemaReply::decode(&encode(&value).unwrap()), Ok(value));
     }
 
     #[test]

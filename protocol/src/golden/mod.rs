@@ -9,7 +9,7 @@ use semver::Version;
 
 use crate::{
     adjacency::{Adjacencies, Adjacency, Neighbour, Passed, Question},
-    directory::{Announcement, Head, Heads, RecordSet, Summary, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, RecordSet, SchemaReply, Summary, SyncReply, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     rpc::{ContentType, Metadata, RequestHead},
@@ -144,7 +144,7 @@ pub(crate) fn announcements() -> [(&'static str, Announcement); 5] {
 }
 
 /// Every form of a synchronisation request, by name.
-pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 5] {
+pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 6] {
     let (one, two): (NodeId, NodeId) = (key().node_id(), other_key().node_id());
     [
         ("sync request: newer", SyncRequest::Newer { known: vec![(one, Seq(3)), (two, Seq(70_000))] }),
@@ -152,12 +152,17 @@ pub(crate) fn sync_requests() -> [(&'static str, SyncRequest); 5] {
         ("sync request: goodbye", SyncRequest::Goodbye { withdrawal: sealed(withdrawal(Withdrawn::Node)) }),
         ("sync request: compare", SyncRequest::Compare { summary: Summary { depth: 2, buckets: vec![7, u64::MAX] } }),
         ("sync request: adjacent", SyncRequest::Adjacent { question: adjacent() }),
+        ("sync request: schemas", SyncRequest::Schemas { hashes: vec![Hash([0x11; 32]), Hash([0x33; 32])] }),
     ]
 }
 
 pub(crate) fn sync_heads() -> Heads {
     let head = Head { node: key().node_id(), lease: Seq(70_000), digest: Hash([0x22; 32]) };
     Heads { depth: 1, differing: vec![3, 300], heads: vec![head] }
+}
+
+pub(crate) fn schema_reply() -> SchemaReply {
+    SchemaReply { schemas: vec![r#"{"type":"number"}"#.into(), "true".into()] }
 }
 
 pub(crate) fn sync_reply() -> SyncReply {

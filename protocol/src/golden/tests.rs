@@ -140,6 +140,7 @@ fn every_wire_type_has_the_bytes_it_always_had() {
     book.value("sync reply", &sync_reply());
     book.value("sync heads", &sync_heads());
     book.value("adjacencies", &adjacencies());
+    book.value("schema reply", &schema_reply());
     heads(&mut book);
     frames(&mut book);
     book.close();

@@ -244,6 +244,12 @@ impl<T> Clone for Verified<T> {
 pub struct Hash(pub [u8; 32]);
 
 impl Hash {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// The digest of a set of records: SHA-256 over their hashes in ascending order, so that the order in which they
     /// were learnt does not matter. An empty set gives the digest of nothing.
     #[must_use]

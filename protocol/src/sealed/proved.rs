@@ -7,7 +7,6 @@
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{Hash, SealError, Sealable};
 use crate::{
@@ -94,7 +93,7 @@ impl<T> Body<T> {
     /// SHA-256 of it.
     #[must_use]
     pub fn hash(&self) -> Hash {
-        Hash(Sha256::digest(&self.bytes).into())
+        Hash::of(&self.bytes)
     }
 }
 

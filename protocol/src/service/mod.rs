@@ -115,7 +115,7 @@ pub enum Schema {
     Raw,
     /// A JSON Schema (2020-12) document, as text.
     Json(String),
-    /// A JSON Schema document with this SHA-256, to be fetched from the provider.
+    /// The [`Document`](crate::schema::Document) with this SHA-256, to be fetched from the provider or from whoever has it.
     Reference(Hash),
 }
 

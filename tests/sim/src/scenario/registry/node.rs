@@ -204,7 +204,8 @@ impl Node {
                 }
                 return;
             }
-            SyncRequest::Goodbye { .. } | SyncRequest::Adjacent { .. } => return,
+            // Nobody looks at a schema in a simulation.
+            SyncRequest::Goodbye { .. } | SyncRequest::Adjacent { .. } | SyncRequest::Schemas { .. } => return,
         };
         let holdings: Vec<_> = nodes.iter().filter_map(|node| self.view.holding(node, now)).collect();
         let class = if matches!(*question, SyncRequest::Newer { .. }) { "snapshot.answer" } else { "describe.answer" };
@@ -393,6 +394,7 @@ fn class(question: &SyncRequest) -> &'static str {
         SyncRequest::Compare { .. } => "compare.question",
         SyncRequest::Goodbye { .. } => "goodbye",
         SyncRequest::Adjacent { .. } => adjacent::QUESTION,
+        SyncRequest::Schemas { .. } => "schemas.question",
     }
 }
 
