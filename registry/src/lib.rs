@@ -10,6 +10,7 @@
 //! | [`exchange`] | how the directories of a network are kept equal: what to say, whom to ask, whom to believe |
 //! | [`peers`] | where peers were last reached, what kind of address that is, how many of one subnet are let in |
 //! | [`routes`] | which way a call to a service would go |
+//! | [`schemas`] | the JSON Schemas of services, by their hashes |
 //! | [`select`] | which instance takes a call, which one is left alone, and how many calls are made twice |
 //! | [`store`] | what survives a restart |
 //! | [`time`] | the time that drivers pass in |
@@ -18,6 +19,7 @@ pub mod exchange;
 mod mix;
 pub mod peers;
 pub mod routes;
+pub mod schemas;
 pub mod select;
 pub mod services;
 pub mod store;

@@ -56,6 +56,8 @@ tables! {
     Providers = "providers",
     /// Record sets of other nodes, by public key: what the view begins with. Since format 3.
     Records = "records",
+    /// Schemas of others that were looked at, by hash. Since format 4.
+    Schemas = "schemas",
 }
 
 /// Tables of bytes that survive a restart.

@@ -57,7 +57,7 @@ fn tables_are_apart() {
     });
     let mut names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
     names.dedup();
-    assert_eq!(names, ["meta", "peers", "providers", "records"]);
+    assert_eq!(names, ["meta", "peers", "providers", "records", "schemas"]);
 }
 
 #[test]
@@ -169,10 +169,11 @@ fn data_of_the_first_format_gets_the_tables_that_it_lacks() {
     drop(db);
     for _ in 0..2 {
         let store = RocksStore::open(dir.path()).unwrap();
-        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&3_u32).unwrap()));
+        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&4_u32).unwrap()));
         assert_eq!(keys(&store, Table::Peers, ""), ["somebody"]);
         put(&store, Table::Providers, &[("key", "provider")]);
         put(&store, Table::Records, &[("node", "set")]);
+        put(&store, Table::Schemas, &[("hash", "schema")]);
     }
 }
 
@@ -258,14 +259,16 @@ fn a_second_opening_is_refused_with_a_way_out() {
 fn tables_of_a_newer_version_do_not_keep_its_format_from_being_read() {
     let dir = TempDir::new().unwrap();
     let store = RocksStore::open(dir.path()).unwrap();
-    bring_forward(&store, dir.path(), &MADE_UP).unwrap();
+    let newer: Vec<Migration> = migrate::MIGRATIONS.iter().copied().chain([MADE_UP[0]]).collect();
+    bring_forward(&store, dir.path(), &newer).unwrap();
     drop(store);
-    let (options, names) = (rocksdb::Options::default(), ["default", "meta", "peers", "providers", "records"]);
+    let (options, names) =
+        (rocksdb::Options::default(), ["default", "meta", "peers", "providers", "records", "schemas"]);
     let mut db = rocksdb::DB::open_cf(&options, dir.path(), names).unwrap();
     db.create_cf("from-the-future", &options).unwrap();
     drop(db);
     let error = RocksStore::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 4, known: 3, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 5, known: 4, .. }), "{error:?}");
 }
 
 #[test]
