@@ -140,3 +140,18 @@ pub enum RegisterError {
     #[error("this node is stopping")]
     Stopped,
 }
+
+/// Why a service cannot be described.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum DescribeError {
+    /// That is no service's name, or no version.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Nobody offers it.
+    #[error("{reason}")]
+    Unknown {
+        /// What is not there, and what somebody may have meant who asked for it.
+        reason: String,
+    },
+}

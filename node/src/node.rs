@@ -18,10 +18,10 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use crate::{
     Builder, Client, ServiceBuilder, Serving, Watch, bench,
     config::Config,
-    control,
+    control::{self, api::ServiceDescription},
     data_dir::DataDir,
     directory::{self, Clock, Directory},
-    error::{ConnectError, RegisterError, SpawnError},
+    error::{ConnectError, DescribeError, RegisterError, SpawnError},
     event::{Events, NodeEvent},
     identity_file,
     net::{
@@ -191,6 +191,26 @@ impl Node {
     #[must_use]
     pub fn search(&self, query: &SearchQuery) -> Search {
         self.directory().search(query)
+    }
+
+    /// Describes a service in full, by `name` or `name@requirement`: every version that fits, with the JSON Schemas of what
+    /// its methods take and give. Schemas that are not at hand are fetched, once, from those who offer the service; one that
+    /// cannot be had within four seconds is left out, with the reason in its place.
+    ///
+    /// ```no_run
+    /// # async fn example(node: &atoll_node::Node) -> Result<(), atoll_node::error::DescribeError> {
+    /// for version in node.describe("math.calc@1").await?.versions {
+    ///     for method in version.endpoints {
+    ///         println!("{}: {}", method.name, method.request.unwrap_or_default());
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`DescribeError`] if that is no name, or nobody offers it.
+    pub async fn describe(&self, service: &str) -> Result<ServiceDescription, DescribeError> {
+        control::describe(&self.0, &service.parse()?).await
     }
 
     /// Watches services come and go; begins with those that are there.

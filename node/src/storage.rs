@@ -1,17 +1,20 @@
 //! What a node keeps over restarts: a RocksDB database in the data directory, written by one thread.
 //!
 //! Nothing here is promised to survive a power cut: the sequence number is also guarded by the clock, remembered peers and
-//! other nodes' record sets are a convenience, and provider records are announced again by their providers. What a promise depends on will be written
-//! with an fsync. A write that fails is logged and counted as lost; the node goes on.
+//! other nodes' record sets are a convenience, provider records are announced again by their providers, and schemas can be
+//! fetched again. What a promise depends on will be written with an fsync. A write that fails is logged and counted as
+//! lost; the node goes on.
 
 mod providers;
 mod records;
+mod schemas;
 
 use std::{ops::ControlFlow, path::Path, sync::Arc, thread};
 
-use atoll_protocol::{identity::NodeId, names::NetworkName, service::UnixMillis};
+use atoll_protocol::{identity::NodeId, names::NetworkName, schema::Document, sealed::Hash, service::UnixMillis};
 use atoll_registry::{
     peers::{AddressBook, Peer},
+    schemas::CacheLimits,
     services::Keep,
     store::{Batch, Durability, MemoryStore, RocksStore, Store, StoreError, Table},
 };
@@ -58,6 +61,8 @@ enum Write {
         network: NetworkName,
         changes: Vec<Keep>,
     },
+    KeepSchema(Document),
+    ForgetSchema(Hash),
     Close(oneshot::Sender<()>),
 }
 
@@ -72,6 +77,8 @@ pub(crate) struct Storage {
     providers: Arc<Mutex<providers::Found>>,
     /// Other nodes' record sets of the last run, until they are taken; the writer reads them before all else.
     records: Arc<Mutex<Option<oneshot::Receiver<FoundSets>>>>,
+    /// Schemas of the last run, until they are taken.
+    schemas: Arc<Mutex<schemas::Found>>,
 }
 
 /// A place in the queue for what has changed in the view.
@@ -113,6 +120,11 @@ impl Storage {
         if found.damaged > 0 {
             tracing::warn!("{} stored provider records cannot be read and are left out", found.damaged);
         }
+        let (kept_schemas, useless) = schemas::read_all(&*store, CacheLimits::default())?;
+        store.write(useless, Durability::Buffered)?;
+        if kept_schemas.damaged > 0 {
+            tracing::warn!("{} stored schemas cannot be read and are left out", kept_schemas.damaged);
+        }
         let (writes, mut queued) = mpsc::channel(WRITES);
         let (found_records, records) = oneshot::channel();
         // The thread ends with the last handle.
@@ -132,8 +144,9 @@ impl Storage {
         if let Err(error) = thread {
             tracing::error!("cannot start the storage thread: {error}; nothing will be remembered");
         }
-        let (providers, records) = (Arc::new(Mutex::new(found)), Arc::new(Mutex::new(Some(records))));
-        Ok(Self { writes, last_seq, port, remembered, providers, records })
+        let (providers, schemas) = (Arc::new(Mutex::new(found)), Arc::new(Mutex::new(kept_schemas)));
+        let records = Arc::new(Mutex::new(Some(records)));
+        Ok(Self { writes, last_seq, port, remembered, providers, records, schemas })
     }
 
     /// The last statement number used in an earlier run.
@@ -198,6 +211,20 @@ impl Storage {
         let _ = self.writes.send(Write::Records { network, changes }).await;
     }
 
+    /// The schemas of others that were kept, oldest first. They are given once.
+    pub(crate) fn take_schemas(&self) -> Vec<Document> {
+        std::mem::take(&mut *self.schemas.lock()).documents
+    }
+
+    /// Keeps a schema of somebody else. One that is not written is fetched again after a restart.
+    pub(crate) fn keep_schema(&self, document: Document) {
+        self.queue_if_quiet(Write::KeepSchema(document));
+    }
+
+    pub(crate) fn forget_schema(&self, hash: Hash) {
+        self.queue_if_quiet(Write::ForgetSchema(hash));
+    }
+
     /// Resolves once everything queued so far has been written and the database is closed, so that another node can
     /// use it. Nothing is remembered from then on.
     pub(crate) async fn close(&self) {
@@ -257,6 +284,8 @@ impl Writer {
                 Write::Records { network, changes } => {
                     changes.into_iter().for_each(|change| records::put(&mut batch, &network, change, now));
                 }
+                Write::KeepSchema(document) => schemas::put(&mut batch, &document, now),
+                Write::ForgetSchema(hash) => schemas::delete(&mut batch, hash),
                 Write::Close(done) => {
                     closing = Some(done);
                     break;

@@ -76,8 +76,24 @@ struct Stats {
     barred_peers: usize,
     /// What it holds of the DHT, and what it has refused.
     dht: DhtStats,
+    /// Schemas asked for, here and elsewhere.
+    schemas: SchemaStats,
     /// Streams closed because their frames broke the protocol.
     broken_frames: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+struct SchemaStats {
+    /// Schemas at hand, of its own services and of others.
+    held: usize,
+    /// Requests for schemas that it has sent.
+    requests: u64,
+    /// Schemas that others have given.
+    fetched: u64,
+    /// Schemas given to others.
+    served: u64,
+    /// Answers refused because something in them was not what was asked for.
+    refused: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -154,6 +170,7 @@ fn stats(rpc: &Rpc) -> Stats {
         useless_sets,
         broken_frames,
         dht,
+        schemas,
         calls_served,
         calls_made,
     } = &*rpc.net.counters;
@@ -181,6 +198,13 @@ fn stats(rpc: &Rpc) -> Stats {
             refused_values: dht.refused_values.count(),
             refused_searches: dht.refused_searches.count(),
             damaged_records: dht.damaged_records.count(),
+        },
+        schemas: SchemaStats {
+            held: rpc.directory.schemas().len(),
+            requests: schemas.requests.count(),
+            fetched: schemas.fetched.count(),
+            served: schemas.served.count(),
+            refused: schemas.refused.count(),
         },
         broken_frames: broken_frames.count(),
     }

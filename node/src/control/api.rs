@@ -151,10 +151,16 @@ pub struct EndpointDescription {
     pub idempotent: bool,
     /// How long a call may reasonably take.
     pub deadline_hint_ms: Option<u32>,
-    /// JSON Schema of the request; `null` for raw bytes.
+    /// JSON Schema of the request; `null` for raw bytes, or where it is missing.
     pub request: Option<Value>,
-    /// JSON Schema of the response; `null` for raw bytes.
+    /// JSON Schema of the response; `null` for raw bytes, or where it is missing.
     pub response: Option<Value>,
+    /// Why the request's schema is missing, though there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_missing: Option<String>,
+    /// Why the response's schema is missing, though there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_missing: Option<String>,
 }
 
 /// One running provider.

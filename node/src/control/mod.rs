@@ -5,6 +5,7 @@
 pub mod api;
 mod bench;
 mod call;
+mod describe;
 mod graph;
 pub mod lines;
 mod report;
@@ -24,6 +25,7 @@ use std::{
 
 use tokio::{net::UnixListener, task::JoinHandle};
 
+pub(crate) use self::describe::describe;
 use crate::{error::SpawnError, node::Inner};
 
 /// The longest path that a Unix socket can have, in bytes (`sun_path`, one of them for the end).
@@ -70,4 +72,8 @@ fn restrict(path: &Path) -> std::io::Result<()> {
 /// Milliseconds with microsecond precision, as people and JSON want them.
 pub(crate) fn as_millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
+}
+
+fn as_u64(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

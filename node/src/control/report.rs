@@ -1,15 +1,11 @@
 //! What the node knows, as the control socket reports it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use atoll_protocol::{
     identity::NodeId,
-    names::{ServiceName, ServiceQuery},
+    names::ServiceName,
     rpc::{ContentType, Status},
-    service::{Endpoint, Schema, ServiceRecord},
 };
 use atoll_registry::{
     peers::conduct::Faults,
@@ -17,20 +13,13 @@ use atoll_registry::{
     services::Instance,
     time::Time,
 };
-use semver::Version;
 use serde_json::Value;
 
 use super::{
-    api::{
-        ConnectionRow, EndpointDescription, InstanceRow, NodeRow, RouteRow, ServiceDescription, ServiceRow,
-        StatusReport, VersionDescription,
-    },
-    as_millis,
+    api::{ConnectionRow, NodeRow, RouteRow, ServiceRow, StatusReport},
+    as_millis, as_u64,
 };
-use crate::{net::connections::Path, node::Inner, rpc::Body};
-
-/// Versions that are named where none of them will do.
-const VERSIONS: usize = 5;
+use crate::{node::Inner, rpc::Body};
 
 pub(super) fn status(node: &Inner) -> StatusReport {
     let view = node.rpc.directory.view();
@@ -107,88 +96,6 @@ pub(super) fn services(node: &Inner) -> Vec<ServiceRow> {
     rows
 }
 
-/// Why a service cannot be described: nobody offers it, but perhaps something like it.
-pub(super) fn unknown(node: &Inner, query: &ServiceQuery) -> String {
-    let view = node.rpc.directory.view();
-    let others = view.find(&ServiceQuery::any(query.name.clone()));
-    let hint = if others.is_empty() {
-        let near: Vec<String> = view.names_near(&query.name).iter().map(ToString::to_string).collect();
-        if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
-    } else {
-        let mut versions: Vec<&Version> = others.iter().map(|i| &i.record.value().version).collect();
-        versions.sort_unstable_by(|a, b| b.cmp(a));
-        versions.dedup();
-        let shown: Vec<String> = versions.iter().take(VERSIONS).map(ToString::to_string).collect();
-        let more = if versions.len() > VERSIONS { " and older" } else { "" };
-        format!("; known versions: {}{more}", shown.join(", "))
-    };
-    format!("no node offers {query}{hint}")
-}
-
-/// The service in full; `None` if there is no instance.
-pub(super) fn describe(node: &Inner, query: &ServiceQuery, instances: &[Instance]) -> Option<ServiceDescription> {
-    let mut versions: BTreeMap<Version, Vec<&Instance>> = BTreeMap::new();
-    for instance in instances {
-        versions.entry(instance.record.value().version.clone()).or_default().push(instance);
-    }
-    let describe = |(version, instances): (Version, Vec<&Instance>)| {
-        // Instances of one version should say the same; where they differ, the youngest statement is shown.
-        let record = instances.iter().map(|i| i.record.value()).max_by_key(|r| r.issued)?;
-        Some(describe_version(node, &version, record, &instances))
-    };
-    let versions: Vec<_> = versions.into_iter().rev().filter_map(describe).collect();
-    (!versions.is_empty()).then(|| ServiceDescription { name: query.name.clone(), versions })
-}
-
-fn describe_version(
-    node: &Inner,
-    version: &Version,
-    record: &ServiceRecord,
-    instances: &[&Instance],
-) -> VersionDescription {
-    let now = node.clock.now();
-    let instance = |i: &&Instance| {
-        let link = node.net().connections.best(&i.node);
-        let local = i.node == node.net().me;
-        InstanceRow {
-            instance: i.record.value().instance,
-            node: i.node,
-            path: if local { Some("local".to_owned()) } else { link.as_ref().map(|c| c.path.name().to_owned()) },
-            hops: if local { Some(0) } else { link.as_ref().map(|c| if c.path == Path::Direct { 1 } else { 2 }) },
-            rtt_ms: link.and_then(|c| c.rtt()).map(as_millis),
-            lease_ms: (i.expires != Time::NEVER).then(|| as_u64(i.expires.since(now))),
-            age_ms: as_u64(now.since(i.learnt)),
-            suspect: i.suspect,
-        }
-    };
-    VersionDescription {
-        version: version.to_string(),
-        doc: record.doc.clone(),
-        endpoints: record.endpoints.iter().map(describe_endpoint).collect(),
-        topics: record.topics.clone(),
-        metadata: record.metadata.clone(),
-        protocols: record.protocols.clone(),
-        instances: instances.iter().map(instance).collect(),
-    }
-}
-
-fn describe_endpoint(endpoint: &Endpoint) -> EndpointDescription {
-    let schema = |schema: &Schema| match schema {
-        // A schema is a stranger's text: one that is no JSON is shown as the text that it is.
-        Schema::Json(text) => Some(serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))),
-        Schema::Raw | Schema::Reference(_) => None,
-    };
-    EndpointDescription {
-        name: endpoint.name.clone(),
-        kind: endpoint.kind,
-        doc: endpoint.doc.clone(),
-        idempotent: endpoint.idempotent,
-        deadline_hint_ms: endpoint.deadline_hint_ms,
-        request: schema(&endpoint.request),
-        response: schema(&endpoint.response),
-    }
-}
-
 pub(super) fn routes(node: &Inner) -> Vec<RouteRow> {
     let now = node.clock.now();
     let instances: Vec<Instance> = node.rpc.directory.view().instances().collect();
@@ -239,8 +146,4 @@ pub(super) fn body_as_json(body: &Body) -> Result<Value, Status> {
             Err(_) => Ok(serde_json::json!({ "bytes": body.bytes.len() })),
         },
     }
-}
-
-fn as_u64(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     api::{ApiError, ConnectReply, ConnectRequest, RouteRow},
-    bench, call, graph, report, search, stream, watch,
+    bench, call, describe, graph, report, search, stream, watch,
 };
 use crate::{net, node::Inner};
 
@@ -96,13 +96,7 @@ async fn service(state: Shared, Path(name): Path<String>) -> Response {
     let found = async {
         let node = node(&state)?;
         let query = query(&name)?;
-        let mut instances = node.rpc.directory.find(&query);
-        if instances.is_empty() {
-            instances = node.rpc.directory.resolve(&query).await;
-        }
-        report::describe(&node, &query, &instances)
-            .map(Json)
-            .ok_or_else(|| Failure(StatusCode::NOT_FOUND, report::unknown(&node, &query)))
+        describe(&node, &query).await.map(Json).map_err(|e| Failure(StatusCode::NOT_FOUND, e.to_string()))
     };
     found.await.into_response()
 }

@@ -12,6 +12,7 @@ mod clock;
 mod keys;
 mod resolve;
 mod restore;
+mod schemas;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use tokio::{
 pub use watch::Watch;
 
 pub(crate) use clock::Clock;
+pub(crate) use schemas::{Described, Schemas};
 pub(crate) use sync::serve_stream;
 
 use crate::{
@@ -126,6 +128,7 @@ pub(crate) struct Directory {
     net: Net,
     network: NetworkName,
     clock: Clock,
+    schemas: Schemas,
     commands: mpsc::Sender<Command>,
     /// Weak, since it is the end of the actor that ends the watches.
     changes: broadcast::WeakSender<Change>,
@@ -157,6 +160,7 @@ pub(crate) fn start(setup: Setup) -> (Directory, JoinHandle<()>) {
         net: setup.net,
         network: setup.network,
         clock: setup.clock,
+        schemas: Schemas::new(setup.storage.clone()),
         commands,
         changes: changes.downgrade(),
         dropped: Arc::default(),
@@ -219,7 +223,9 @@ impl Directory {
     }
 
     /// Begins to offer a service.
-    pub(crate) async fn register(&self, record: ServiceRecord) -> Result<(), RegisterError> {
+    pub(crate) async fn register(&self, mut record: ServiceRecord) -> Result<(), RegisterError> {
+        // At hand before they are named: nobody may hear of a schema that is not there.
+        self.schemas.hold_own(&mut record)?;
         let (reply, done) = oneshot::channel();
         let command = Command::Register { record: Box::new(record), reply };
         self.commands.send(command).await.map_err(|_| RegisterError::Stopped)?;
@@ -228,6 +234,7 @@ impl Directory {
 
     /// Stops offering an instance. Never waits, so that it can be called on drop.
     pub(crate) fn withdraw(&self, instance: InstanceId) {
+        self.schemas.release_own(&instance);
         self.dropped.instances.lock().insert(instance);
         self.dropped.news.notify_one();
     }

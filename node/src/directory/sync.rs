@@ -227,6 +227,10 @@ async fn answer(directory: &Directory, peer: NodeId, mut stream: Substream) -> R
             super::adjacency::answer(directory, peer, question, &mut stream).await?;
             Vec::new()
         }
+        SyncRequest::Schemas { hashes } => {
+            send(&mut stream, &directory.schemas_for(&hashes)).await?;
+            Vec::new()
+        }
         SyncRequest::Goodbye { withdrawal } => {
             let withdrawal = withdrawal.open(&directory.network)?;
             let (reply, taken_in) = oneshot::channel();

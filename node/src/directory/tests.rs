@@ -8,4 +8,5 @@ mod forging;
 mod gossip;
 mod learning;
 mod restoring;
+mod schemas;
 mod sync;

@@ -144,6 +144,19 @@ pub(crate) struct DhtCounters {
     pub(crate) damaged_records: Counter,
 }
 
+/// Schemas asked for, here and elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct SchemaCounters {
+    /// Requests that this node has sent.
+    pub(crate) requests: Counter,
+    /// Schemas that others have given.
+    pub(crate) fetched: Counter,
+    /// Schemas given to others.
+    pub(crate) served: Counter,
+    /// Answers refused because something in them was not what was asked for.
+    pub(crate) refused: Counter,
+}
+
 /// What happened at the node's bounds, and how much it has done.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -159,6 +172,8 @@ pub(crate) struct Counters {
     pub(crate) broken_frames: Counter,
     /// What is done for and by the DHT.
     pub(crate) dht: DhtCounters,
+    /// What is done for the descriptions of services.
+    pub(crate) schemas: SchemaCounters,
     /// Calls served to other nodes.
     pub(crate) calls_served: Counter,
     /// Calls made to other nodes.

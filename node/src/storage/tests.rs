@@ -50,6 +50,25 @@ async fn what_was_noted_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn schemas_are_there_after_a_restart_until_they_are_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = |text: &str| Document::canonical(text).unwrap();
+    let storage = Storage::open(Some(dir.path())).unwrap();
+    assert!(storage.take_schemas().is_empty());
+    storage.keep_schema(schema("{}"));
+    storage.keep_schema(schema("true"));
+    storage.close().await;
+    let storage = Storage::open(Some(dir.path())).unwrap();
+    let found = storage.take_schemas();
+    assert_eq!(found.len(), 2);
+    assert!(found.contains(&schema("{}")) && found.contains(&schema("true")));
+    assert!(storage.take_schemas().is_empty(), "they are given once");
+    storage.forget_schema(schema("true").hash());
+    storage.close().await;
+    assert_eq!(Storage::open(Some(dir.path())).unwrap().take_schemas(), [schema("{}")]);
+}
+
+#[tokio::test]
 async fn only_the_latest_peers_are_dialled_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let storage = Storage::open(Some(dir.path())).unwrap();

@@ -8,6 +8,7 @@ use atoll_node::{
     control::api::{ConnectionRow, GraphNode, NodeRow, RouteRow, ServiceDescription, ServiceRow, StatusReport},
 };
 use atoll_tests::{Network, NodeProcess, PATIENCE, embedded, until};
+use serde_json::Value;
 
 use crate::services;
 
@@ -91,11 +92,21 @@ async fn described(node: &NodeProcess, provider: NodeId) -> Result<()> {
     ensure!(request.pointer("/properties/a/description") == Some(&"The first summand.".into()), "{request}");
     ensure!(response.pointer("/properties/sum/type") == Some(&"integer".into()), "{response}");
 
+    // The record has only the schemas' hashes; whoever has looked at them once does not ask again.
+    let asked = asked_for_schemas(node).await?;
+    ensure!(asked > 0, "the schemas came with the record");
     let text = node.run(&["service", "describe", "math.calc"]).await?.succeeded()?.stdout;
     for words in ["math.calc", "Adds two whole numbers.", "The first summand.", "sum"] {
         ensure!(text.contains(words), "no {words:?} in\n{text}");
     }
+    ensure!(asked_for_schemas(node).await? == asked, "it has asked again");
     Ok(())
+}
+
+/// How many requests for schemas the node has sent.
+async fn asked_for_schemas(node: &NodeProcess) -> Result<u64> {
+    let stats: Value = node.ask(&["call", "system", "stats", "--peer", &node.id.to_string()]).await?;
+    stats.pointer("/schemas/requests").and_then(Value::as_u64).with_context(|| stats.to_string())
 }
 
 async fn routed(node: &NodeProcess, provider: NodeId) -> Result<()> {

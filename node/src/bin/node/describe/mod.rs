@@ -135,8 +135,8 @@ impl Page {
         let traits = if traits.is_empty() { String::new() } else { format!("  ({})", traits.join(", ")) };
         self.line(4, &format!("{}{traits}", endpoint.name));
         self.prose(6, &endpoint.doc);
-        self.body("request", endpoint.request.as_ref());
-        self.body("response", endpoint.response.as_ref());
+        self.body("request", endpoint.request.as_ref(), endpoint.request_missing.as_deref());
+        self.body("response", endpoint.response.as_ref(), endpoint.response_missing.as_deref());
         if let Some(schema) = &endpoint.request {
             let stream = if endpoint.kind == EndpointKind::Unary { "" } else { " --stream" };
             let (Example { call, options }, request) = (example, argument(&example::of(schema)));
@@ -146,8 +146,11 @@ impl Page {
     }
 
     /// What goes one way: its type, and below it the fields of an object.
-    fn body(&mut self, way: &str, schema: Option<&Value>) {
-        let Some(schema) = schema else { return self.line(6, &format!("{way}: raw bytes")) };
+    fn body(&mut self, way: &str, schema: Option<&Value>, missing: Option<&str>) {
+        let Some(schema) = schema else {
+            let what = missing.map_or("raw bytes".to_owned(), |why| format!("not known: {why}"));
+            return self.line(6, &format!("{way}: {what}"));
+        };
         let (kind, fields) = (schema::kind(schema), schema::fields(schema));
         match (kind.as_str(), fields.is_empty()) {
             ("object" | "object or null", true) if way == "request" => self.line(6, "request: nothing"),

@@ -30,12 +30,23 @@ fn add() -> EndpointDescription {
         response: Some(
             json!({ "type": "object", "properties": { "sum": { "type": "integer" } }, "required": ["sum"] }),
         ),
+        request_missing: None,
+        response_missing: None,
     }
 }
 
 fn endpoint(name: &str, kind: EndpointKind, request: Option<Value>, response: Option<Value>) -> EndpointDescription {
     let name = name.parse().unwrap();
-    EndpointDescription { name, kind, doc: String::new(), idempotent: false, deadline_hint_ms: None, request, response }
+    EndpointDescription {
+        name,
+        kind,
+        doc: String::new(),
+        idempotent: false,
+        deadline_hint_ms: None,
+        request,
+        response,
+        ..add()
+    }
 }
 
 fn service() -> ServiceDescription {
@@ -177,6 +188,19 @@ fn strangers_words_cannot_command_the_terminal() {
     }
     let page = page(&service, &caller(), Some(80));
     assert!(!page.chars().any(|c| c.is_control() && c != '\n'), "{page:?}");
+}
+
+#[test]
+fn a_schema_that_could_not_be_had_is_no_raw_bytes() {
+    let mut service = service();
+    let why = "schema 0123456789abcdef… could not be fetched from any of its 3 providers";
+    for endpoint in service.versions.iter_mut().flat_map(|version| &mut version.endpoints) {
+        (endpoint.request, endpoint.request_missing) = (None, Some(why.to_owned()));
+    }
+    let page = page(&service, &caller(), None);
+    assert!(page.contains(&format!("      request: not known: {why}\n")), "{page}");
+    assert!(!page.contains("request: raw bytes") && !page.contains("example"), "{page}");
+    assert!(page.contains("      response: raw bytes\n"), "{page}");
 }
 
 #[test]
