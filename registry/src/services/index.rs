@@ -5,7 +5,6 @@
 //! texts of the records themselves, which the directory holds anyway, and which its limits and those of a record bound.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
     sync::Arc,
@@ -13,11 +12,12 @@ use std::{
 
 use atoll_protocol::{
     identity::NodeId,
-    names::{InstanceId, ServiceName},
+    names::ServiceName,
     sealed::Proved,
     service::{Endpoint, ServiceRecord},
 };
-use semver::Version;
+
+use super::order::ByVersion;
 
 /// The words of a record beside its name, in lower case; a line for each text: a word has no line break in it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,20 +49,13 @@ impl Said {
     }
 }
 
-/// Where a record stands among those of its name: latest version first.
-pub(super) type At = (Reverse<Version>, NodeId, InstanceId);
-
-/// What a search reads of a record.
-#[derive(Debug)]
-pub(super) struct Listed {
-    pub(super) record: Proved<ServiceRecord>,
-    pub(super) said: Arc<Said>,
-}
+/// The records of a name, and what each says.
+pub(super) type Listed = BTreeMap<ByVersion, Arc<Said>>;
 
 /// All records by name, and what they say.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    names: BTreeMap<ServiceName, BTreeMap<At, Listed>>,
+    names: BTreeMap<ServiceName, Listed>,
     /// Everything that is said, each once, with the number of records that say it.
     said: BTreeMap<Arc<Said>, usize>,
     suspects: BTreeSet<NodeId>,
@@ -71,19 +64,23 @@ pub(super) struct Index {
 impl Index {
     pub(super) fn insert(&mut self, record: &Proved<ServiceRecord>) {
         let said = self.enter(Said::of(record.value()));
-        let listed = Listed { record: record.clone(), said };
-        self.names.entry(record.value().name.clone()).or_default().insert(at(record), listed);
+        let name = &record.value().name;
+        let listed = match self.names.get_mut(name) {
+            Some(listed) => listed,
+            None => self.names.entry(name.clone()).or_default(),
+        };
+        listed.insert(ByVersion(record.clone()), said);
     }
 
     pub(super) fn remove(&mut self, record: &Proved<ServiceRecord>) {
         let name = &record.value().name;
         let Some(listed) = self.names.get_mut(name) else { return };
-        let removed = listed.remove(&at(record));
+        let removed = listed.remove(&ByVersion(record.clone()));
         if listed.is_empty() {
             self.names.remove(name);
         }
-        if let Some(removed) = removed {
-            self.leave(&removed.said);
+        if let Some(said) = removed {
+            self.leave(&said);
         }
     }
 
@@ -102,10 +99,7 @@ impl Index {
     }
 
     /// Names in alphabetical order, each with its records, latest version first: those that begin like this.
-    pub(super) fn names<'a>(
-        &'a self,
-        prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a ServiceName, &'a BTreeMap<At, Listed>)> {
+    pub(super) fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a ServiceName, &'a Listed)> {
         let from = (Bound::Included(prefix), Bound::Unbounded);
         self.names.range::<str, _>(from).take_while(move |(name, _)| name.as_str().starts_with(prefix))
     }
@@ -131,11 +125,6 @@ impl Index {
             self.said.remove(said);
         }
     }
-}
-
-fn at(record: &Proved<ServiceRecord>) -> At {
-    let value = record.value();
-    (Reverse(value.version.clone()), record.author(), value.instance)
 }
 
 fn push(names: &mut String, text: &mut String, endpoint: &Endpoint) {

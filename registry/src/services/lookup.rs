@@ -10,7 +10,7 @@ use atoll_protocol::{
     service::{Lease, NodeRecord, Seq, ServiceRecord},
 };
 
-use super::{Directory, names::Slot, table::Entry};
+use super::{Directory, order::by_version, table::Entry};
 use crate::time::Time;
 
 /// A service instance as it is known here. Cheap to clone.
@@ -74,22 +74,22 @@ impl Directory {
     /// at most. Counts as use of their nodes.
     #[must_use]
     pub fn find(&self, query: &ServiceQuery) -> Vec<Instance> {
-        let slots = self.table.names().looked_up(&query.name, &self.me, self.now);
-        let mut found: Vec<(Slot, Instance)> = slots
-            .filter(|slot| query.matches(&query.name, &slot.version.0))
-            .filter_map(|slot| {
-                let (entry, instance) = self.at(&slot)?;
+        let records = self.table.names().looked_up(&query.name, &self.me, self.now);
+        let mut found: Vec<Instance> = records
+            .filter(|record| query.matches(&query.name, &record.value().version))
+            .filter_map(|record| {
+                let (entry, instance) = self.at(record)?;
                 entry.mark_used(self.now);
-                Some((slot, instance))
+                Some(instance)
             })
             .collect();
-        found.sort_unstable_by(|(a, x), (b, y)| x.suspect.cmp(&y.suspect).then_with(|| a.cmp(b)));
-        found.into_iter().map(|(_, instance)| instance).collect()
+        found.sort_unstable_by(|a, b| a.suspect.cmp(&b.suspect).then_with(|| by_version(&a.record, &b.record)));
+        found
     }
 
     /// Every live instance, ordered by name, then version (latest first), then node.
     pub fn instances(&self) -> impl Iterator<Item = Instance> {
-        self.table.names().slots().filter_map(|slot| self.at(&slot).map(|(_, instance)| instance))
+        self.table.names().records().filter_map(|record| self.at(record).map(|(_, instance)| instance))
     }
 
     /// Every node with a live lease, this one included, ordered by id.
@@ -220,9 +220,9 @@ impl Directory {
         entry.services.get(&instance).map(|held| entry.instance(held))
     }
 
-    fn at(&self, slot: &Slot) -> Option<(&Entry, Instance)> {
-        let entry = self.table.node(&slot.node)?;
-        let held = entry.services.get(&slot.instance)?;
+    fn at(&self, record: &Proved<ServiceRecord>) -> Option<(&Entry, Instance)> {
+        let entry = self.table.node(&record.author())?;
+        let held = entry.services.get(&record.value().instance)?;
         Some((entry, entry.instance(held)))
     }
 }

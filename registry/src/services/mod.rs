@@ -61,6 +61,7 @@ pub mod kept;
 mod lookup;
 mod names;
 mod near;
+mod order;
 mod pattern;
 mod places;
 mod plan;

@@ -6,18 +6,23 @@
 //! every [`TURN`], each node beginning somewhere else: nobody stays unseen, and callers do not all crowd onto the same few.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     time::Duration,
 };
 
 use atoll_protocol::{
     identity::NodeId,
     names::{InstanceId, ServiceName},
+    sealed::Proved,
+    service::ServiceRecord,
 };
-use semver::Version;
 
-use super::{depth::position, shares::Class};
+use super::{
+    depth::position,
+    order::{ByPlace, ByVersion, Place, Placed, by_version},
+    shares::Class,
+};
 use crate::{mix::mix, time::Time};
 
 /// Records of strangers that a look-up takes.
@@ -25,20 +30,11 @@ pub(super) const STRANGERS: usize = 1024;
 /// How long it takes the same part of them.
 pub(super) const TURN: Duration = Duration::from_secs(60);
 
-/// Where a record stands among those of its name: latest version first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot {
-    pub(super) version: Reverse<Version>,
-    pub(super) node: NodeId,
-    pub(super) instance: InstanceId,
-}
-
 /// The records of one name.
 #[derive(Debug, Default)]
 struct Named {
-    known: BTreeSet<Slot>,
-    /// By node, which nobody can choose freely, while a version can be.
-    strangers: BTreeMap<(NodeId, InstanceId), Version>,
+    known: BTreeSet<ByVersion>,
+    strangers: BTreeSet<ByPlace>,
 }
 
 /// Every name that somebody offers something under.
@@ -47,22 +43,24 @@ pub(super) struct Names(BTreeMap<ServiceName, Named>);
 
 impl Names {
     /// Lists a record of a node of this class.
-    pub(super) fn insert(&mut self, name: &ServiceName, slot: Slot, class: Class) {
+    pub(super) fn insert(&mut self, record: &Proved<ServiceRecord>, class: Class) {
+        let name = &record.value().name;
         let named = match self.0.get_mut(name) {
             Some(named) => named,
             None => self.0.entry(name.clone()).or_default(),
         };
         match class {
-            Class::Known => drop(named.known.insert(slot)),
-            Class::Strangers => drop(named.strangers.insert((slot.node, slot.instance), slot.version.0)),
-        }
+            Class::Known => named.known.insert(ByVersion(record.clone())),
+            Class::Strangers => named.strangers.insert(ByPlace(record.clone())),
+        };
     }
 
     /// Takes a record out, whichever class it was listed in.
-    pub(super) fn remove(&mut self, name: &ServiceName, slot: &Slot) {
+    pub(super) fn remove(&mut self, record: &Proved<ServiceRecord>) {
+        let name = &record.value().name;
         let Some(named) = self.0.get_mut(name) else { return };
-        if !named.known.remove(slot) {
-            named.strangers.remove(&(slot.node, slot.instance));
+        if !named.known.remove(&ByVersion(record.clone())) {
+            named.strangers.remove(&ByPlace(record.clone()));
         }
         if named.known.is_empty() && named.strangers.is_empty() {
             self.0.remove(name);
@@ -71,10 +69,11 @@ impl Names {
 
     /// The class that a record is listed in.
     #[cfg(test)]
-    pub(super) fn class_of(&self, name: &ServiceName, slot: &Slot) -> Option<Class> {
-        let named = self.0.get(name)?;
-        let stranger = named.strangers.contains_key(&(slot.node, slot.instance));
-        named.known.contains(slot).then_some(Class::Known).xor(stranger.then_some(Class::Strangers))
+    pub(super) fn class_of(&self, record: &Proved<ServiceRecord>) -> Option<Class> {
+        let named = self.0.get(&record.value().name)?;
+        let known = named.known.contains(&ByVersion(record.clone()));
+        let stranger = named.strangers.contains(&ByPlace(record.clone()));
+        known.then_some(Class::Known).xor(stranger.then_some(Class::Strangers))
     }
 
     /// Names in alphabetical order.
@@ -83,33 +82,47 @@ impl Names {
     }
 
     /// Every record, by name, then version (latest first), then node.
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+    pub(super) fn records(&self) -> impl Iterator<Item = &Proved<ServiceRecord>> {
         self.0.values().flat_map(|named| {
-            let mut slots: Vec<Slot> = named.known.iter().cloned().chain(named.strangers.iter().map(slot)).collect();
-            slots.sort_unstable();
-            slots
+            let (known, strangers) = (named.known.iter().map(|it| &it.0), named.strangers.iter().map(|it| &it.0));
+            let mut records: Vec<_> = known.chain(strangers).collect();
+            records.sort_unstable_by(|a, b| by_version(a, b));
+            records
         })
     }
 
     /// The records that a look-up of `me` at this time takes, in no particular order.
-    pub(super) fn looked_up(&self, name: &ServiceName, me: &NodeId, now: Time) -> impl Iterator<Item = Slot> {
-        let named = self.0.get(name);
-        let known = named.into_iter().flat_map(|named| named.known.iter().cloned());
-        let begin = beginning(me, now);
-        let strangers = named.into_iter().flat_map(move |named| {
-            let (from, before) = (named.strangers.range(begin..), named.strangers.range(..begin));
-            from.chain(before).take(STRANGERS).map(slot)
-        });
-        known.chain(strangers)
+    pub(super) fn looked_up(
+        &self,
+        name: &ServiceName,
+        me: &NodeId,
+        now: Time,
+    ) -> impl Iterator<Item = &Proved<ServiceRecord>> {
+        self.0.get(name).into_iter().flat_map(move |named| {
+            let begin = beginning(me, now);
+            let known = named.known.iter().map(|it| &it.0);
+            let (from, before) = (named.from(&begin), named.before(&begin));
+            known.chain(from.chain(before).take(STRANGERS))
+        })
     }
 }
 
-fn slot((&(node, instance), version): (&(NodeId, InstanceId), &Version)) -> Slot {
-    Slot { version: Reverse(version.clone()), node, instance }
+impl Named {
+    /// Strangers' records from some place on.
+    fn from<'a>(&'a self, place: &Place) -> impl Iterator<Item = &'a Proved<ServiceRecord>> + use<'a> {
+        let range = (Bound::Included(place as &dyn Placed), Bound::Unbounded);
+        self.strangers.range::<dyn Placed, _>(range).map(|it| &it.0)
+    }
+
+    /// Those before it.
+    fn before<'a>(&'a self, place: &Place) -> impl Iterator<Item = &'a Proved<ServiceRecord>> + use<'a> {
+        let range = (Bound::Unbounded, Bound::Excluded(place as &dyn Placed));
+        self.strangers.range::<dyn Placed, _>(range).map(|it| &it.0)
+    }
 }
 
 /// Where the part begins that `me` takes at this time.
-fn beginning(me: &NodeId, now: Time) -> (NodeId, InstanceId) {
+fn beginning(me: &NodeId, now: Time) -> Place {
     let turn = now.since(Time::default()).as_secs() / TURN.as_secs();
     let mut key = [0; 32];
     for (byte, drawn) in key.iter_mut().zip(mix(position(me) ^ turn).to_be_bytes()) {

@@ -19,15 +19,13 @@ use atoll_protocol::{
     identity::NodeId,
     limits,
     names::{InstanceId, MethodName, ServiceName},
+    sealed::Proved,
+    service::ServiceRecord,
 };
 use memchr::memmem::Finder;
 use semver::{Version, VersionReq};
 
-use super::{
-    Directory,
-    index::{At, Listed, Said},
-    lookup::Instance,
-};
+use super::{Directory, index::Said, lookup::Instance, order::ByVersion};
 
 /// Words of a search.
 pub const WORDS: usize = 16;
@@ -41,7 +39,8 @@ pub const NEAR: usize = 3;
 /// What to look for; all that is given must hold.
 ///
 /// A word is looked for anywhere in the names of the service, its methods and its topics, and at the beginning of the
-/// words of its documentation and of its metadata, whatever the case.
+/// words of its documentation and of its metadata, whatever the case. What is said of single fields stands in the schemas, which
+/// a record mostly names by their hashes only; it is not searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchQuery {
     /// In lower case.
@@ -224,8 +223,8 @@ impl Directory {
         let mut candidates = Candidates::default();
         let index = self.table.index();
         for (name, records) in index.names(&query.prefix) {
-            for (at, listed) in records.iter().filter(|(at, listed)| lets_through(query, at, listed)) {
-                candidates.push(name, at, index.suspects(&at.1), &listed.said);
+            for (ByVersion(record), said) in records.iter().filter(|(record, _)| lets_through(query, &record.0)) {
+                candidates.push(name, record, index.suspects(&record.author()), said);
             }
         }
         candidates
@@ -247,15 +246,15 @@ impl Directory {
     }
 }
 
-fn lets_through(query: &SearchQuery, (Reverse(version), ..): &At, listed: &Listed) -> bool {
-    query.admits(version) && has_labels(&listed.record.value().metadata, &query.labels)
+fn lets_through(query: &SearchQuery, record: &Proved<ServiceRecord>) -> bool {
+    query.admits(&record.value().version) && has_labels(&record.value().metadata, &query.labels)
 }
 
 impl Candidates {
-    fn push(&mut self, name: &ServiceName, at: &At, suspect: bool, said: &Arc<Said>) {
-        let (Reverse(version), node, instance) = at;
-        let start = self.instances.len();
-        self.instances.push(Place { node: *node, instance: *instance, suspect, said: Arc::clone(said) });
+    fn push(&mut self, name: &ServiceName, record: &Proved<ServiceRecord>, suspect: bool, said: &Arc<Said>) {
+        let (start, version) = (self.instances.len(), &record.value().version);
+        let (node, instance) = (record.author(), record.value().instance);
+        self.instances.push(Place { node, instance, suspect, said: Arc::clone(said) });
         match self.services.last_mut().filter(|last| last.name == *name && last.version == *version) {
             Some(last) => last.instances.end = start + 1,
             None => {

@@ -3,7 +3,6 @@
 //! Invariant: after every call the indices and the record count agree with the nodes.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
     sync::atomic::{AtomicU64, Ordering},
@@ -21,7 +20,7 @@ use super::{
     depth::{Part, covers},
     index::Index,
     lookup::Instance,
-    names::{Names, Slot},
+    names::Names,
     plan::Plan,
     shares::{Class, Group, Member, Rank, Shares},
     watch::{Change, Changes, Removal},
@@ -152,11 +151,6 @@ impl Entry {
     }
 }
 
-fn slot(record: &Proved<ServiceRecord>) -> Slot {
-    let value = record.value();
-    Slot { version: Reverse(value.version.clone()), node: record.author(), instance: value.instance }
-}
-
 impl Table {
     pub(super) fn node(&self, node: &NodeId) -> Option<&Entry> {
         self.nodes.get(node)
@@ -238,8 +232,8 @@ impl Table {
         self.shares.leave(*node, entry.member, entry.rank, entry.counted);
         if member.class != entry.member.class {
             for record in entry.services.values().map(|held| &held.record) {
-                self.names.remove(&record.value().name, &slot(record));
-                self.names.insert(&record.value().name, slot(record), member.class);
+                self.names.remove(record);
+                self.names.insert(record, member.class);
             }
         }
         entry.member = member;
@@ -403,7 +397,7 @@ impl Table {
         self.records += 1;
         self.part.records += usize::from(self.part.covers(node));
         self.index.insert(&record);
-        self.names.insert(&record.value().name, slot(&record), class);
+        self.names.insert(&record, class);
     }
 
     fn remove_record(&mut self, node: &NodeId, instance: InstanceId, why: Removal, changes: &mut Changes) {
@@ -419,6 +413,6 @@ impl Table {
         let counted = usize::from(self.part.covers(&record.author()));
         self.part.records = self.part.records.saturating_sub(counted);
         self.index.remove(record);
-        self.names.remove(&record.value().name, &slot(record));
+        self.names.remove(record);
     }
 }

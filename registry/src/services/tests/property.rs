@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{bounds::replay, *};
 use crate::{
     peers::Subnet,
-    services::{Standing, names::Slot, shares::Class},
+    services::{Standing, shares::Class},
 };
 
 /// One step of an author's life, as it would tell it.
@@ -112,12 +112,9 @@ fn consistent(directory: &Directory, limits: &DirectoryLimits) {
     assert!(all.len() <= limits.records && directory.nodes().count() <= limits.nodes);
     assert!(directory.floors.len() <= limits.floors);
     for instance in &all {
-        let record = instance.record.value();
-        let version = std::cmp::Reverse(record.version.clone());
-        let slot = Slot { version, node: instance.node, instance: record.instance };
         let mine = instance.node == directory.me;
         let class = if mine { Class::Known } else { directory.places.member(&instance.node).class };
-        assert_eq!(directory.table.names().class_of(&record.name, &slot), Some(class), "listed once, where it belongs");
+        assert_eq!(directory.table.names().class_of(&instance.record), Some(class), "listed once, where it belongs");
     }
     for node in directory.nodes() {
         assert!(node.services <= limits.records_per_node);
