@@ -95,7 +95,7 @@ fn churn(setting: Setting) -> Report {
 
 fn large(setting: Setting) -> Report {
     // Smaller than a node's own, so that ten thousand of them fit into memory: a sixteenth of the network, or less.
-    let limits = DirectoryLimits { records: 1_500, nodes: 1_500, floors: 3_000, ..DirectoryLimits::default() };
+    let limits = DirectoryLimits { records: 500, nodes: 500, floors: 1_000, ..DirectoryLimits::default() };
     let mut island = Island::grown(setting, Network::default(), Kind { limits, dht: true }, 50);
     let churn = Churn { per_minute: f64::from(setting.nodes) / 100.0, crashes: 0.5 };
     island.run(churn, Duration::from_secs(60), |_| {});
