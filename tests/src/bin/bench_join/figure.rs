@@ -7,7 +7,7 @@ use serde::Serialize;
 /// One figure: many samples of one quantity.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figure {
-    name: &'static str,
+    name: String,
     unit: &'static str,
     samples: usize,
     median: f64,
@@ -24,18 +24,18 @@ pub(crate) struct Target {
 }
 
 impl Figure {
-    pub(crate) fn new(name: &'static str, unit: &'static str, target: Target, mut samples: Vec<f64>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, unit: &'static str, target: Target, mut samples: Vec<f64>) -> Self {
         samples.sort_by(f64::total_cmp);
         let median = samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN);
         let max = samples.last().copied().unwrap_or(f64::NAN);
         // What was not measured has not been reached.
         let within = |value: f64, limit: Option<f64>| limit.is_none_or(|limit| value <= limit);
         let ok = !samples.is_empty() && within(median, target.median) && within(max, target.max);
-        Self { name, unit, samples: samples.len(), median, max, target, ok }
+        Self { name: name.into(), unit, samples: samples.len(), median, max, target, ok }
     }
 
     /// A figure in milliseconds, all of whose samples have a limit.
-    pub(crate) fn millis(name: &'static str, max: Duration, samples: Vec<Duration>) -> Self {
+    pub(crate) fn millis(name: impl Into<String>, max: Duration, samples: Vec<Duration>) -> Self {
         Self::new(
             name,
             "ms",

@@ -1,4 +1,4 @@
-//! A network of 20 nodes: a bootstrap and 15 nodes that are processes, and four nodes inside this program.
+//! A network of nodes: a bootstrap and most of the others are processes, four are inside this program.
 
 use std::{future::Future, path::Path, time::Duration};
 
@@ -10,9 +10,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// All nodes of the network.
-pub(crate) const NODES: usize = PROCESSES + EMBEDDED + 1;
-const PROCESSES: usize = 15;
+/// All nodes of the network, unless told otherwise.
+pub(crate) const NODES: usize = 20;
+/// The fewest: one of them is a process beside the bootstrap.
+pub(crate) const FEWEST: usize = EMBEDDED + 2;
 const EMBEDDED: usize = 4;
 
 /// How often a process is asked: the error of what is measured there, kept small beside what the asking costs.
@@ -26,15 +27,20 @@ pub(crate) struct Island {
 
 impl Island {
     /// Starts it; each node knows all others when this returns.
-    pub(crate) async fn start() -> Result<Self> {
-        let network = Network::start(PROCESSES).await?;
+    pub(crate) async fn start(nodes: usize) -> Result<Self> {
+        let network = Network::start(nodes.saturating_sub(EMBEDDED + 1)).await?;
         let mut embedded = Vec::new();
         for _ in 0..EMBEDDED {
             embedded.push(embedded::join(&network.bootstrap.address).await?);
         }
         let island = Self { network, embedded };
-        island.everywhere("system", NODES, PATIENCE).await?;
+        island.everywhere("system", nodes, PATIENCE).await?;
         Ok(island)
+    }
+
+    /// All nodes of the network.
+    pub(crate) fn nodes(&self) -> usize {
+        self.network.nodes.len() + EMBEDDED + 1
     }
 
     pub(crate) fn bootstrap(&self) -> &Multiaddr {

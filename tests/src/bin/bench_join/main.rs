@@ -1,7 +1,7 @@
 //! Measures how fast nodes join, and services appear and go, with real processes on loopback.
 //!
 //! ```text
-//! bench_join [GROUP…] [--output json]      groups: join memory spread stop late crash; all of them by default
+//! bench_join [GROUP…] [--nodes N] [--output json]      groups: join memory spread stop late crash; all of them by default
 //! ```
 //!
 //! Exits with 1 if a figure misses its target. Build it with `--release`, as `make bench-join` does.
@@ -15,7 +15,7 @@ mod spread;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use self::{figure::Figure, island::Island};
 
@@ -25,15 +25,21 @@ const GROUPS: [&str; 6] = ["join", "memory", "spread", "stop", "late", "crash"];
 async fn main() -> Result<ExitCode> {
     let mut wanted = Vec::new();
     let mut json = false;
+    let mut nodes = island::NODES;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--output" if arguments.next().as_deref() == Some("json") => json = true,
+            "--nodes" => nodes = arguments.next().context("--nodes lacks its value")?.parse()?,
             group if GROUPS.contains(&group) => wanted.push(argument),
-            _ => bail!("{argument:?} is not understood; usage: bench_join [{}]… [--output json]", GROUPS.join("|")),
+            _ => bail!(
+                "{argument:?} is not understood; usage: bench_join [{}]… [--nodes N] [--output json]",
+                GROUPS.join("|")
+            ),
         }
     }
-    let figures = measure(|group| wanted.is_empty() || wanted.iter().any(|name| name == group)).await?;
+    ensure!(nodes >= island::FEWEST, "--nodes {nodes} is too few; at least {} are needed", island::FEWEST);
+    let figures = measure(nodes, |group| wanted.is_empty() || wanted.iter().any(|name| name == group)).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&figures)?);
     } else {
@@ -43,7 +49,7 @@ async fn main() -> Result<ExitCode> {
 }
 
 /// Every figure of the wanted groups. The groups that need the large network share it: first those that need it quiet.
-async fn measure(wants: impl Fn(&str) -> bool) -> Result<Vec<Figure>> {
+async fn measure(nodes: usize, wants: impl Fn(&str) -> bool) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     if wants("join") {
         eprintln!("joining…");
@@ -52,8 +58,8 @@ async fn measure(wants: impl Fn(&str) -> bool) -> Result<Vec<Figure>> {
     if !GROUPS.iter().skip(1).any(|group| wants(group)) {
         return Ok(figures);
     }
-    eprintln!("starting {} nodes…", island::NODES);
-    let island = Island::start().await?;
+    eprintln!("starting {nodes} nodes…");
+    let island = Island::start(nodes).await?;
     if wants("memory") {
         eprintln!("idling…");
         figures.push(memory::measure(&island).await?);

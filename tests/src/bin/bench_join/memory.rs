@@ -23,5 +23,10 @@ pub(crate) async fn measure(island: &Island) -> Result<Figure> {
         Ok(kib / 1024.0)
     };
     let samples = island.network.nodes.iter().map(|node| resident(node.process.pid()?)).collect::<Result<_>>()?;
-    Ok(Figure::new("resident memory, idle among 20 nodes", "MiB", Target { max: Some(40.0), median: None }, samples))
+    Ok(Figure::new(
+        format!("resident memory, idle among {} nodes", island.nodes()),
+        "MiB",
+        Target { max: Some(40.0), median: None },
+        samples,
+    ))
 }
