@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use atoll_protocol::{
     adjacency::{Adjacencies, Adjacency, Question},
+    codec::DecodeError,
     directory::SyncRequest,
     identity::NodeId,
     sealed::Verified,
@@ -87,8 +88,10 @@ impl Directory {
         let Some((answer, _)) = sync::receive(&mut stream, Adjacencies::decode).await? else {
             return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
         };
-        if answer.held.len() > most {
-            return Err(SyncError::TooMuch);
+        let count = answer.held.len();
+        if count > most {
+            // The question said how many: unlike a view, an answer that is longer is no accident.
+            return Err(DecodeError::TooMany { what: "adjacencies in an answer", count, limit: most }.into());
         }
         let open = |passed: atoll_protocol::adjacency::Passed| {
             let remaining = Duration::from_millis(passed.remaining_ms.into());

@@ -11,6 +11,7 @@ use atoll_protocol::{
     sealed::Signed,
     service::Seq,
 };
+use atoll_registry::peers::conduct::Fault;
 use futures::{AsyncReadExt, AsyncWriteExt};
 use parking_lot::Mutex;
 
@@ -82,7 +83,7 @@ async fn what_both_ends_say_is_believed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_passes_on_a_lie_is_not_believed_and_it_is_counted() {
     let node = node(&[]).await;
-    for count in 1..=5 {
+    for count in 1..=5_u64 {
         let (bare, other) = (Bare::beside(&node).await, key());
         let mut held = truth(&node, &bare, &other);
         let what = match count {
@@ -110,6 +111,10 @@ async fn whoever_passes_on_a_lie_is_not_believed_and_it_is_counted() {
         };
         tell(&node, bare, held).await;
         eventually(what, || refused(&node) == count).await;
+        let (forged, oversize) = (count.min(3), count.saturating_sub(3));
+        let faults = rpc(&node).net.conduct.totals();
+        let charged = (faults.count(Fault::Forged).into(), faults.count(Fault::Oversize).into());
+        assert_eq!(charged, (forged, oversize), "{what}: {faults}");
         assert!(rpc(&node).directory.map.read().is_empty(), "{what}");
     }
 }
