@@ -57,6 +57,13 @@ impl Builder {
         self
     }
 
+    /// How many streams each peer may have open here over QUIC; see
+    /// [`NetConfig::streams_over_quic`](crate::config::NetConfig::streams_over_quic).
+    pub fn streams_over_quic(mut self, streams: u32) -> Self {
+        self.config.net.streams_over_quic = streams;
+        self
+    }
+
     /// Whether to offer the service `bench`, which lets others measure calls to this node; by default not.
     pub fn bench(mut self, on: bool) -> Self {
         self.config.bench = on;

@@ -163,7 +163,7 @@ impl Bare {
         let started = net::start(net::Setup {
             key: key.clone(),
             network: network(),
-            config: NetConfig { listen: loopback(), mdns: false },
+            config: NetConfig { listen: loopback(), mdns: false, ..NetConfig::default() },
             bootstrap: bootstrap.to_vec(),
             storage: Storage::open(None).unwrap(),
             clock: Clock::start(),

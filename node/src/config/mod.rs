@@ -15,6 +15,10 @@ mod tests;
 /// The port that a node listens on unless told otherwise, or unless it is taken.
 pub const DEFAULT_PORT: u16 = 4077;
 
+/// Streams that each peer may have open over QUIC unless told otherwise. QUIC's library keeps two tables with a place for each
+/// from the beginning: as many as fit into 16 384 places, seven eighths of them, so that one more would double the tables.
+pub const STREAMS_OVER_QUIC: u32 = 14 * 1024;
+
 /// Everything a node can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -41,6 +45,9 @@ pub struct NetConfig {
     pub listen: Vec<Multiaddr>,
     /// Whether to find nodes on the local network by multicast DNS.
     pub mdns: bool,
+    /// How many streams each peer may have open here over QUIC: 64 to 14 336. Room for them is taken for as long as a
+    /// connection lasts, some 40 bytes each: a node that is short of memory and has many peers asks for less.
+    pub streams_over_quic: u32,
 }
 
 impl Default for Config {
@@ -58,7 +65,7 @@ impl Default for Config {
 
 impl Default for NetConfig {
     fn default() -> Self {
-        Self { listen: Vec::new(), mdns: true }
+        Self { listen: Vec::new(), mdns: true, streams_over_quic: STREAMS_OVER_QUIC }
     }
 }
 

@@ -44,7 +44,11 @@ fn everything_can_be_said() {
         network: "island".parse().unwrap(),
         data_dir: Some("/var/lib/atoll".into()),
         bootstrap: vec!["/dnsaddr/example.org".parse().unwrap(), "/ip4/192.0.2.7/tcp/4077".parse().unwrap()],
-        net: NetConfig { listen: vec!["/ip4/0.0.0.0/udp/5000/quic-v1".parse().unwrap()], mdns: false },
+        net: NetConfig {
+            listen: vec!["/ip4/0.0.0.0/udp/5000/quic-v1".parse().unwrap()],
+            mdns: false,
+            ..NetConfig::default()
+        },
         bench: true,
         log: "debug".to_owned(),
     };

@@ -18,6 +18,7 @@ use tokio::{
 
 use super::{Dht, Dials, Driver, Routing};
 use crate::{
+    config::STREAMS_OVER_QUIC,
     error::SpawnError,
     event::NodeEvent,
     net::{
@@ -29,13 +30,16 @@ use crate::{
         listen,
         patient::Patient,
         split_peer,
-        streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS, SUBSTREAMS_OVER_TCP},
+        streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS_OVER_TCP},
         tls::Tls,
     },
 };
 
 /// How long a connection that nobody uses stays open.
 const IDLE: Duration = Duration::from_secs(90);
+
+/// Streams over QUIC without which a connection is of no use.
+const FEWEST_STREAMS: u32 = 64;
 
 /// Starts the overlay: listens, begins to join, and leaves the swarm to a task of its own.
 pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
@@ -57,7 +61,8 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     };
     let behaviour = Behaviour::new(&key, &protocols, setup.config.mdns, shared)?;
     let routing = Routing::new(key.public().to_peer_id(), Arc::clone(&counters));
-    let mut swarm = build(key, behaviour)?;
+    let over_quic = streams_over_quic(setup.config.streams_over_quic)?;
+    let mut swarm = build(key, behaviour, over_quic)?;
     let port = listen(&mut swarm, &setup)?;
 
     let (commands, requests) = mpsc::channel(COMMANDS);
@@ -105,7 +110,17 @@ fn failed(error: impl ToString) -> SpawnError {
     SpawnError::Network { reason: error.to_string() }
 }
 
-fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnError> {
+/// The streams that a peer may open over QUIC, if they are neither too few to work with nor more than there can be.
+fn streams_over_quic(streams: u32) -> Result<u32, SpawnError> {
+    if (FEWEST_STREAMS..=STREAMS_OVER_QUIC).contains(&streams) {
+        return Ok(streams);
+    }
+    Err(failed(format!(
+        "net.streams_over_quic is {streams}; it takes a number from {FEWEST_STREAMS} to {STREAMS_OVER_QUIC}"
+    )))
+}
+
+fn build(key: Keypair, behaviour: Behaviour, streams: u32) -> Result<Swarm<Behaviour>, SpawnError> {
     let builder = SwarmBuilder::with_existing_identity(key)
         .with_tokio()
         .with_tcp(
@@ -122,7 +137,7 @@ fn build(key: Keypair, behaviour: Behaviour) -> Result<Swarm<Behaviour>, SpawnEr
         .with_other_transport(|key| {
             let mut config = quic::Config::new(key);
             // The bounds are set where substreams are taken up, for each kind and each peer.
-            config.max_concurrent_stream_limit = SUBSTREAMS;
+            config.max_concurrent_stream_limit = streams;
             quic::tokio::Transport::new(config).map(|(peer, connection), _| (peer, Patient(connection)))
         })
         .map_err(failed)?;

@@ -25,11 +25,7 @@ const OPENS_PER_CONNECTION: usize = 64;
 pub(crate) const INBOUND_QUEUE: usize = 1024;
 /// Streams and large bodies that one peer may have open to this node.
 pub(crate) const STREAMS_PER_PEER: usize = 12 * 1024;
-/// Substreams that a peer may have open on one connection, whatever they are for. Each side also has some of its own. QUIC's
-/// library keeps two tables with a place for each from the beginning: as many as fit into 16 384 places, seven eighths of
-/// them, so that one more would double the tables.
-pub(crate) const SUBSTREAMS: u32 = 14 * 1024;
-/// The same for TCP: as many as yamux takes while its windows for all of them fit into its default of 1 GiB.
+/// Substreams that a peer may have open on one connection over TCP, whatever they are for: as many as yamux takes while its windows for all of them fit into its default of 1 GiB.
 pub(crate) const SUBSTREAMS_OVER_TCP: usize = 4096;
 /// Incoming substreams of one connection whose protocol is not known yet.
 pub(crate) const NEGOTIATING: usize = 256;

@@ -7,7 +7,7 @@ use libp2p::{Multiaddr, multiaddr::Protocol};
 use crate::{
     error::ConnectError,
     net::{parse_address, split_peer, with_peer},
-    testing::{eventually, listening, lists, loopback, node, pair, within},
+    testing::{builder, eventually, listening, lists, loopback, node, pair, within},
 };
 
 /// An address that nobody listens at.
@@ -24,6 +24,19 @@ async fn connecting_gives_the_peer_whether_or_not_it_is_named() {
         assert_eq!(peer, server.id());
         assert_eq!(within("connecting again", client.connect(&address)).await.unwrap(), server.id());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_over_quic_have_bounds() {
+    for streams in [0, 63, 14_337, u32::MAX] {
+        let error = builder().streams_over_quic(streams).spawn().await.unwrap_err().to_string();
+        let rule = format!("net.streams_over_quic is {streams}; it takes a number from 64 to 14336");
+        assert!(error.contains(&rule), "{error}");
+    }
+    let small = || builder().listen(["/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap()]).streams_over_quic(64);
+    let server = listening(small()).await;
+    let client = listening(small()).await;
+    within("connecting", client.connect(&server.addresses()[0])).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

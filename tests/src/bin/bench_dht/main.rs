@@ -1,10 +1,10 @@
 //! Measures look-ups in the DHT in a network of many nodes inside this program, on loopback.
 //!
 //! ```text
-//! bench_dht [--nodes N] [--names N] [--lookups N] [--output json]
+//! bench_dht [--nodes N] [--names N] [--lookups N] [--transport quic|tcp] [--output json]
 //! ```
 //!
-//! Every node is a whole one: its swarm with QUIC, gossip and directory, its services. What is looked up is in no
+//! Every node is a whole one: its swarm, gossip and directory, its services. What is looked up is in no
 //! directory, so a provider that is found was found in the DHT. Look-ups are made one after the other, each by another
 //! node. Exits with 1 if a figure misses its target. Build it with `--release`, as `make bench-dht` does.
 
@@ -22,8 +22,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+/// Where nodes listen. Over TCP each connection takes two file descriptors of this process.
+const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
+const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 const MEDIAN: Duration = Duration::from_millis(500);
+/// Streams that a peer may have open: all ends of all connections are in this one process, and room is taken for each.
+const STREAMS: u32 = 256;
 /// Nodes that keep a record.
 const REPLICAS: usize = 20;
 /// Nodes that are started at a time.
@@ -56,6 +60,7 @@ struct Report {
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let mut sizes = Sizes { nodes: 200, names: 200, lookups: 1_000 };
+    let mut listen = QUIC;
     let mut json = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -64,14 +69,17 @@ async fn main() -> Result<ExitCode> {
             "--nodes" => sizes.nodes = value.parse()?,
             "--names" => sizes.names = value.parse()?,
             "--lookups" => sizes.lookups = value.parse()?,
+            "--transport" if value == "quic" => listen = QUIC,
+            "--transport" if value == "tcp" => listen = TCP,
             "--output" if value == "json" => json = true,
             _ => bail!(
-                "{argument:?} is not understood; usage: bench_dht [--nodes N] [--names N] [--lookups N] [--output json]"
+                "{argument} {value} is not understood; usage: bench_dht [--nodes N] [--names N] [--lookups N] \
+                 [--transport quic|tcp] [--output json]"
             ),
         }
     }
     ensure!(sizes.nodes >= 2 && sizes.names >= 1 && sizes.lookups >= 1, "nothing to measure in that: {sizes:?}");
-    let nodes = network(sizes.nodes).await?;
+    let nodes = network(sizes.nodes, &listen.parse()?).await?;
     let report = measure(&nodes, &sizes).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -82,14 +90,14 @@ async fn main() -> Result<ExitCode> {
 }
 
 /// Starts the network, each node through an earlier one, and waits until all have joined.
-async fn network(size: usize) -> Result<Vec<Node>> {
+async fn network(size: usize, listen: &Multiaddr) -> Result<Vec<Node>> {
     eprintln!("starting {size} nodes…");
-    let mut nodes = vec![start(None).await?];
+    let mut nodes = vec![start(listen.clone(), None).await?];
     while nodes.len() < size {
         let mut starting = JoinSet::new();
         for n in nodes.len()..size.min(nodes.len() + STARTING) {
             let through = nodes.get(n / 2).or(nodes.last()).and_then(|node| node.addresses().into_iter().next());
-            starting.spawn(start(Some(through.context("a node has no address")?)));
+            starting.spawn(start(listen.clone(), Some(through.context("a node has no address")?)));
         }
         while let Some(node) = starting.join_next().await {
             nodes.push(node??);
@@ -98,9 +106,14 @@ async fn network(size: usize) -> Result<Vec<Node>> {
     Ok(nodes)
 }
 
-async fn start(through: Option<Multiaddr>) -> Result<Node> {
-    let listen: Multiaddr = LOOPBACK.parse()?;
-    let node = Node::builder().listen([listen]).mdns(false).bootstrap(through.clone()).spawn().await?;
+async fn start(listen: Multiaddr, through: Option<Multiaddr>) -> Result<Node> {
+    let node = Node::builder()
+        .listen([listen])
+        .mdns(false)
+        .streams_over_quic(STREAMS)
+        .bootstrap(through.clone())
+        .spawn()
+        .await?;
     let began = Instant::now();
     while node.addresses().is_empty() {
         ensure!(began.elapsed() < PATIENCE, "a node does not listen");
