@@ -72,7 +72,7 @@ pub(super) enum SyncError {
 
 impl SyncError {
     /// What the other side has done wrong, if it was that. One that breaks off has not: it may be stopping.
-    fn fault(&self) -> Option<Fault> {
+    pub(super) fn fault(&self) -> Option<Fault> {
         Some(match self {
             Self::Decode(error) => error.into(),
             Self::Record(error) => error.into(),

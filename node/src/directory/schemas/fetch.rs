@@ -126,25 +126,25 @@ impl Directory {
 
     /// Takes in an answer, or counts what is wrong with it.
     fn schemas_came(&self, hunt: &mut Hunt, question: &Question, answer: Result<SchemaReply, SyncError>) {
-        let peer = question.node;
-        let came = answer.as_ref().map_or(0, |reply| reply.schemas.len() as u64);
-        let refused = match answer {
-            Ok(reply) => hunt.answered(question, reply).map_err(|e| (Fault::from(&e), e.to_string())),
+        let (peer, counters) = (question.node, &self.net.counters.schemas);
+        let fault = match answer {
+            Ok(reply) => {
+                let came = reply.schemas.len() as u64;
+                let answered = hunt.answered(question, reply);
+                if answered.is_ok() {
+                    counters.fetched.add(came);
+                }
+                answered.err().map(|refusal| (Fault::from(&refusal), refusal.to_string()))
+            }
             Err(error) => {
                 hunt.failed(question);
                 tracing::debug!(%peer, "schemas could not be asked for: {error}");
-                match error {
-                    SyncError::Decode(reason) => Err((Fault::from(&reason), reason.to_string())),
-                    _ => return,
-                }
+                error.fault().map(|fault| (fault, error.to_string()))
             }
         };
-        match refused {
-            Ok(()) => self.net.counters.schemas.fetched.add(came),
-            Err((fault, reason)) => {
-                self.net.counters.schemas.refused.add(1);
-                self.net.conduct.charge(Some(peer), fault, reason);
-            }
+        if let Some((fault, reason)) = fault {
+            counters.refused.add(1);
+            self.net.conduct.charge(Some(peer), fault, reason);
         }
     }
 }
