@@ -46,7 +46,7 @@ pub struct NetConfig {
     /// Whether to find nodes on the local network by multicast DNS.
     pub mdns: bool,
     /// How many streams each peer may have open here over QUIC: 64 to 14 336. Room for them is taken for as long as a
-    /// connection lasts, some 40 bytes each: a node that is short of memory and has many peers asks for less.
+    /// connection lasts: a node that is short of memory and has many peers asks for less.
     pub streams_over_quic: u32,
 }
 
