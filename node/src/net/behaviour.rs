@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use libp2p::{
     PeerId, StreamProtocol, connection_limits, gossipsub, identify,
     identity::Keypair,
-    kad, mdns, ping,
+    kad, mdns, ping, relay,
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
 };
 use sha2::{Digest, Sha256};
@@ -16,6 +16,7 @@ use super::{
     Counters, Protocols, bars,
     conduct::Conduct,
     connections::Connections,
+    punch,
     records::{self, Records},
     streams::{self, Inbound},
 };
@@ -43,6 +44,7 @@ pub(super) struct Behaviour {
     pub(super) kad: kad::Behaviour<Records>,
     pub(super) gossip: gossipsub::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
+    relay_client: relay::client::Behaviour,
 }
 
 /// What the protocols share with the rest of the node.
@@ -59,12 +61,13 @@ impl Behaviour {
         key: &Keypair,
         protocols: &Protocols,
         use_mdns: bool,
+        relay_client: relay::client::Behaviour,
         shared: Shared,
     ) -> Result<Self, SpawnError> {
         let Shared { connections, inbound, counters, conduct, storage } = shared;
         let me = key.public().to_peer_id();
         let accepted: Arc<[StreamProtocol]> =
-            Arc::from([protocols.rpc.clone(), protocols.bulk.clone(), protocols.describe.clone()]);
+            Arc::from([protocols.rpc.clone(), protocols.bulk.clone(), protocols.describe.clone(), punch::PROTOCOL]);
         let mdns = use_mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), me)).and_then(|started| {
             started.inspect_err(|e| tracing::warn!("cannot look for nodes on the local network: {e}")).ok()
         });
@@ -90,6 +93,7 @@ impl Behaviour {
             kad,
             gossip: gossip(protocols)?,
             mdns: mdns.into(),
+            relay_client,
         })
     }
 }

@@ -8,10 +8,12 @@ mod bars;
 mod behaviour;
 pub(crate) mod conduct;
 pub(crate) mod connections;
+mod delimited;
 mod driver;
 mod joining;
 mod listen;
 mod patient;
+pub(crate) mod punch;
 mod records;
 pub(crate) mod streams;
 #[cfg(test)]
@@ -41,6 +43,7 @@ use tokio::{
 use self::{
     conduct::Conduct,
     connections::{Connection, Connections},
+    punch::Agreed,
     streams::{Inbound, Share},
 };
 use crate::{config::NetConfig, directory::Clock, error::ConnectError, event::Events, storage::Storage};
@@ -207,13 +210,38 @@ pub(crate) enum LookUp {
 /// What the swarm task is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Dial { peer: Option<NodeId>, addresses: Vec<Multiaddr>, reply: oneshot::Sender<Result<NodeId, ConnectError>> },
-    Publish { data: Vec<u8> },
-    Verdict { message: gossipsub::MessageId, source: PeerId, verdict: Verdict },
-    Provide { key: Vec<u8> },
-    Unprovide { key: Vec<u8> },
-    Providers { key: Vec<u8>, look_up: LookUp, reply: oneshot::Sender<Vec<NodeId>> },
-    Shutdown { reply: oneshot::Sender<()> },
+    Dial {
+        peer: Option<NodeId>,
+        addresses: Vec<Multiaddr>,
+        reply: oneshot::Sender<Result<NodeId, ConnectError>>,
+    },
+    Publish {
+        data: Vec<u8>,
+    },
+    Verdict {
+        message: gossipsub::MessageId,
+        source: PeerId,
+        verdict: Verdict,
+    },
+    Provide {
+        key: Vec<u8>,
+    },
+    Unprovide {
+        key: Vec<u8>,
+    },
+    Providers {
+        key: Vec<u8>,
+        look_up: LookUp,
+        reply: oneshot::Sender<Vec<NodeId>>,
+    },
+    /// Dial a peer behind a NAT at this very moment, which it knows of.
+    Punch {
+        peer: NodeId,
+        agreed: Agreed,
+    },
+    Shutdown {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// What the overlay needs to start.
@@ -249,6 +277,7 @@ pub(crate) struct Net {
     commands: mpsc::Sender<Command>,
     addresses: watch::Receiver<Vec<Multiaddr>>,
     dht_server: watch::Receiver<bool>,
+    candidates: watch::Receiver<Vec<Multiaddr>>,
 }
 
 impl Net {
@@ -316,6 +345,15 @@ impl Net {
         let (reply, found) = oneshot::channel();
         self.command(Command::Providers { key, look_up, reply }).await;
         found.await.unwrap_or_default()
+    }
+
+    /// Serves a substream on which a peer wants to agree on punching a hole.
+    pub(crate) async fn punch(&self, inbound: Inbound) {
+        let own = self.candidates.borrow().clone();
+        match punch::respond(inbound.stream, &own).await {
+            Ok(agreed) => self.command(Command::Punch { peer: inbound.peer, agreed }).await,
+            Err(why) => tracing::debug!(peer = %inbound.peer, "no hole punched: {why}"),
+        }
     }
 
     /// Begins to close all connections and to stop, without waiting for it; `false` if that is too much to ask now.

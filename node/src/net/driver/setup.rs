@@ -8,8 +8,11 @@ use std::{
 };
 
 use libp2p::{
-    Multiaddr, Swarm, SwarmBuilder, Transport, core::upgrade::Version, gossipsub, identity::Keypair, noise, quic, tcp,
-    yamux,
+    Multiaddr, PeerId, Swarm, SwarmBuilder, Transport,
+    core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
+    gossipsub,
+    identity::Keypair,
+    noise, quic, relay, tcp, websocket, yamux,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -59,10 +62,10 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         conduct: conduct.clone(),
         storage: setup.storage.clone(),
     };
-    let behaviour = Behaviour::new(&key, &protocols, setup.config.mdns, shared)?;
     let routing = Routing::new(key.public().to_peer_id(), Arc::clone(&counters));
     let over_quic = streams_over_quic(setup.config.streams_over_quic)?;
-    let mut swarm = build(key, behaviour, over_quic)?;
+    let behaviour = |relay| Behaviour::new(&key, &protocols, setup.config.mdns, relay, shared);
+    let mut swarm = build(key.clone(), over_quic, behaviour).await?;
     let port = listen(&mut swarm, &setup)?;
 
     let (commands, requests) = mpsc::channel(COMMANDS);
@@ -120,19 +123,15 @@ fn streams_over_quic(streams: u32) -> Result<u32, SpawnError> {
     )))
 }
 
-fn build(key: Keypair, behaviour: Behaviour, streams: u32) -> Result<Swarm<Behaviour>, SpawnError> {
+/// The swarm with its transports, the relayed one included; `behaviour` gets the half of that which is a behaviour.
+async fn build(
+    key: Keypair,
+    streams: u32,
+    behaviour: impl FnOnce(relay::client::Behaviour) -> Result<Behaviour, SpawnError>,
+) -> Result<Swarm<Behaviour>, SpawnError> {
     let builder = SwarmBuilder::with_existing_identity(key)
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default().nodelay(true),
-            // TLS with AES is the faster of the two on today's machines; js-libp2p speaks only Noise.
-            (Tls::new, noise::Config::new),
-            || {
-                let mut config = yamux::Config::default();
-                config.set_max_num_streams(SUBSTREAMS_OVER_TCP);
-                config
-            },
-        )
+        .with_tcp(tcp::Config::default().nodelay(true), (Tls::new, noise::Config::new), multiplexer)
         .map_err(failed)?
         .with_other_transport(|key| {
             let mut config = quic::Config::new(key);
@@ -150,11 +149,31 @@ fn build(key: Keypair, behaviour: Behaviour, streams: u32) -> Result<Swarm<Behav
     };
     // Without a resolver's configuration (a machine that was never online) names cannot be resolved; all else works.
     if Path::new("/etc/resolv.conf").exists() || cfg!(windows) {
-        let builder = builder.with_dns().map_err(failed)?.with_behaviour(|_| behaviour).map_err(failed)?;
+        let builder = builder.with_dns().map_err(failed)?;
+        let builder = builder.with_websocket((Tls::new, noise::Config::new), multiplexer).await.map_err(failed)?;
+        let builder = builder.with_relay_client((Tls::new, noise::Config::new), multiplexer).map_err(failed)?;
+        let builder = builder.with_behaviour(|_, relay| Ok(behaviour(relay)?)).map_err(failed)?;
         Ok(builder.with_swarm_config(config).build())
     } else {
-        Ok(builder.with_behaviour(|_| behaviour).map_err(failed)?.with_swarm_config(config).build())
+        let builder = builder.with_other_transport(|key| Ok(websocket_by_address(key)?)).map_err(failed)?;
+        let builder = builder.with_relay_client((Tls::new, noise::Config::new), multiplexer).map_err(failed)?;
+        let builder = builder.with_behaviour(|_, relay| Ok(behaviour(relay)?)).map_err(failed)?;
+        Ok(builder.with_swarm_config(config).build())
     }
+}
+
+/// TLS with AES is the faster of the two on today's machines; js-libp2p speaks only Noise.
+fn multiplexer() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(SUBSTREAMS_OVER_TCP);
+    config
+}
+
+/// WebSocket for addresses without names. Noise alone will do: whoever listens offers it.
+fn websocket_by_address(key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+    let secured = websocket::Config::new(tcp).upgrade(Version::V1Lazy).authenticate(noise::Config::new(key)?);
+    Ok(secured.multiplex(multiplexer()).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).boxed())
 }
 
 /// Listens on every planned address that can be; an error only if none can. Gives the common port, if there is one.

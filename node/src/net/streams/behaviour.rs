@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Inbound, OPENS_PER_CONNECTION, handler::Handler};
 use crate::net::{
     Counters,
+    addresses::is_circuit,
     connections::{Connection, Connections},
 };
 
@@ -68,10 +69,12 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         id: ConnectionId,
         peer: PeerId,
-        _local: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(id, peer, remote, false))
+        // Who comes through a relay comes from no address of its own: the relay is named on this side.
+        let address = if is_circuit(local) { local } else { remote };
+        Ok(self.handler(id, peer, address, false))
     }
 
     fn handle_established_outbound_connection(
