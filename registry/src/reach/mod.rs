@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use crate::mix::mix;
 
+pub mod mapping;
 pub mod paths;
 #[cfg(test)]
 mod tests;
