@@ -32,6 +32,7 @@ use crate::mix::mix;
 
 pub mod mapping;
 pub mod paths;
+pub mod punch;
 #[cfg(test)]
 mod tests;
 
