@@ -33,6 +33,7 @@ use crate::mix::mix;
 pub mod mapping;
 pub mod paths;
 pub mod punch;
+pub mod relays;
 #[cfg(test)]
 mod tests;
 
