@@ -36,6 +36,7 @@ pub mod punch;
 pub mod relays;
 #[cfg(test)]
 mod tests;
+pub mod verdicts;
 
 
 /// What carries a connection, better one first: over QUIC a lost packet holds up one stream only, and most NATs are
