@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use crate::mix::mix;
 
+pub mod capacity;
 pub mod mapping;
 pub mod paths;
 pub mod punch;
@@ -37,7 +38,6 @@ pub mod relays;
 #[cfg(test)]
 mod tests;
 pub mod verdicts;
-
 
 /// What carries a connection, better one first: over QUIC a lost packet holds up one stream only, and most NATs are
 /// easier to punch for UDP; WebSocket is TCP with a header on everything, for networks that let nothing else pass.
