@@ -54,7 +54,7 @@ impl Path {
     }
 }
 
-fn is_quic(address: &Multiaddr) -> bool {
+pub(super) fn is_quic(address: &Multiaddr) -> bool {
     address.iter().any(|p| matches!(p, Protocol::QuicV1))
 }
 

@@ -15,6 +15,9 @@ mod listen;
 mod patient;
 pub(crate) mod punch;
 mod records;
+// Nothing serves as a relay yet outside its tests.
+#[allow(dead_code)]
+mod relay;
 pub(crate) mod streams;
 #[cfg(test)]
 mod tests;
