@@ -8,6 +8,7 @@
 //! | `GET /v1/services/{name}` | [`ServiceDescription`] |
 //! | `GET /v1/routes` | list of [`RouteRow`] |
 //! | `GET /v1/connections` | list of [`ConnectionRow`] |
+//! | `GET /v1/doctor` | [`DoctorReport`] |
 //! | `GET /v1/graph?radius=3` | [`GraphNode`] |
 //! | `POST /v1/search` with [`SearchRequest`] | [`SearchReply`] |
 //! | `POST /v1/watch` with [`WatchRequest`] | lines of [`WatchEvent`], as they come |
@@ -20,6 +21,7 @@
 //!
 //! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
 
+mod doctor;
 mod registry;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -33,6 +35,9 @@ use atoll_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use doctor::{
+    DoctorReport, Finding, Health, NatRow, PunchCounts, RelayFigures, RelayRow, RelayedPeer, TestedAddress,
+};
 pub use registry::{
     FoundRow, SEARCH_LIMIT, SearchReply, SearchRequest, WatchEvent, WatchRequest, WatchedChange, WatchedInstance,
 };

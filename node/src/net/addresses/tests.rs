@@ -14,7 +14,7 @@ fn at(text: &str) -> Multiaddr {
 }
 
 fn told(addresses: &[&str]) -> Vec<String> {
-    worth_telling(addresses.iter().map(|a| at(a))).iter().map(ToString::to_string).collect()
+    worth_telling(addresses.iter().map(|a| at(a)), &PublicRanges::default()).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_node_serves_the_dht_only_if_all_its_peers_could_dial_it() {
     let serves = |own: &[&str], peers: &[&str]| {
         let (own, peers): (Vec<_>, Vec<_>) =
             (own.iter().map(|a| at(a)).collect(), peers.iter().map(|a| at(a)).collect());
-        serves_dht(&own, &peers)
+        serves_dht(&own, &peers, &PublicRanges::default())
     };
     assert!(serves(&[LOOPBACK], &[]));
     assert!(serves(&[LOOPBACK], &[LOOPBACK]));
@@ -81,16 +81,18 @@ fn a_node_serves_the_dht_only_if_all_its_peers_could_dial_it() {
 fn a_peer_has_no_nearer_addresses_than_the_one_it_was_reached_at() {
     let all = [LOOPBACK, LINK, PRIVATE, GLOBAL, "/dns4/example.org/tcp/1", "/memory/1"];
     let reaching = |from: &str| {
-        let kept = reaching(all.iter().map(|a| at(a)), from.parse().unwrap());
+        let kept = super::reaching(all.iter().map(|a| at(a)), from.parse().unwrap(), &PublicRanges::default());
         kept.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(reaching("1.2.3.4"), [GLOBAL]);
     assert_eq!(reaching("198.18.0.1"), [GLOBAL], "nobody knows that network");
     assert_eq!(reaching("10.0.0.1"), [GLOBAL, PRIVATE]);
     assert_eq!(reaching("127.0.0.1"), [GLOBAL, PRIVATE]);
-    let alone = super::reaching([at(LOOPBACK)], "127.0.0.1".parse().unwrap());
+    let alone = super::reaching([at(LOOPBACK)], "127.0.0.1".parse().unwrap(), &PublicRanges::default());
     assert_eq!(alone, [at(LOOPBACK)]);
-    assert!(super::reaching([at(LOOPBACK), at(PRIVATE)], "1.2.3.4".parse().unwrap()).is_empty());
+    assert!(
+        super::reaching([at(LOOPBACK), at(PRIVATE)], "1.2.3.4".parse().unwrap(), &PublicRanges::default()).is_empty()
+    );
 }
 
 #[test]

@@ -19,21 +19,25 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Dht, Dials, Driver, Routing};
+use super::{Dht, Dials, Driver, Reach, Routing};
 use crate::{
     config::STREAMS_OVER_QUIC,
     error::SpawnError,
     event::NodeEvent,
     net::{
         COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started,
+        autonat::{self, Nonces},
         behaviour::{Behaviour, Shared},
         conduct::Conduct,
         connections::Connections,
         joining::Joining,
         listen,
         patient::Patient,
+        portmap::PortMap,
+        punch,
+        relay::{Relay, capacity::Limits},
         split_peer,
-        streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS_OVER_TCP},
+        streams::{Accepted, INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS_OVER_TCP},
         tls::Tls,
     },
 };
@@ -52,17 +56,37 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let counters = Arc::new(Counters::default());
     let conduct = Conduct::new(setup.clock, setup.events.clone());
     setup.bootstrap.iter().filter_map(|a| split_peer(a).1).for_each(|peer| conduct.name(peer));
+    let (addresses, known_addresses) = watch::channel(Vec::new());
     let (inbound, streams) = mpsc::channel(INBOUND_QUEUE);
+    let public = setup.config.public_ranges.clone();
 
     let key = Keypair::ed25519_from_bytes(*setup.key.seed()).map_err(failed)?;
+    let service = {
+        let addresses = known_addresses.clone();
+        Relay::new(key.public().to_peer_id(), Limits::default(), move || addresses.borrow().clone())
+    };
+    let accepted = Accepted::new(
+        [
+            protocols.rpc.clone(),
+            protocols.bulk.clone(),
+            protocols.describe.clone(),
+            punch::PROTOCOL,
+            autonat::DIAL_BACK,
+        ],
+        [autonat::DIAL_REQUEST],
+    );
+    let nonces = Nonces::default();
     let shared = Shared {
+        accepted: accepted.clone(),
+        relay: service.clone(),
         connections: connections.clone(),
         inbound,
         counters: Arc::clone(&counters),
         conduct: conduct.clone(),
         storage: setup.storage.clone(),
+        public: public.clone(),
     };
-    let routing = Routing::new(key.public().to_peer_id(), Arc::clone(&counters));
+    let routing = Routing::new(key.public().to_peer_id(), public.clone(), Arc::clone(&counters));
     let over_quic = streams_over_quic(setup.config.streams_over_quic)?;
     let behaviour = |relay| Behaviour::new(&key, &protocols, setup.config.mdns, relay, shared);
     let mut swarm = build(key.clone(), over_quic, behaviour).await?;
@@ -70,13 +94,14 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
 
     let (commands, requests) = mpsc::channel(COMMANDS);
     let (events, reported) = mpsc::channel(EVENTS);
-    let (addresses, known_addresses) = watch::channel(Vec::new());
     let (dht_server, is_dht_server) = watch::channel(false);
+    let (offered, candidates) = watch::channel(Vec::new());
     let driver = Driver {
         swarm,
         me,
         network: setup.network,
         topic: gossipsub::IdentTopic::new(&protocols.announcements),
+        public: public.clone(),
         protocols: Arc::clone(&protocols),
         connections: connections.clone(),
         counters: Arc::clone(&counters),
@@ -92,6 +117,16 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         dials: Dials::default(),
         dht: Dht::new(Arc::clone(&counters)),
         routing,
+        reach: Reach::new(
+            setup.clock,
+            setup.config.public_ranges,
+            nonces.clone(),
+            PortMap::new(port.filter(|_| setup.config.port_mapping)),
+            offered,
+        ),
+        accepted,
+        relay: service.clone(),
+        relays: setup.config.relay,
         joining: Joining::new(setup.storage.remembered(), setup.bootstrap, setup.config.mdns),
         next_round: Instant::now(),
         next_sweep: Instant::now(),
@@ -102,9 +137,14 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         connections,
         counters,
         conduct,
+        relay: service,
         commands,
         addresses: known_addresses,
         dht_server: is_dht_server,
+        candidates,
+        nonces,
+        tests: autonat::Limits::default(),
+        public,
     };
     Ok(Started { net, events: reported, inbound: streams, port, task: tokio::spawn(driver.run()) })
 }
@@ -178,7 +218,7 @@ fn websocket_by_address(key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>
 
 /// Listens on every planned address that can be; an error only if none can. Gives the common port, if there is one.
 fn listen(swarm: &mut Swarm<Behaviour>, setup: &Setup) -> Result<Option<u16>, SpawnError> {
-    let plan = listen::plan(&setup.config.listen, setup.storage.port());
+    let plan = listen::plan(&setup.config.listen, setup.storage.port(), setup.config.websocket_port);
     for (wanted, using) in plan.moved {
         setup.events.report(NodeEvent::PortTaken { wanted, using });
     }

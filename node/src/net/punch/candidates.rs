@@ -5,7 +5,7 @@ use std::{collections::VecDeque, net::IpAddr};
 use libp2p::{Multiaddr, multiaddr::Protocol};
 
 /// Addresses offered to the other side, and taken from it.
-pub(super) const OFFERED: usize = 16;
+pub(crate) const OFFERED: usize = 16;
 /// Addresses that others have seen this node at which are remembered.
 const OBSERVED: usize = 12;
 

@@ -26,7 +26,7 @@ use std::time::Duration;
 use libp2p::{Multiaddr, StreamProtocol};
 
 pub(super) use self::{
-    candidates::{Candidates, useful},
+    candidates::{Candidates, OFFERED, useful},
     handshake::{PunchError, initiate, respond},
 };
 

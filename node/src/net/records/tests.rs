@@ -161,7 +161,7 @@ fn the_indices_agree_whatever_happens() {
 }
 
 fn records(storage: &Storage) -> Records {
-    Records::new(peer(0), storage.clone(), Arc::default())
+    Records::new(peer(0), storage.clone(), PublicRanges::default(), Arc::default())
 }
 
 fn said(key: &[u8], provider: PeerId, addresses: &[&str]) -> ProviderRecord {

@@ -9,7 +9,7 @@ use std::{
 
 use atoll_protocol::identity::NodeId;
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol,
+    Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
     swarm::{
         ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
@@ -19,7 +19,7 @@ use libp2p::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Inbound, OPENS_PER_CONNECTION, handler::Handler};
+use super::{Accepted, Inbound, OPENS_PER_CONNECTION, Uses, handler::Handler};
 use crate::net::{
     Counters,
     addresses::is_circuit,
@@ -29,7 +29,7 @@ use crate::net::{
 /// See the [module docs](super).
 #[derive(Debug)]
 pub(crate) struct Behaviour {
-    protocols: Arc<[StreamProtocol]>,
+    protocols: Accepted,
     connections: Connections,
     inbound: mpsc::Sender<Inbound>,
     counters: Arc<Counters>,
@@ -40,7 +40,7 @@ pub(crate) struct Behaviour {
 impl Behaviour {
     /// Accepts substreams of `protocols` into `inbound` and keeps `connections` up to date.
     pub(crate) fn new(
-        protocols: Arc<[StreamProtocol]>,
+        protocols: Accepted,
         connections: Connections,
         inbound: mpsc::Sender<Inbound>,
         counters: Arc<Counters>,
@@ -54,10 +54,12 @@ impl Behaviour {
             return Handler::idle();
         };
         let (opens, requests) = mpsc::channel(OPENS_PER_CONNECTION);
+        let uses = Uses::default();
         let gone = CancellationToken::new();
-        self.pending.insert(id, Connection::new(id, peer, address.clone(), outbound, opens, gone.clone()));
-        let (protocols, counters) = (Arc::clone(&self.protocols), Arc::clone(&self.counters));
-        Handler::new(peer, protocols, requests, self.inbound.clone(), counters, gone)
+        self.pending
+            .insert(id, Connection::new(id, peer, address.clone(), outbound, opens, uses.clone(), gone.clone()));
+        let (protocols, counters) = (self.protocols.clone(), Arc::clone(&self.counters));
+        Handler::new(peer, protocols, requests, self.inbound.clone(), counters, uses, gone)
     }
 }
 

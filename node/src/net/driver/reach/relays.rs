@@ -1,0 +1,130 @@
+//! Reserves places at relays, through which this node can be reached as long as it cannot be dialled.
+//!
+//! A reservation is a listener of the swarm on the relay's address: renewed by libp2p as long as it stands, and ended by
+//! closing the listener.
+
+use std::sync::Arc;
+
+use atoll_protocol::identity::NodeId;
+use atoll_registry::{
+    peers::Scope,
+    reach::relays::{Effect, TERM},
+    time::Time,
+};
+use libp2p::{Multiaddr, core::transport::ListenerId, identify, multiaddr::Protocol, relay};
+
+use super::Driver;
+use crate::net::{
+    addresses,
+    connections::{Connection, Path},
+    node_id, peer_id,
+};
+
+impl Driver {
+    /// A node that is connected directly has said whether it relays.
+    pub(super) fn relay_identified(&mut self, connection: &Arc<Connection>, info: &identify::Info) {
+        let relay = connection.peer;
+        let reached = addresses::ip(&connection.address);
+        if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
+            self.reach.relays.offered(relay, reached.and_then(|ip| self.public.subnet(ip)));
+        } else {
+            self.reach.relays.withdrawn(&relay);
+        }
+    }
+
+    /// Asks for reservations, or gives them up, as is decided now.
+    pub(super) fn reserve_due(&mut self, now: Time) {
+        let needed = self.needs_relay();
+        self.reach.relays.set_public(!needed);
+        if needed {
+            self.reach.portmap.seek();
+        }
+        self.measure_relays();
+        for effect in self.reach.relays.decide(now, rand::random()) {
+            match effect {
+                Effect::Reserve { relay } => self.reserve(relay, now),
+                Effect::Release { relay } => self.release(&relay),
+                // libp2p renews by itself.
+                Effect::Renew { .. } => {}
+            }
+        }
+    }
+
+    /// Whether some of this node's peers could not dial it: if none of its addresses reaches as far as they do, or it cannot be
+    /// told yet whether one does.
+    pub(super) fn needs_relay(&self) -> bool {
+        let widest = |all: &mut dyn Iterator<Item = &Multiaddr>| {
+            all.filter(|a| !addresses::is_circuit(a)).filter_map(|a| addresses::scope(a, &self.public)).max()
+        };
+        let peers = self.connections.all();
+        let peers = widest(&mut peers.iter().filter(|c| c.path == Path::Direct).map(|c| &c.address));
+        let own = widest(&mut self.swarm.listeners());
+        peers == Some(Scope::Global) && !(own == Some(Scope::Global) && self.is_reachable())
+    }
+
+    /// Whether others have confirmed that they can dial this node.
+    fn is_reachable(&self) -> bool {
+        self.swarm.external_addresses().any(|address| !addresses::is_circuit(address))
+    }
+
+    fn measure_relays(&mut self) {
+        let known: Vec<NodeId> = self.reach.relays.all().map(|(relay, _)| relay).collect();
+        for relay in known {
+            if let Some(rtt) = self.connections.best(&relay).and_then(|best| best.rtt()) {
+                self.reach.relays.measured(&relay, rtt);
+            }
+        }
+    }
+
+    fn reserve(&mut self, relay: NodeId, now: Time) {
+        let listening = self.circuit_at(&relay).map(|circuit| self.swarm.listen_on(circuit));
+        match listening {
+            Some(Ok(listener)) => drop(self.reach.reservations.insert(listener, relay)),
+            Some(Err(error)) => {
+                tracing::debug!(%relay, "no place at the relay: {error}");
+                self.reach.relays.failed(&relay, now, rand::random());
+            }
+            // It has gone meanwhile.
+            None => self.reach.relays.withdrawn(&relay),
+        }
+    }
+
+    /// The address that this node has at a relay it is connected to.
+    fn circuit_at(&self, relay: &NodeId) -> Option<Multiaddr> {
+        let all = self.connections.of(relay);
+        let direct = all.iter().filter(|c| c.path == Path::Direct).max_by_key(|c| c.outbound)?;
+        let address = addresses::bare(&direct.address).with(Protocol::P2p(peer_id(relay)?));
+        Some(address.with(Protocol::P2pCircuit))
+    }
+
+    fn release(&mut self, relay: &NodeId) {
+        let listeners: Vec<ListenerId> =
+            self.reach.reservations.iter().filter(|(_, of)| *of == relay).map(|(listener, _)| *listener).collect();
+        for listener in listeners {
+            self.reach.reservations.remove(&listener);
+            self.swarm.remove_listener(listener);
+        }
+    }
+
+    /// A relay has reserved a place.
+    pub(in crate::net::driver) fn relay_event(&mut self, event: relay::client::Event) {
+        if let relay::client::Event::ReservationReqAccepted { relay_peer_id, renewal, .. } = event
+            && let Some(relay) = node_id(&relay_peer_id)
+        {
+            tracing::debug!(%relay, renewal, "reachable through a relay");
+            let now = self.reach.clock.now();
+            self.reach.relays.accepted(&relay, TERM, now);
+            self.addresses_changed();
+        }
+    }
+
+    /// A listener has ended: a place at a relay, it may be.
+    pub(in crate::net::driver) fn listener_closed(&mut self, listener: ListenerId) {
+        if let Some(relay) = self.reach.reservations.remove(&listener) {
+            tracing::debug!(%relay, "the place at the relay is lost");
+            let now = self.reach.clock.now();
+            self.reach.relays.failed(&relay, now, rand::random());
+            self.look_around();
+        }
+    }
+}
