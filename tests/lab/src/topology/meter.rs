@@ -1,5 +1,8 @@
 //! Packet counters of a host, read from nftables.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use anyhow::{Context, Result, bail};

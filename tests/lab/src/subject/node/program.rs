@@ -39,7 +39,7 @@ pub(super) struct Program {
     id: String,
     data: PathBuf,
     addresses: Vec<String>,
-    _child: Child,
+    child: Child,
 }
 
 impl Program {
@@ -56,6 +56,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        let _ = self.child.start_kill();
         // All of it is in memory, and there are many of these.
         let _ = std::fs::remove_dir_all(&self.data);
     }
@@ -122,7 +123,7 @@ impl Programs {
         let (started, last) = found
             .with_context(|| format!("{program} on {} is not {until}; it said\n{}", host.namespace().name(), said()))?;
         let id = started.get("node").and_then(Value::as_str).context("it has not said who it is")?.to_owned();
-        Ok((Program { id, data, addresses: Vec::new(), _child: child }, last))
+        Ok((Program { id, data, addresses: Vec::new(), child }, last))
     }
 
     /// Runs `node` with these arguments against a running one; what it printed as JSON.
