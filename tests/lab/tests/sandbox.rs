@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use atoll_lab::sandbox;
+use atoll_lab::{sandbox, testing::sandboxed};
 
 fn lab(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
@@ -29,9 +29,8 @@ fn possible() -> Result<bool> {
     }
 }
 
-fn said(child: Command) -> Result<(bool, String)> {
-    let mut child = child;
-    let output = child.output()?;
+fn said(command: &mut Command) -> Result<(bool, String)> {
+    let output = command.output()?;
     let text = [output.stdout, output.stderr].concat();
     Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }
@@ -41,7 +40,7 @@ fn nobody_needs_to_be_root() -> Result<()> {
     if !possible()? {
         return Ok(());
     }
-    let (success, text) = said(lab(&["prove", "port-shift", "none", "--user-namespace"]))?;
+    let (success, text) = said(&mut lab(&["prove", "port-shift", "none", "--user-namespace"]))?;
     ensure!(success && text.contains("port-shift") && text.contains("one other port"), "{text}");
     Ok(())
 }
@@ -52,7 +51,7 @@ fn the_matrix_can_be_read_by_programs() -> Result<()> {
         return Ok(());
     }
     let arguments = ["matrix", "--pairs", "none,symmetric", "firewall,symmetric", "--repeat", "2", "--output", "json"];
-    let (success, text) = said(lab(&arguments))?;
+    let (success, text) = said(&mut lab(&arguments))?;
     ensure!(success, "{text}");
     let cells: serde_json::Value = serde_json::from_str(&text).with_context(|| text.clone())?;
     ensure!(cells[0]["a"] == "none" && cells[0]["b"] == "symmetric", "{cells}");
@@ -92,6 +91,31 @@ fn everything_is_gone_after_kill_9() -> Result<()> {
 }
 
 #[test]
+fn a_lab_is_possible() -> Result<()> {
+    sandboxed("a_lab_is_possible", async { Ok(()) })
+}
+
+/// Runs the test above where no more network namespaces may be made: inside a user namespace, that can be set.
+fn without_namespaces(ci: &str) -> Result<(bool, String)> {
+    let forbid = r#"echo 0 > /proc/sys/user/max_net_namespaces && exec "$@""#;
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c", forbid, "sh"]).arg(std::env::current_exe()?);
+    said(command.args(["--exact", "a_lab_is_possible", "--nocapture"]).env("CI", ci))
+}
+
+#[test]
+fn without_namespaces_tests_are_skipped_and_under_ci_they_fail() -> Result<()> {
+    if !possible()? {
+        return Ok(());
+    }
+    let (success, text) = without_namespaces("")?;
+    ensure!(success && text.contains("is skipped: the lab needs network namespaces"), "{text}");
+    let (success, text) = without_namespaces("true")?;
+    ensure!(!success && text.contains("user.max_user_namespaces"), "{text}");
+    Ok(())
+}
+
+#[test]
 fn what_is_missing_is_named_with_the_way_out() -> Result<()> {
     let missing = sandbox::Missing::Tool { tool: "nft", package: "nftables" }.to_string();
     ensure!(missing.contains("`nft`") && missing.contains("apt-get install nftables"), "{missing}");
@@ -107,7 +131,7 @@ fn unknown_kinds_and_half_pairs_are_refused() -> Result<()> {
         (&["matrix", "--pairs", "none"], "a pair is two kinds with a comma between"),
         (&["matrix", "--repeat", "0"], "1.."),
     ] {
-        let (success, text) = said(lab(arguments))?;
+        let (success, text) = said(&mut lab(arguments))?;
         ensure!(!success && text.contains(words), "{arguments:?}: {text}");
     }
     Ok(())
