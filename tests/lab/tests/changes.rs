@@ -198,6 +198,24 @@ fn a_host_counts_what_flows_through_it() -> Result<()> {
 }
 
 #[test]
+fn two_hosts_in_a_home_share_its_address_and_reach_each_other() -> Result<()> {
+    sandboxed("two_hosts_in_a_home_share_its_address_and_reach_each_other", async {
+        let mut world = World::with(Nat::PortRestricted).await?;
+        let lan = world.site.gateways.first().context("no router")?.lan().clone();
+        let second = world.lab.host(&lan)?;
+        let there = Probe::start(&second, world.lab.program())?;
+        let (socket, port) = there.bind().await?;
+        let seen = there.observe(socket, world.observer(), PATIENCE).await?.context("no answer")?;
+        ensure!(*seen.as_address.ip() == world.site.external_address()?, "{seen:?}");
+        let (first, _) = world.probe.bind().await?;
+        world.probe.send(first, SocketAddrV4::new(there.address(), port), "neighbour").await?;
+        let inbox = there.inbox(socket, "neighbour", PATIENCE).await?;
+        ensure!(inbox.iter().any(|d| d.from.ip() == world.probe.address()), "{inbox:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn the_internet_has_ipv6_if_asked_for() -> Result<()> {
     sandboxed("the_internet_has_ipv6_if_asked_for", async {
         let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?.with_ipv6()?;

@@ -135,9 +135,18 @@ impl Lab {
     /// # Errors
     /// If the system refuses.
     pub fn internet_host(&mut self, network: usize) -> Result<Host> {
+        let network = self.internet(network).clone();
+        self.host(&network)
+    }
+
+    /// A host in any network, such as a second one in a home: `lab.host(site.gateways[0].lan())`.
+    ///
+    /// # Errors
+    /// If the system refuses, or the network is full.
+    pub fn host(&mut self, network: &Network) -> Result<Host> {
         self.hosts = self.hosts.checked_add(1).context("that are too many hosts")?;
         let namespace = Namespace::create(&format!("host{}", self.hosts))?;
-        let link = self.internet(network).attach(&namespace, FIRST_INTERFACE)?;
+        let link = network.attach(&namespace, FIRST_INTERFACE)?;
         Ok(Host::new(namespace, link))
     }
 
