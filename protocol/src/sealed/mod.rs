@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    codec::{self, DecodeError, EncodeError},
+    codec::{self, DecodeError},
     identity::{NodeId, SecretKey},
     names::NetworkName,
 };
@@ -78,7 +78,7 @@ pub enum SealError {
         /// The rule, in words.
         rule: String,
     },
-    /// Records came without signatures, and are not the set whose digest their author has signed.
+    /// Records came without signatures, and are no set whose digest their author has signed.
     #[error("the {count} records sent for {author} are not those that its lease covers")]
     NotCovered {
         /// Whose they are said to be.
@@ -107,21 +107,9 @@ impl<T: Sealable> Signed<T> {
     /// # Errors
     /// [`SealError::Invalid`] where the value breaks a rule of its type, is too long or has no encoding.
     pub fn seal(key: &SecretKey, network: &NetworkName, value: T) -> Result<Verified<T>, SealError> {
-        let (domain, author) = (T::DOMAIN, key.node_id());
-        let invalid = |rule| SealError::Invalid { domain, author, rule };
-        value.check(&author).map_err(invalid)?;
-        let signed = Self::sign(key, network, &value).map_err(|e| invalid(e.to_string()))?;
-        if signed.body.len() > T::LIMIT {
-            return Err(invalid(DecodeError::TooLong { len: signed.body.len(), limit: T::LIMIT }.to_string()));
-        }
-        Ok(Verified::new(value, signed))
-    }
-
-    /// Signs whatever it is given.
-    fn sign(key: &SecretKey, network: &NetworkName, value: &T) -> Result<Self, EncodeError> {
-        let body = codec::encode(value)?;
-        let signature = key.sign(&message::<T>(network, &body)).to_bytes();
-        Ok(Self { author: key.node_id(), body, signature, of: PhantomData })
+        let record = Proved::own(key, value)?;
+        let signature = key.sign(&message::<T>(network, record.body().bytes())).to_bytes();
+        Ok(Verified { record, signature })
     }
 
     /// Checks length, signature, encoding and rules, in this order, and gives the value as proved.
@@ -137,8 +125,8 @@ impl<T: Sealable> Signed<T> {
         if !author.verifies(&message::<T>(network, &self.body), &Signature::from_bytes(&self.signature)) {
             return Err(SealError::Forged { domain, author, network: network.clone() });
         }
-        let value = proved::read(&self.body, author)?;
-        Ok(Verified::new(value, self))
+        let record = Body::of(self.body).admit(author)?;
+        Ok(Verified { record, signature: self.signature })
     }
 }
 
@@ -196,21 +184,10 @@ pub struct Verified<T> {
 }
 
 impl<T> Verified<T> {
-    fn new(value: T, signed: Signed<T>) -> Self {
-        let Signed { author, body, signature, .. } = signed;
-        Self { record: Proved::new(author, value, Body::of(body)), signature }
-    }
-
     /// The record.
     #[must_use]
     pub fn value(&self) -> &T {
         self.record.value()
-    }
-
-    /// The record, without the signature that proves it.
-    #[must_use]
-    pub fn record(&self) -> &Proved<T> {
-        &self.record
     }
 
     /// The record as it crosses the wire.

@@ -1,8 +1,8 @@
-//! Records that are proved to be their author's, with or without a signature of their own.
+//! Records that are proved to be their author's without a signature of their own.
 //!
-//! A node's lease signs the digest of its whole record set. Where that set travels as a whole, it is proof enough: the
-//! bodies travel alone, a third shorter, and one signature is checked for all of them (see
-//! [`RecordSet`](crate::directory::RecordSet)).
+//! A node's lease signs the digest of its whole record set, and those of the parts of it that are news. Where such a set
+//! travels, it is proof enough: the bodies travel alone, a third shorter, and one signature is checked for all of them (see
+//! [`RecordSet`](crate::directory::RecordSet) and [`News`](crate::directory::News)).
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::{Hash, SealError, Sealable};
 use crate::{
     codec::{self, DecodeError},
-    identity::NodeId,
+    identity::{NodeId, SecretKey},
 };
 
-/// A record whose author and rules have been checked, by its own signature or by that over the set it is in: the only form
-/// in which the registry accepts one. Cheap to clone.
+/// A record whose author and rules have been checked: the only form in which the registry accepts one. It comes out of a set
+/// that its author's lease covers, once that has been opened, or from [its author's own key](Proved::own). Cheap to clone.
 #[derive(Debug)]
 pub struct Proved<T>(Arc<Inner<T>>);
 
@@ -28,7 +28,7 @@ struct Inner<T> {
 }
 
 impl<T> Proved<T> {
-    pub(super) fn new(author: NodeId, value: T, body: Body<T>) -> Self {
+    fn new(author: NodeId, value: T, body: Body<T>) -> Self {
         let hash = body.hash();
         Self(Arc::new(Inner { author, value, body, hash }))
     }
@@ -55,6 +55,24 @@ impl<T> Proved<T> {
     #[must_use]
     pub fn hash(&self) -> Hash {
         self.0.hash
+    }
+}
+
+impl<T: Sealable> Proved<T> {
+    /// What the holder of this key says, if receivers would take it. To them it is proved by a signature over a set that it is
+    /// in.
+    ///
+    /// # Errors
+    /// [`SealError::Invalid`] where the value breaks a rule of its type, is too long or has no encoding.
+    pub fn own(key: &SecretKey, value: T) -> Result<Self, SealError> {
+        let (domain, author) = (T::DOMAIN, key.node_id());
+        let invalid = |rule| SealError::Invalid { domain, author, rule };
+        value.check(&author).map_err(invalid)?;
+        let body = codec::encode(&value).map_err(|e| invalid(e.to_string()))?;
+        if body.len() > T::LIMIT {
+            return Err(invalid(DecodeError::TooLong { len: body.len(), limit: T::LIMIT }.to_string()));
+        }
+        Ok(Self::new(author, value, Body::of(body)))
     }
 }
 
@@ -103,21 +121,12 @@ impl<T: Sealable> Body<T> {
     /// # Errors
     /// [`SealError`] if it is too long, no such record, or against the rules.
     pub(crate) fn admit(self, author: NodeId) -> Result<Proved<T>, SealError> {
-        let value = read(&self.bytes, author)?;
+        let domain = T::DOMAIN;
+        let value: T =
+            codec::decode(&self.bytes, T::LIMIT).map_err(|reason| SealError::Unreadable { domain, author, reason })?;
+        value.check(&author).map_err(|rule| SealError::Invalid { domain, author, rule })?;
         Ok(Proved::new(author, value, self))
     }
-}
-
-/// Reads a body whose author is proved, and checks it against the rules of its type.
-pub(super) fn read<T: Sealable>(body: &[u8], author: NodeId) -> Result<T, SealError> {
-    let domain = T::DOMAIN;
-    let unreadable = |reason| SealError::Unreadable { domain, author, reason };
-    if body.len() > T::LIMIT {
-        return Err(unreadable(DecodeError::TooLong { len: body.len(), limit: T::LIMIT }));
-    }
-    let value: T = codec::decode(body, T::LIMIT).map_err(unreadable)?;
-    value.check(&author).map_err(|rule| SealError::Invalid { domain, author, rule })?;
-    Ok(value)
 }
 
 impl<T> Clone for Body<T> {

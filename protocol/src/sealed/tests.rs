@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     golden::{key, lease, network, node_record, other_key, sealed, service_record, withdrawal},
     limits,
-    service::{Lease, NodeRecord, Seq, ServiceRecord, Withdrawal, Withdrawn},
+    service::{Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal, Withdrawn},
 };
 
 /// A [`Lease`] in all but its domain tag.
@@ -99,7 +99,7 @@ fn a_signature_for_another_type_is_refused() {
 fn tag_and_network_cannot_be_cut_elsewhere() {
     let (main, ain) = (network(), "ain".parse().unwrap());
     assert_eq!(format!("{}{main}", Short::DOMAIN), format!("{}{ain}", Long::DOMAIN));
-    let signed = Signed::sign(&key(), &main, &Short(lease())).unwrap();
+    let signed = sign_bytes::<Short>(codec::encode(&Short(lease())).unwrap());
     assert!(signed.clone().open(&main).is_ok());
     assert!(matches!(relabel::<_, Long>(signed).open(&ain), Err(SealError::Forged { .. })));
 }
@@ -159,12 +159,23 @@ fn what_others_would_refuse_is_not_sealed() {
     let mut too_long = service_record();
     too_long.extensions.insert(9, vec![0; limits::SERVICE_RECORD]);
     for (record, rule) in [(too_many, "129 topics, at most 128 are allowed"), (too_long, "exceed the limit of 65536")] {
-        let error = Signed::seal(&key(), &network(), record.clone()).unwrap_err();
-        assert!(matches!(&error, SealError::Invalid { domain: ServiceRecord::DOMAIN, .. }), "{error}");
-        assert!(error.to_string().ends_with(rule), "{error}");
+        for error in [
+            Signed::seal(&key(), &network(), record.clone()).unwrap_err(),
+            Proved::own(&key(), record.clone()).unwrap_err(),
+        ] {
+            assert!(matches!(&error, SealError::Invalid { domain: ServiceRecord::DOMAIN, .. }), "{error}");
+            assert!(error.to_string().ends_with(rule), "{error}");
+        }
         // And others do refuse it.
-        refused(Signed::sign(&key(), &network(), &record).unwrap());
+        refused(sign_bytes::<ServiceRecord>(codec::encode(&record).unwrap()));
     }
+}
+
+#[test]
+fn a_lease_with_more_news_than_allowed_is_refused() {
+    let lease = Lease { news: vec![Hash([1; 32]); limits::NEWS + 1], ..lease() };
+    let error = refused(sign_bytes::<Lease>(codec::encode(&lease).unwrap()));
+    assert!(error.to_string().ends_with("breaks a rule: 9 announcements, at most 8 are allowed"), "{error}");
 }
 
 #[test]
@@ -173,6 +184,10 @@ fn limits_are_above_what_the_rules_allow() {
     largest.addresses = vec!["a".repeat(limits::ADDRESS); limits::ADDRESSES_PER_NODE];
     largest.agent = "a".repeat(limits::AGENT);
     sealed(largest);
+    let news = vec![Hash([0xff; 32]); limits::NEWS];
+    let lease = Lease { seq: Seq(u64::MAX), issued: UnixMillis(u64::MAX), ttl_secs: 10_800, news, ..lease() };
+    // A later field of 200 bytes: its number, its length, and the rest.
+    sealed(Lease { extensions: [(1, vec![0; 198])].into(), ..lease });
     let ids = (0..limits::WITHDRAWN_INSTANCES as u64).map(|i| crate::names::InstanceId(u64::MAX - i));
     sealed(withdrawal(Withdrawn::Instances(ids.collect())));
 }
@@ -191,5 +206,5 @@ fn the_digest_of_a_set_depends_on_what_is_in_it_only() {
 #[test]
 fn debug_forms_are_short() {
     let debug = format!("{:?}", sealed(lease()));
-    assert_eq!(debug, "Signed(48 bytes by 12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV)");
+    assert_eq!(debug, "Signed(49 bytes by 12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV)");
 }

@@ -1,8 +1,9 @@
-//! What a node says of itself and of its services, signed.
+//! What a node says of itself and of its services.
 //!
-//! A node's **record set** is its [`NodeRecord`] and one [`ServiceRecord`] for each instance it runs. One [`Lease`]
-//! carries the digest of the whole set and renews all of it: a renewal costs the network one small message, however
-//! many services the node has. A [`Withdrawal`] ends records before the lease does.
+//! A node's **record set** is its [`NodeRecord`] and one [`ServiceRecord`] for each instance it runs. Records have no signatures
+//! of their own: one [`Lease`] carries the digest of the whole set and renews all of it, so a renewal costs the network one small
+//! message, however many services the node has. It also carries the digests of what is told together with it. A
+//! [`Withdrawal`] ends records before the lease does.
 //!
 //! Every signed statement of a node takes the next number of one sequence, so of two statements the higher one is the
 //! later one, whatever the clocks say.
@@ -179,6 +180,9 @@ pub struct Lease {
     pub ttl_secs: u32,
     /// When the lease was made, by its author's clock.
     pub issued: UnixMillis,
+    /// What is news under this lease: [`Hash::of_set`] of the records of each announcement that goes with it. Empty in a
+    /// renewal.
+    pub news: Vec<Hash>,
     /// Room for later fields.
     pub extensions: Extensions,
 }
@@ -196,6 +200,7 @@ impl Sealable for Lease {
     const LIMIT: usize = limits::LEASE;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
+        at_most("announcements", self.news.len(), limits::NEWS)?;
         let (ttl, min, max) = (self.ttl(), limits::LEASE_TTL_MIN, limits::LEASE_TTL_MAX);
         if (min..=max).contains(&ttl) {
             Ok(())

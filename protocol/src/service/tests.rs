@@ -101,6 +101,9 @@ fn a_lease_keeps_its_bounds() {
         let lease = sealed(Lease { ttl_secs, ..lease() }).open(&network()).unwrap();
         assert_eq!(lease.value().ttl(), Duration::from_secs(ttl_secs.into()));
     }
+    sealed(Lease { news: vec![Hash([1; 32]); limits::NEWS], ..lease() });
+    let wanted = "9 announcements, at most 8 are allowed";
+    assert_eq!(rule(Lease { news: vec![Hash([1; 32]); limits::NEWS + 1], ..lease() }), wanted);
     for ttl_secs in [0, 9, 10801, u32::MAX] {
         let wanted = format!("a lease of {ttl_secs} s is outside what is allowed, 10 to 10800 s");
         assert_eq!(rule(Lease { ttl_secs, ..lease() }), wanted);

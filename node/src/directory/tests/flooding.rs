@@ -1,6 +1,9 @@
 //! Peers that send more than anyone should.
 
-use atoll_protocol::{directory::Announcement, identity::NodeId};
+use atoll_protocol::{
+    directory::{Announcement, News},
+    identity::NodeId,
+};
 use atoll_registry::{
     peers::conduct::{BARRED, Fault, LIMITED, SAMPLE},
     services::{Directory as View, DirectoryLimits},
@@ -23,7 +26,7 @@ const FLOOD: u32 = BARRED as u32 * (SAMPLE + 1);
 fn forged() -> Vec<u8> {
     let set = Author::new("a.lie").set();
     let lease = claim(&set.lease, key().node_id());
-    encode(&Announcement::Lease { lease, node: None, services: Vec::new() })
+    encode(&Announcement::Lease(News::none(lease)))
 }
 
 fn true_words(author: &mut Author) -> Vec<u8> {

@@ -57,7 +57,7 @@ impl Author {
     }
 
     fn record<T: Sealable>(&self, value: T) -> Proved<T> {
-        self.seal(value).record().clone()
+        Proved::own(&self.key, value).unwrap()
     }
 
     /// Makes a record of an instance and puts it in the set.
@@ -91,7 +91,7 @@ impl Author {
         let hashes = self.services.values().map(Proved::hash).chain(self.node.as_ref().map(Proved::hash));
         let digest = Hash::of_set(hashes);
         let seq = self.next();
-        self.seal(Lease { seq, digest, ttl_secs, issued, extensions: Extensions::new() })
+        self.seal(Lease { seq, digest, ttl_secs, issued, news: Vec::new(), extensions: Extensions::new() })
     }
 
     /// A renewal: a lease and no records.
