@@ -228,7 +228,10 @@ pub struct ConnectionRow {
     pub address: String,
     /// `direct` or `relayed`.
     pub path: String,
-    /// `quic` or `tcp`.
+    /// The relay between, if there is one.
+    #[serde(default)]
+    pub via: Option<NodeId>,
+    /// `quic`, `tcp` or `websocket`; where there is a relay between, of the connection to it.
     pub transport: String,
     /// Measured round trip, once measured.
     pub rtt_ms: Option<f64>,

@@ -81,6 +81,30 @@ pub(super) fn is_circuit(address: &Multiaddr) -> bool {
     address.iter().any(|p| matches!(p, Protocol::P2pCircuit))
 }
 
+/// The relay that an address leads through: the last peer named before the circuit.
+pub(super) fn relay(address: &Multiaddr) -> Option<NodeId> {
+    if !is_circuit(address) {
+        return None;
+    }
+    let before = address.iter().take_while(|part| !matches!(part, Protocol::P2pCircuit));
+    before.filter_map(|part| if let Protocol::P2p(id) = part { node_id(&id) } else { None }).last()
+}
+
+/// Without those that lead through a relay that another one leads through, where this node is connected to the relay: a circuit
+/// takes the connection that there is, whichever of the relay's addresses it is asked for at.
+pub(super) fn one_way_through(addresses: Vec<Multiaddr>, connected: impl Fn(&NodeId) -> bool) -> Vec<Multiaddr> {
+    let mut through: Vec<NodeId> = Vec::new();
+    let mut once = |address: &Multiaddr| match relay(address).filter(|relay| connected(relay)) {
+        Some(relay) if through.contains(&relay) => false,
+        Some(relay) => {
+            through.push(relay);
+            true
+        }
+        None => true,
+    };
+    addresses.into_iter().filter(|address| once(address)).collect()
+}
+
 /// Whether others like this node can dial a peer there that this node has reached at `from`: only if the address reaches as
 /// far. A peer met on the internet has no private address for anyone there.
 pub(super) fn reaches(address: &Multiaddr, from: IpAddr, public: &PublicRanges) -> bool {

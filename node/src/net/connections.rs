@@ -153,11 +153,7 @@ impl Connection {
 
     /// The relay that the bytes pass through: the last peer named before the circuit.
     pub(crate) fn relay(&self) -> Option<NodeId> {
-        if self.path == Path::Direct {
-            return None;
-        }
-        let before_circuit = self.address.iter().take_while(|p| !matches!(p, Protocol::P2pCircuit));
-        before_circuit.filter_map(|p| if let Protocol::P2p(id) = p { super::node_id(&id) } else { None }).last()
+        super::addresses::relay(&self.address)
     }
 
     /// Whether `other` is so much better that it is worth moving to: direct instead of relayed, or a round trip

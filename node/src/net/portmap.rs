@@ -4,7 +4,8 @@
 use std::{net::SocketAddrV4, num::NonZeroU16, time::Duration};
 
 use atoll_registry::reach::Transport;
-use portmapper::{Client, Config, Protocol};
+use libp2p::{Multiaddr, multiaddr::Protocol};
+use portmapper::{Client, Config};
 use tokio::{sync::watch, time::timeout};
 
 /// How long a router may take to take a mapping back while the node stops.
@@ -45,7 +46,7 @@ impl PortMap {
     /// Begins to ask, unless that was done.
     pub(super) fn seek(&mut self) {
         let (Some(port), None) = (self.port, &self.mapped) else { return };
-        let kinds = [(Transport::Quic, Protocol::Udp), (Transport::Tcp, Protocol::Tcp)];
+        let kinds = [(Transport::Quic, portmapper::Protocol::Udp), (Transport::Tcp, portmapper::Protocol::Tcp)];
         self.mapped = Some(kinds.map(|(transport, protocol)| {
             let client = Client::new(Config { protocol, ..Config::default() });
             client.update_local_port(port);
@@ -76,6 +77,17 @@ impl PortMap {
     pub(super) fn external(&self) -> impl Iterator<Item = (Transport, SocketAddrV4)> + '_ {
         let all = self.mapped.iter().flatten();
         all.filter_map(|one| Some((one.transport, (*one.external.borrow())?)))
+    }
+
+    /// The same as others dial it.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = Multiaddr> + '_ {
+        self.external().map(|(transport, at)| {
+            let ip = Multiaddr::from(*at.ip());
+            match transport {
+                Transport::Quic => ip.with(Protocol::Udp(at.port())).with(Protocol::QuicV1),
+                _ => ip.with(Protocol::Tcp(at.port())),
+            }
+        })
     }
 
     /// Pends until a mapping has come or gone.

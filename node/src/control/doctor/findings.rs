@@ -10,6 +10,9 @@ use crate::{
     net::reach::{PortMapping, Reach},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// A clock that is further off than this confuses people; one off by a day is refused by others.
 const CLOCK_FAIR_MS: u64 = 10_000;
 const CLOCK_BAD_MS: u64 = 60 * 60 * 1000;

@@ -13,6 +13,10 @@ fn at(text: &str) -> Multiaddr {
     text.parse().unwrap()
 }
 
+fn peer(n: u8) -> NodeId {
+    SecretKey::from_seed(&[n; 32]).node_id()
+}
+
 fn told(addresses: &[&str]) -> Vec<String> {
     worth_telling(addresses.iter().map(|a| at(a)), &PublicRanges::default()).iter().map(ToString::to_string).collect()
 }
@@ -30,7 +34,7 @@ fn the_scope_is_that_of_the_ip_address() {
         ("/memory/1", None),
     ];
     for (address, scope_of) in expected {
-        assert_eq!(scope(&at(address)), scope_of, "{address}");
+        assert_eq!(scope(&at(address), &PublicRanges::default()), scope_of, "{address}");
     }
 }
 
@@ -127,4 +131,22 @@ fn a_text_that_is_no_address_is_shown_with_the_reason_and_an_example() {
     assert!(message.contains("127.0.0.1:4077") && message.contains("/udp/4077/quic-v1"), "{message}");
     let long = parse_address(&"x".repeat(100_000)).unwrap_err().to_string();
     assert!(long.len() < 1_000, "{} bytes", long.len());
+}
+
+#[test]
+fn a_relay_that_is_connected_is_gone_through_once() {
+    let (first, second) = (peer(1), peer(2));
+    let circuit = |at: &str, relay: &NodeId| with_peer(&at.parse().unwrap(), relay).with(Protocol::P2pCircuit);
+    let all = vec![
+        at(GLOBAL),
+        circuit("/ip4/1.1.1.1/udp/1/quic-v1", &first),
+        circuit("/ip4/1.1.1.1/tcp/1", &first),
+        circuit("/ip4/2.2.2.2/udp/1/quic-v1", &second),
+        circuit("/ip4/2.2.2.2/tcp/1", &second),
+    ];
+    let kept = one_way_through(all.clone(), |relay| *relay == first);
+    let left_out = all.get(2).cloned();
+    assert_eq!(kept, all.iter().filter(|a| Some(*a) != left_out.as_ref()).cloned().collect::<Vec<_>>());
+    assert_eq!(relay(&kept[1]), Some(first));
+    assert_eq!(relay(&kept[0]), None);
 }

@@ -168,6 +168,7 @@ impl Driver {
     }
 
     fn dial(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
+        let addresses = addresses::one_way_through(addresses, |relay| self.connections.best(relay).is_some());
         let dial = DialOpts::peer_id(id)
             .condition(PeerCondition::DisconnectedAndNotDialing)
             .addresses(addresses)
@@ -292,7 +293,7 @@ impl Driver {
 
     fn dht_mode_changed(&mut self) {
         let peers = self.connections.all();
-        let own = self.addresses.borrow().clone();
+        let own = self.dialable();
         let serves = addresses::serves_dht(&own, peers.iter().map(|c| &c.address), &self.public);
         if self.dht_server.send_if_modified(|was| std::mem::replace(was, serves) != serves) {
             let mode = if serves { libp2p::kad::Mode::Server } else { libp2p::kad::Mode::Client };

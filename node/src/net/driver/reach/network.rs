@@ -16,7 +16,7 @@ impl Driver {
     pub(in crate::net::driver) fn address_gained(&mut self, address: &Multiaddr) {
         if self.is_of_network(address) {
             let now = self.reach.clock.now();
-            self.to_be_tested(now);
+            self.list_addresses(now);
             if self.ready.is_empty() {
                 self.next_round = Instant::now();
             }

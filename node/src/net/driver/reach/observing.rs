@@ -48,12 +48,12 @@ impl Driver {
         } else {
             self.reach.verdicts.server_gone(&connection.peer);
         }
-        self.to_be_tested(now);
+        self.list_addresses(now);
     }
 
     /// Tells the machines which addresses there are to ask about: those of this machine that are public, and those that most
     /// see it at.
-    pub(super) fn to_be_tested(&mut self, now: Time) {
+    pub(super) fn list_addresses(&mut self, now: Time) {
         let own: Vec<Multiaddr> = self.swarm.listeners().filter(|a| !addresses::is_circuit(a)).cloned().collect();
         self.reach.mappings.set_local(own.iter().filter_map(addresses::ip));
         let public = own.into_iter().filter(|a| addresses::scope(a, &self.public) == Some(Scope::Global));
@@ -64,11 +64,7 @@ impl Driver {
                 wanted.extend(seen.map(|at| address(at, transport, suffix.clone())));
             }
         }
-        let mapped = self.reach.portmap.external().map(|(transport, at)| {
-            let suffix = (transport == Transport::Quic).then_some(Protocol::QuicV1);
-            address(at.into(), transport, suffix)
-        });
-        wanted.extend(mapped);
+        wanted.extend(self.reach.portmap.addresses());
         let known: Vec<Multiaddr> = self.reach.verdicts.all().map(|(address, _)| address.clone()).collect();
         for gone in known.iter().filter(|address| !wanted.contains(*address)) {
             self.reach.verdicts.remove(gone);
@@ -85,7 +81,7 @@ impl Driver {
         tracing::debug!(?external, "the router maps this node's port");
         self.reach.mappings.set_external(external.first().map(|(_, at)| (*at.ip()).into()));
         let now = self.reach.clock.now();
-        self.to_be_tested(now);
+        self.list_addresses(now);
         self.look_around();
     }
 

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use atoll_protocol::identity::NodeId;
 use atoll_registry::{
     peers::Scope,
-    reach::relays::{Effect, TERM},
+    reach::{
+        relays::{Effect, TERM},
+        verdicts::Reachability,
+    },
     time::Time,
 };
 use libp2p::{Multiaddr, core::transport::ListenerId, identify, multiaddr::Protocol, relay};
@@ -58,13 +61,28 @@ impl Driver {
         };
         let peers = self.connections.all();
         let peers = widest(&mut peers.iter().filter(|c| c.path == Path::Direct).map(|c| &c.address));
-        let own = widest(&mut self.swarm.listeners());
-        peers == Some(Scope::Global) && !(own == Some(Scope::Global) && self.is_reachable())
+        let own = self.dialable();
+        let own = widest(&mut own.iter());
+        // Whoever relays for others is there to be dialled.
+        !self.relays && peers == Some(Scope::Global) && !(own == Some(Scope::Global) && self.is_reachable())
     }
 
     /// Whether others have confirmed that they can dial this node.
     fn is_reachable(&self) -> bool {
-        self.swarm.external_addresses().any(|address| !addresses::is_circuit(address))
+        matches!(self.reach.verdicts.reachability(), Reachability::Public { .. })
+    }
+
+    /// The addresses at which whoever knows of them can dial this node, as far as that is known: its own, without public ones
+    /// that nobody gets through to, and those that its router maps.
+    ///
+    /// Not those that a NAT made up, even if others have got through to them: a server can only test from an address that this
+    /// node has sent something to, and there are NATs that let in just those.
+    pub(in crate::net::driver) fn dialable(&self) -> Vec<Multiaddr> {
+        let public = |address: &&Multiaddr| addresses::scope(address, &self.public) == Some(Scope::Global);
+        let refuted = *self.reach.verdicts.reachability() == Reachability::Private;
+        let own = self.swarm.listeners().filter(|a| !addresses::is_circuit(a)).filter(|a| !(refuted && public(a)));
+        let mapped = self.reach.portmap.addresses().filter(|_| self.is_reachable());
+        own.cloned().chain(mapped).collect()
     }
 
     fn measure_relays(&mut self) {
