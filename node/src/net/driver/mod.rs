@@ -168,6 +168,8 @@ impl Driver {
     }
 
     fn dial(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
+        let mut addresses = addresses;
+        addresses.extend(self.circuits());
         let addresses = addresses::one_way_through(addresses, |relay| self.connections.best(relay).is_some());
         let dial = DialOpts::peer_id(id)
             .condition(PeerCondition::DisconnectedAndNotDialing)

@@ -11,7 +11,8 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
-use self::program::{Program, Programs};
+pub use self::program::Program;
+use self::program::Programs;
 use super::{Outcome, Subject};
 use crate::{
     nat::{Nat, Path, expected},
@@ -27,31 +28,82 @@ const WATCH: Duration = Duration::from_secs(5);
 /// How long to let things happen before asking again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A bootstrap that runs, and what is needed to start nodes that join through it.
+/// Bootstraps that run, and what is needed to start nodes that join through them.
 #[derive(Debug)]
 pub struct NodePrograms {
     programs: Programs,
-    relay: Host,
-    bootstrap: Program,
+    relays: Vec<(Host, Program)>,
+}
+
+/// What a node says of a connection, as far as it matters here: a line of `node network connections --output json`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Connection {
+    /// The peer's identity.
+    pub peer: String,
+    /// How it is reached.
+    pub path: Path,
+    /// The relay between, if there is one.
+    pub via: Option<String>,
 }
 
 impl NodePrograms {
-    /// Starts the bootstrap on a host of its own. `directory` is where the programs are; `options` are given to each
-    /// when it is started.
+    /// Starts so many bootstraps, each on a host and in a network of its own (there are two of them); nodes join through all.
+    /// `directory` is where the programs are; `options` are given to each when it is started.
     ///
     /// # Errors
-    /// If it does not listen; with all that it said.
-    pub async fn start(lab: &mut Lab, directory: &FilePath, options: Vec<String>) -> Result<Self> {
-        let programs = Programs { directory: directory.to_owned(), options };
-        let relay = lab.internet_host(0)?;
-        let bootstrap = programs.bootstrap(&relay).await?;
-        Ok(Self { programs, relay, bootstrap })
+    /// If one does not listen; with all that it said.
+    pub async fn start(lab: &mut Lab, directory: &FilePath, bootstraps: usize, options: Vec<String>) -> Result<Self> {
+        let mut this = Self { programs: Programs { directory: directory.to_owned(), options }, relays: Vec::new() };
+        for network in 0..bootstraps {
+            let host = lab.internet_host(network)?;
+            let bootstrap = this.programs.bootstrap(&host, &format!("bootstrap{network}"), &this.seeds()).await?;
+            this.relays.push((host, bootstrap));
+        }
+        Ok(this)
     }
 
-    /// The host of the bootstrap: what is relayed flows through it, and can be counted there.
+    /// The options that make the lab's networks public ones.
     #[must_use]
-    pub fn relay(&self) -> &Host {
-        &self.relay
+    pub fn public() -> Vec<String> {
+        let ranges = ["203.0.113.0/24", "198.51.100.0/24", "2001:db8::/32"];
+        ranges.iter().flat_map(|range| ["--public-range".to_owned(), (*range).to_owned()]).collect()
+    }
+
+    /// The host of a bootstrap: what is relayed flows through it, and can be counted there.
+    #[must_use]
+    pub fn relay(&self, id: &str) -> Option<&Host> {
+        self.relays.iter().find(|(_, program)| program.id() == id).map(|(host, _)| host)
+    }
+
+    /// The identity of the first bootstrap.
+    #[must_use]
+    pub fn seed(&self) -> Option<&str> {
+        self.relays.first().map(|(_, program)| program.id())
+    }
+
+    /// Ends a bootstrap as a power cut does.
+    pub fn kill(&mut self, id: &str) {
+        self.relays.retain(|(_, program)| program.id() != id);
+    }
+
+    /// Starts a node that joins through all bootstraps, and waits until it has. `name` is one that no other has.
+    ///
+    /// # Errors
+    /// If it does not join; with all that it said.
+    pub async fn join(&self, host: &Host, name: &str) -> Result<Program> {
+        self.programs.node(host, name, &self.seeds()).await
+    }
+
+    /// Starts a node that looks for others on its local network alone.
+    ///
+    /// # Errors
+    /// If it finds nobody; with all that it said.
+    pub async fn join_lan(&self, host: &Host, name: &str, first: bool) -> Result<Program> {
+        self.programs.lan_node(host, name, first).await
+    }
+
+    fn seeds(&self) -> Vec<String> {
+        self.relays.iter().flat_map(|(_, program)| program.addresses().to_vec()).collect()
     }
 }
 
@@ -70,9 +122,7 @@ impl Subject for NodePrograms {
 
     async fn connect(&self, a: &Site, b: &Site, attempt: u64) -> Result<Outcome> {
         let (first, second) = (format!("node{attempt}a"), format!("node{attempt}b"));
-        let join = self.bootstrap.addresses();
-        let (caller, callee) =
-            tokio::try_join!(self.programs.node(&a.host, &first, join), self.programs.node(&b.host, &second, join))?;
+        let (caller, callee) = tokio::try_join!(self.join(&a.host, &first), self.join(&b.host, &second))?;
         let begun = Instant::now();
         self.call(&a.host, &caller, &callee).await?;
         let talked = begun.elapsed();
@@ -92,21 +142,16 @@ impl Subject for NodePrograms {
     }
 }
 
-/// The fields that matter here of a line of `node network connections --output json`.
-#[derive(Debug, Deserialize)]
-struct Connection {
-    peer: String,
-    path: Path,
-}
-
 impl NodePrograms {
     /// Calls the callee's own `system` service until it answers.
-    async fn call(&self, host: &Host, caller: &Program, callee: &Program) -> Result<()> {
-        let arguments = ["call", "system", "ping", "--peer", callee.id(), "--deadline", "5s"];
+    ///
+    /// # Errors
+    /// If it does not within half a minute.
+    pub async fn call(&self, host: &Host, caller: &Program, callee: &Program) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
-            match self.programs.ask(host, caller, &arguments).await {
-                Ok(_) => return Ok(()),
+            match self.call_once(host, caller, callee).await {
+                Ok(()) => return Ok(()),
                 Err(error) if Instant::now() >= end => {
                     return Err(error.context(format!("no call got through within {PATIENCE:?}")));
                 }
@@ -115,16 +160,31 @@ impl NodePrograms {
         }
     }
 
+    /// Calls it once.
+    ///
+    /// # Errors
+    /// If it does not answer within 5 s.
+    pub async fn call_once(&self, host: &Host, caller: &Program, callee: &Program) -> Result<()> {
+        let arguments = ["call", "system", "ping", "--peer", callee.id(), "--deadline", "5s"];
+        self.programs.ask(host, caller, &arguments).await.map(drop)
+    }
+
+    /// What a node says of its connections to a peer.
+    ///
+    /// # Errors
+    /// If it does not say.
+    pub async fn connections(&self, host: &Host, of: &Program, to: &Program) -> Result<Vec<Connection>> {
+        let answer = self.programs.ask(host, of, &["network", "connections"]).await?;
+        let all: Vec<Connection> =
+            serde_json::from_str(&answer).with_context(|| format!("these are no connections: {answer}"))?;
+        Ok(all.into_iter().filter(|connection| connection.peer == to.id()).collect())
+    }
+
     /// Waits until the caller says that it has a direct connection to the callee, for as long as it takes.
     async fn direct(&self, host: &Host, caller: &Program, callee: &Program) -> Result<()> {
-        loop {
-            let answer = self.programs.ask(host, caller, &["network", "connections"]).await?;
-            let connections: Vec<Connection> =
-                serde_json::from_str(&answer).with_context(|| format!("these are no connections: {answer}"))?;
-            if connections.iter().any(|c| c.peer == callee.id() && c.path == Path::Direct) {
-                return Ok(());
-            }
+        while !self.connections(host, caller, callee).await?.iter().any(|c| c.path == Path::Direct) {
             sleep(PAUSE).await;
         }
+        Ok(())
     }
 }

@@ -23,6 +23,9 @@ use crate::net::{
     node_id, peer_id,
 };
 
+/// Relays that are asked for a peer that is not known to be there.
+const TRIED_UNTOLD: usize = 3;
+
 impl Driver {
     /// A node that is connected directly has said whether it relays.
     pub(super) fn relay_identified(&mut self, connection: &Arc<Connection>, info: &identify::Info) {
@@ -113,6 +116,17 @@ impl Driver {
         let direct = all.iter().filter(|c| c.path == Path::Direct).max_by_key(|c| c.outbound)?;
         let address = addresses::bare(&direct.address).with(Protocol::P2p(peer_id(relay)?));
         Some(address.with(Protocol::P2pCircuit))
+    }
+
+    /// The ways through relays that this node is connected to, the nearest first. A peer may be reachable there before that is
+    /// known here: it has just reserved a place, or lost the one that its record tells of. A relay without the peer says so at
+    /// once.
+    pub(in crate::net::driver) fn circuits(&self) -> Vec<Multiaddr> {
+        let mut relays: Vec<_> = self.reach.relays.all().map(|(relay, known)| (known.rtt, relay)).collect();
+        relays.sort_unstable();
+        let circuits = relays.iter().filter_map(|(_, relay)| self.circuit_at(relay));
+        // On a network of its own nobody needs a relay.
+        circuits.filter(|at| addresses::scope(at, &self.public) == Some(Scope::Global)).take(TRIED_UNTOLD).collect()
     }
 
     fn release(&mut self, relay: &NodeId) {

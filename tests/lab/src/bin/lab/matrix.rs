@@ -91,7 +91,10 @@ impl Options {
             Who::Udp => self.attempt(&UdpProbe::start(&mut lab, arena.sites()).await?, &arena, &plan).await?,
             Who::Node => {
                 let programs = self.programs()?;
-                let subject = NodePrograms::start(&mut lab, &programs, self.node_option.clone()).await?;
+                let subject = {
+                    let options = NodePrograms::public().into_iter().chain(self.node_option.clone()).collect();
+                    NodePrograms::start(&mut lab, &programs, 2, options).await?
+                };
                 self.attempt(&subject, &arena, &plan).await?
             }
         };

@@ -35,7 +35,7 @@ pub(super) struct Programs {
 
 /// A program that runs. It is killed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Program {
+pub struct Program {
     id: String,
     data: PathBuf,
     addresses: Vec<String>,
@@ -44,7 +44,8 @@ pub(super) struct Program {
 
 impl Program {
     /// Its identity.
-    pub(super) fn id(&self) -> &str {
+    #[must_use]
+    pub fn id(&self) -> &str {
         &self.id
     }
 
@@ -64,26 +65,36 @@ impl Drop for Program {
 
 impl Programs {
     /// Starts a bootstrap, and waits until it listens.
-    pub(super) async fn bootstrap(&self, host: &Host) -> Result<Program> {
+    pub(super) async fn bootstrap(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
         let address = host.address()?;
         let listen = [format!("/ip4/{address}/udp/{PORT}/quic-v1"), format!("/ip4/{address}/tcp/{PORT}")];
         let mut arguments = Vec::new();
+        if !join.is_empty() {
+            arguments.push("--peer".to_owned());
+            arguments.extend(join.iter().cloned());
+        }
         for address in &listen {
             arguments.extend(["--listen".to_owned(), address.clone()]);
         }
-        let (mut program, _) = self.start(host, "atoll-bootstrap", "bootstrap", arguments, "listening").await?;
+        let (mut program, _) = self.start(host, "atoll-bootstrap", name, arguments, "listening").await?;
         program.addresses = listen.iter().map(|address| format!("{address}/p2p/{}", program.id)).collect();
         Ok(program)
     }
 
     /// Starts a node, and waits until it has joined.
     pub(super) async fn node(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
-        let mut arguments = vec!["--peer".to_owned()];
+        let mut arguments = vec!["--no-mdns".to_owned(), "--peer".to_owned()];
         arguments.extend(join.iter().cloned());
         for listen in [format!("/ip4/0.0.0.0/udp/{PORT}/quic-v1"), format!("/ip4/0.0.0.0/tcp/{PORT}")] {
             arguments.extend(["--listen".to_owned(), listen]);
         }
         Ok(self.start(host, "node", name, arguments, "joined").await?.0)
+    }
+
+    /// Starts a node that is told of nobody, and waits until it has found somebody; the first one until it listens.
+    pub(super) async fn lan_node(&self, host: &Host, name: &str, first: bool) -> Result<Program> {
+        let until = if first { "listening" } else { "joined" };
+        Ok(self.start(host, "node", name, vec!["--peer".to_owned()], until).await?.0)
     }
 
     async fn start(
@@ -102,7 +113,7 @@ impl Programs {
             .args(&self.options)
             .arg("--data-dir")
             .arg(&data)
-            .args(["--no-mdns", "--output", "json"])
+            .args(["--output", "json"])
             .env_remove("ATOLL_BOOTSTRAP")
             .env_remove("ATOLL_DATA_DIR")
             .env("NO_COLOR", "1")
