@@ -181,7 +181,7 @@ fn a_host_counts_what_flows_through_it() -> Result<()> {
         let there = Probe::start(&counting, world.lab.program())?;
         ensure!(counting.flows().is_err(), "nobody has begun to count");
         counting.meter()?;
-        ensure!(counting.flows()? == [], "{:?}", counting.flows()?);
+        ensure!(counting.flows()?.is_empty(), "{:?}", counting.flows()?);
         let (socket, _) = world.probe.bind().await?;
         let (receiver, port) = there.bind().await?;
         for text in ["one", "two", "end"] {
