@@ -236,7 +236,14 @@ proptest! {
     fn no_rate_is_exceeded_in_any_span(
         spends in collection::vec((0_usize..4, 1_u64..2_000, 0_u64..400), 1..120),
     ) {
-        let limits = small();
+        // Rates at which bytes take fractions of milliseconds.
+        let (pair, of_subnet, total) = (700, 1_300, 1_900);
+        let limits = RelayLimits {
+            bytes_per_second: pair,
+            bytes_per_second_per_subnet: of_subnet,
+            bytes_per_second_total: total,
+            ..small()
+        };
         let mut capacity = reserved(limits, 3);
         // Two circuits of one pair, a neighbour of theirs, a stranger.
         let circuits = [(10, 1, 1), (10, 1, 1), (11, 1, 2), (12, 2, 3)];
@@ -247,12 +254,8 @@ proptest! {
             sent.push((circuit, bytes, capacity.spend(ids[circuit], bytes, now).unwrap()));
             now = now + Duration::from_millis(wait);
         }
-        let groups: [(&[usize], u64); 4] = [
-            (&[0, 1], limits.bytes_per_second),
-            (&[2], limits.bytes_per_second),
-            (&[0, 1, 2], limits.bytes_per_second_per_subnet),
-            (&[0, 1, 2, 3], limits.bytes_per_second_total),
-        ];
+        let groups: [(&[usize], u64); 4] =
+            [(&[0, 1], pair), (&[2], pair), (&[0, 1, 2], of_subnet), (&[0, 1, 2, 3], total)];
         for (group, rate) in groups {
             let mut times: Vec<(u64, u64)> =
                 sent.iter().filter(|(c, ..)| group.contains(c)).map(|(_, bytes, at)| (at.0, *bytes)).collect();

@@ -118,6 +118,7 @@ fn only_public_peers_see_the_far_side() {
     let mut mappings = at_home();
     mappings.observed(Observation { observer_ip: ip("192.168.1.3"), ..seen(1, HOME, PORT) });
     mappings.observed(Observation { observer_ip: ip("127.0.0.1"), ..seen(2, "127.0.0.1", PORT) });
+    mappings.observed(Observation { observer_ip: ip("192.168.1.3"), ..seen(1, OUTSIDE, PORT) });
     mappings.observed(seen(3, HOME, PORT));
     mappings.observed(seen(4, "2606:4700::2", PORT));
     assert_eq!(quic(&mappings), Mapping::Unknown);
