@@ -107,10 +107,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let addresses = candidates.iter().map(Multiaddr::to_vec).collect();
-    messages::write(stream, Body::DialRequest(DialRequest { addresses, nonce })).await?;
+    messages::write(stream, Body::Request(DialRequest { addresses, nonce })).await?;
     let DialDataRequest { index, bytes } = match messages::read(stream).await? {
-        Some(Body::DialResponse(response)) => return Ok(response),
-        Some(Body::DialDataRequest(request)) => request,
+        Some(Body::Response(response)) => return Ok(response),
+        Some(Body::DataRequest(request)) => request,
         _ => return Err(AskError::OutOfTurn),
     };
     if address(candidates, index).is_none() {
@@ -121,10 +121,10 @@ where
     send_data(stream, bytes as usize).await?;
     match messages::read(stream).await? {
         // The data has paid for one address. Where none was dialled the index means nothing.
-        Some(Body::DialResponse(r)) if r.index != index && r.status == ResponseStatus::Ok as i32 => {
+        Some(Body::Response(r)) if r.index != index && r.status == ResponseStatus::Ok as i32 => {
             Err(AskError::WrongAddress { index: r.index })
         }
-        Some(Body::DialResponse(response)) => Ok(response),
+        Some(Body::Response(response)) => Ok(response),
         _ => Err(AskError::OutOfTurn),
     }
 }
@@ -133,7 +133,7 @@ where
 async fn send_data(stream: &mut (impl AsyncWrite + Unpin), mut bytes: usize) -> io::Result<()> {
     while bytes > 0 {
         let some = bytes.min(DATA_PER_MESSAGE);
-        messages::write(stream, Body::DialDataResponse(DialDataResponse { data: vec![0; some] })).await?;
+        messages::write(stream, Body::DataResponse(DialDataResponse { data: vec![0; some] })).await?;
         bytes -= some;
     }
     Ok(())

@@ -28,13 +28,13 @@ pub(super) struct Message {
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub(super) enum Body {
     #[prost(message, tag = "1")]
-    DialRequest(DialRequest),
+    Request(DialRequest),
     #[prost(message, tag = "2")]
-    DialResponse(DialResponse),
+    Response(DialResponse),
     #[prost(message, tag = "3")]
-    DialDataRequest(DialDataRequest),
+    DataRequest(DialDataRequest),
     #[prost(message, tag = "4")]
-    DialDataResponse(DialDataResponse),
+    DataResponse(DialDataResponse),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -30,7 +30,7 @@ mod tests;
 
 use libp2p::StreamProtocol;
 
-pub(crate) use self::{
+pub(super) use self::{
     client::{Answer, AskError, DialBackRefused, NotTried, Verdict, accept_dial_back, ask},
     limits::{Limits, Rejected},
     nonces::Nonces,

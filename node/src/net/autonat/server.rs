@@ -123,7 +123,7 @@ async fn within<T>(time: Duration, what: impl Future<Output = Result<T, ServeErr
 
 async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Result<DialRequest, ServeError> {
     match messages::read(stream).await? {
-        Some(Body::DialRequest(request)) => Ok(request),
+        Some(Body::Request(request)) => Ok(request),
         _ => Err(ServeError::OutOfTurn),
     }
 }
@@ -134,12 +134,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let bytes = rand::random_range(DATA_ASKED);
-    messages::write(stream, Body::DialDataRequest(DialDataRequest { index, bytes: u64::from(bytes) })).await?;
+    messages::write(stream, Body::DataRequest(DialDataRequest { index, bytes: u64::from(bytes) })).await?;
     let mut due = bytes as usize;
     while due > 0 {
         match messages::read(stream).await? {
             // One without data would bring the end no nearer.
-            Some(Body::DialDataResponse(DialDataResponse { data })) if !data.is_empty() => {
+            Some(Body::DataResponse(DialDataResponse { data })) if !data.is_empty() => {
                 due = due.saturating_sub(data.len());
             }
             _ => return Err(ServeError::OutOfTurn),
@@ -163,7 +163,7 @@ where
         },
     };
     let response = DialResponse { status: status as i32, index, dial: dial as i32 };
-    within(ANSWERING, async { Ok(messages::write(&mut stream, Body::DialResponse(response)).await?) }).await?;
+    within(ANSWERING, async { Ok(messages::write(&mut stream, Body::Response(response)).await?) }).await?;
     messages::close(&mut stream).await;
     Ok(served)
 }

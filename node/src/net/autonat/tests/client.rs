@@ -14,7 +14,7 @@ use crate::net::{
 /// Asks a server that says `answers` one after the other, whatever it hears, and has dialled back with `nonce`, if that.
 async fn ask_one_that_says(answers: Vec<Body>, nonce: impl Fn(u64) -> Option<u64>) -> Result<Answer, AskError> {
     let (near, mut far) = pipe();
-    let nonces = Nonces::default();
+    let (candidates, nonces) = ([address(HOME), address(CAFE)], Nonces::default());
     let server = async {
         let asked = request(&mut far).await;
         if let Some(nonce) = nonce(asked.nonce) {
@@ -26,18 +26,18 @@ async fn ask_one_that_says(answers: Vec<Body>, nonce: impl Fn(u64) -> Option<u64
         }
         let _ = far.read_to_end(&mut Vec::new()).await;
     };
-    join!(ask(near, &[address(HOME), address(CAFE)], &nonces), server).0
+    join!(ask(near, &candidates, &nonces), server).0
 }
 
 async fn request(stream: &mut Pipe) -> DialRequest {
     match messages::read(stream).await.unwrap() {
-        Some(Body::DialRequest(request)) => request,
+        Some(Body::Request(request)) => request,
         other => panic!("no request: {other:?}"),
     }
 }
 
 fn data_request(index: u32, bytes: u64) -> Body {
-    Body::DialDataRequest(DialDataRequest { index, bytes })
+    Body::DataRequest(DialDataRequest { index, bytes })
 }
 
 #[tokio::test]
@@ -92,13 +92,13 @@ async fn data_is_given_within_bounds_and_for_one_address() {
 #[tokio::test]
 async fn as_much_data_is_given_as_is_asked_for() {
     let (near, mut far) = pipe();
-    let nonces = Nonces::default();
+    let (home, nonces) = ([address(HOME)], Nonces::default());
     let server = async {
         request(&mut far).await;
         messages::write(&mut far, data_request(0, 50_001)).await.unwrap();
         let mut got = 0;
         while got < 50_001 {
-            let Some(Body::DialDataResponse(some)) = messages::read(&mut far).await.unwrap() else { panic!("no data") };
+            let Some(Body::DataResponse(some)) = messages::read(&mut far).await.unwrap() else { panic!("no data") };
             assert!((1..=4096).contains(&some.data.len()), "{}", some.data.len());
             got += some.data.len();
         }
@@ -106,13 +106,13 @@ async fn as_much_data_is_given_as_is_asked_for() {
         assert_eq!(far.read_to_end(&mut Vec::new()).await.unwrap(), 0, "and no more");
         got
     };
-    let (answer, got) = join!(ask(near, &[address(HOME)], &nonces), server);
+    let (answer, got) = join!(ask(near, &home, &nonces), server);
     assert_eq!((answer.unwrap(), got), (verdict(&address(HOME), false), 50_001));
 }
 
 #[tokio::test]
 async fn what_makes_no_sense_ends_the_request() {
-    let own = Body::DialRequest(DialRequest { addresses: Vec::new(), nonce: 7 });
+    let own = Body::Request(DialRequest { addresses: Vec::new(), nonce: 7 });
     let answer = ask_one_that_says(vec![own], |_| None).await;
     assert!(matches!(answer, Err(AskError::OutOfTurn)), "{answer:?}");
     for (bytes, expected) in

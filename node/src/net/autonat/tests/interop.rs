@@ -69,7 +69,7 @@ struct Near {
     connections: Connections,
     inbound: mpsc::Receiver<Inbound>,
     dials: mpsc::Sender<DialOpts>,
-    address: Multiaddr,
+    here: Multiaddr,
     me: PeerId,
 }
 
@@ -77,8 +77,8 @@ struct Near {
 async fn near(protocol: StreamProtocol) -> Near {
     let connections = Connections::default();
     let (incoming, inbound) = mpsc::channel(8);
-    let (dials, mut to_dial) = mpsc::channel(8);
-    let (mut swarm, address) = swarm(|key| Ours {
+    let (dials, mut to_dial) = mpsc::channel::<DialOpts>(8);
+    let (mut swarm, here) = swarm(|key| Ours {
         streams: streams::Behaviour::new(
             Arc::from([protocol]),
             connections.clone(),
@@ -92,12 +92,12 @@ async fn near(protocol: StreamProtocol) -> Near {
     tokio::spawn(async move {
         loop {
             tokio::select! {
-                Some(dial) = to_dial.recv() => swarm.dial::<DialOpts>(dial).unwrap(),
+                Some(dial) = to_dial.recv() => swarm.dial(dial).unwrap(),
                 _ = swarm.select_next_some() => {}
             }
         }
     });
-    Near { connections, inbound, dials, address, me }
+    Near { connections, inbound, dials, here, me }
 }
 
 /// A connection that `is` as it should be, waited for.
@@ -119,19 +119,19 @@ async fn our_client_asks_their_server() {
             theirs.select_next_some().await;
         }
     });
-    let mut near = near(DIAL_BACK).await;
+    let Near { connections, mut inbound, dials, here, .. } = near(DIAL_BACK).await;
     let nonces = Nonces::default();
     let expected = nonces.clone();
     tokio::spawn(async move {
-        while let Some(inbound) = near.inbound.recv().await {
-            accept_dial_back(inbound.stream, &expected).await.unwrap();
+        while let Some(Inbound { stream, .. }) = inbound.recv().await {
+            accept_dial_back(stream, &expected).await.unwrap();
         }
     });
-    near.dials.send(DialOpts::peer_id(server).addresses(vec![there]).build()).await.unwrap();
-    let connection = connection(&near.connections, node_id(&server).unwrap()).await;
+    dials.send(DialOpts::peer_id(server).addresses(vec![there]).build()).await.unwrap();
+    let connection = connection(&connections, node_id(&server).unwrap()).await;
     let vacant = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nobody = address(&format!("/ip4/127.0.0.1/tcp/{vacant}"));
-    for (candidate, reachable) in [(near.address, true), (nobody, false)] {
+    for (candidate, reachable) in [(here, true), (nobody, false)] {
         let stream = connection.open(DIAL_REQUEST).await.unwrap();
         let answer = within("an answer", ask(stream, std::slice::from_ref(&candidate), &nonces)).await;
         assert_eq!(answer.unwrap(), verdict(&candidate, reachable));
@@ -167,15 +167,14 @@ async fn their_client_asks_our_server() {
     })
     .await;
     let client = *theirs.local_peer_id();
-    let mut near = near(DIAL_REQUEST).await;
-    let (connections, dials) = (near.connections, near.dials);
+    let Near { connections, mut inbound, dials, here: there, me } = near(DIAL_REQUEST).await;
     let serving = tokio::spawn(async move {
-        let Inbound { peer, stream, .. } = near.inbound.recv().await.unwrap();
+        let Inbound { peer, stream, .. } = inbound.recv().await.unwrap();
         let from = connections.best(&peer).unwrap().address.clone();
         let dial = async move |to, nonce| dial(connections, dials, client, to, nonce).await;
         serve(stream, &Asker { peer, from }, &Limits::default(), |_| true, dial).await
     });
-    theirs.dial(DialOpts::peer_id(near.me).addresses(vec![near.address]).build()).unwrap();
+    theirs.dial(DialOpts::peer_id(me).addresses(vec![there]).build()).unwrap();
     let candidate = here.iter().skip(1).fold(Multiaddr::from(std::net::Ipv4Addr::from(ELSEWHERE)), Multiaddr::with);
     let found = FromSwarm::NewExternalAddrCandidate(NewExternalAddrCandidate { addr: &candidate });
     theirs.behaviour_mut().client.on_swarm_event(found);

@@ -41,7 +41,7 @@ fn asker(n: u8, from: &str) -> Asker {
 }
 
 fn response(status: i32, index: u32, dial: i32) -> Body {
-    Body::DialResponse(DialResponse { status, index, dial })
+    Body::Response(DialResponse { status, index, dial })
 }
 
 /// Dials back to a client that has `nonces`.

@@ -14,11 +14,11 @@ async fn never(address: Multiaddr, _: u64) -> Result<(), DialBackError> {
 }
 
 fn request(addresses: &[&str]) -> Body {
-    Body::DialRequest(DialRequest { addresses: addresses.iter().map(|a| address(a).to_vec()).collect(), nonce: 7 })
+    Body::Request(DialRequest { addresses: addresses.iter().map(|a| address(a).to_vec()).collect(), nonce: 7 })
 }
 
 fn data(bytes: usize) -> Body {
-    Body::DialDataResponse(DialDataResponse { data: vec![0; bytes] })
+    Body::DataResponse(DialDataResponse { data: vec![0; bytes] })
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn who_asks_for_an_address_elsewhere_pays_first() {
         let paying = async {
             messages::write(&mut near, request(&[HOME, CAFE])).await.unwrap();
             let asked = messages::read(&mut near).await.unwrap();
-            let Some(Body::DialDataRequest(asked)) = asked else { panic!("{asked:?}") };
+            let Some(Body::DataRequest(asked)) = asked else { panic!("{asked:?}") };
             assert_eq!(asked.index, 0);
             assert!((30_000..=100_000).contains(&asked.bytes), "{}", asked.bytes);
             // All but one byte, in two sizes; then the last message may bring more than is due.
