@@ -74,7 +74,7 @@ impl Behaviour {
         let mdns = use_mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), me)).and_then(|started| {
             started.inspect_err(|e| tracing::warn!("cannot look for nodes on the local network: {e}")).ok()
         });
-        let kad = kademlia(protocols, Records::new(me, storage, public, Arc::clone(&counters)), me);
+        let kad = kademlia(protocols, Records::new(me, storage, public.clone(), Arc::clone(&counters)), me);
         Ok(Self {
             limits: connection_limits::Behaviour::new(
                 connection_limits::ConnectionLimits::default()
@@ -97,7 +97,7 @@ impl Behaviour {
             gossip: gossip(protocols)?,
             mdns: mdns.into(),
             relay_client,
-            relay: relay::Behaviour::new(relay),
+            relay: relay::Behaviour::new(relay, public.clone()),
         })
     }
 }

@@ -4,8 +4,6 @@
 //! opened and driven outside it (see [`streams`]), so a busy data plane does not slow the overlay, nor the reverse.
 
 mod addresses;
-// Nothing asks or serves yet: who is asked, and when, is the business of the reachability machine that is to come.
-#[allow(dead_code, unused_imports)]
 pub(crate) mod autonat;
 mod bars;
 mod behaviour;

@@ -31,10 +31,10 @@ mod tests;
 use libp2p::StreamProtocol;
 
 pub(super) use self::{
-    client::{Answer, AskError, DialBackRefused, NotTried, Verdict, accept_dial_back, ask},
-    limits::{Limits, Rejected},
+    client::{Answer, accept_dial_back, ask},
+    limits::Limits,
     nonces::Nonces,
-    server::{Asker, DialBackError, ServeError, Served, say_nonce, serve},
+    server::{Asker, DialBackError, say_nonce, serve},
 };
 
 /// On which a client asks.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use atoll_registry::reach::capacity::RelayLimits;
 use libp2p::{
     Multiaddr, PeerId, Swarm, SwarmBuilder, Transport,
     core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
@@ -35,7 +36,7 @@ use crate::{
         patient::Patient,
         portmap::PortMap,
         punch,
-        relay::{Relay, capacity::Limits},
+        relay::Relay,
         split_peer,
         streams::{Accepted, INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS_OVER_TCP},
         tls::Tls,
@@ -63,7 +64,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let key = Keypair::ed25519_from_bytes(*setup.key.seed()).map_err(failed)?;
     let service = {
         let addresses = known_addresses.clone();
-        Relay::new(key.public().to_peer_id(), Limits::default(), move || addresses.borrow().clone())
+        Relay::new(me, RelayLimits::default(), move || addresses.borrow().clone())
     };
     let accepted = Accepted::new(
         [

@@ -32,7 +32,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn held(provider: u16, from: &str, expires: Instant) -> Held {
-    Held { provider: node(provider), subnet: Subnet::counted(ip(from)), addresses: Vec::new(), expires }
+    Held { provider: node(provider), subnet: PublicRanges::default().subnet(ip(from)), addresses: Vec::new(), expires }
 }
 
 fn later() -> Instant {

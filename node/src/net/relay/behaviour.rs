@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use atoll_registry::peers::Subnet;
+use atoll_registry::peers::PublicRanges;
 use libp2p::{
     Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
@@ -21,30 +21,32 @@ use super::{
     handler::Handler,
     service::{Origin, Relay},
 };
-use crate::net::{addresses, connections};
+use crate::net::{addresses, connections, node_id};
 
 /// The relay service's part in the swarm: see the [module docs](super). It is always there; [`Relay::set_enabled`] switches
 /// the service.
 #[derive(Debug)]
 pub(crate) struct Behaviour {
     relay: Relay,
+    public: PublicRanges,
 }
 
 impl Behaviour {
-    pub(crate) const fn new(relay: Relay) -> Self {
-        Self { relay }
+    pub(crate) const fn new(relay: Relay, public: PublicRanges) -> Self {
+        Self { relay, public }
     }
 
     /// `via` is the address that would name a relay between: our own at one, if the peer has come to us.
     fn handler(&self, connection: ConnectionId, peer: PeerId, remote: &Multiaddr, via: &Multiaddr) -> Handler {
         let direct = !addresses::is_circuit(via);
-        let subnet = addresses::ip(remote).and_then(Subnet::counted);
+        let subnet = addresses::ip(remote).and_then(|ip| self.public.subnet(ip));
         let (asks, asked) = mpsc::channel(OPENS_PER_CONNECTION);
         // At once, and not when the swarm reports the connection: its task may have a request before that.
-        if direct {
+        let origin = node_id(&peer).map(|peer| Origin { peer, connection, subnet, direct });
+        if let Some(Origin { peer, direct: true, .. }) = origin {
             self.relay.connected(connection, peer, connections::is_quic(remote), asks);
         }
-        Handler::new(self.relay.clone(), Origin { peer, connection, subnet, direct }, asked)
+        Handler::new(self.relay.clone(), origin, asked)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the relay service has done and refused, readable from outside at any time.
 
+use atoll_registry::reach::capacity::Full;
+
 use super::messages::Status;
 use crate::net::{Counter, Gauge};
 
@@ -19,9 +21,11 @@ pub(crate) enum Refusal {
     ReservationsOfSubnet,
     /// There are as many circuits as there may be.
     Circuits,
-    /// Its source or its target has as many circuits as a peer may have.
-    CircuitsOfPeer,
-    /// Its source's subnet has as many circuits as it may have.
+    /// Its source has opened as many circuits as a peer may.
+    CircuitsOfSource,
+    /// As many circuits lead to its target as may to one peer.
+    CircuitsToTarget,
+    /// Its source's subnet has opened as many circuits as it may.
     CircuitsOfSubnet,
     /// The target has no reservation.
     NoReservation,
@@ -41,14 +45,15 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// Every reason, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Off,
         Self::Relayed,
         Self::NoAddress,
         Self::Reservations,
         Self::ReservationsOfSubnet,
         Self::Circuits,
-        Self::CircuitsOfPeer,
+        Self::CircuitsOfSource,
+        Self::CircuitsToTarget,
         Self::CircuitsOfSubnet,
         Self::NoReservation,
         Self::Unanswered,
@@ -68,7 +73,8 @@ impl Refusal {
             Self::Reservations => "reservations",
             Self::ReservationsOfSubnet => "reservations_of_subnet",
             Self::Circuits => "circuits",
-            Self::CircuitsOfPeer => "circuits_of_peer",
+            Self::CircuitsOfSource => "circuits_of_source",
+            Self::CircuitsToTarget => "circuits_to_target",
             Self::CircuitsOfSubnet => "circuits_of_subnet",
             Self::NoReservation => "no_reservation",
             Self::Unanswered => "unanswered",
@@ -87,12 +93,29 @@ impl Refusal {
             Self::Off | Self::NoAddress | Self::Reservations | Self::ReservationsOfSubnet => {
                 Some(Status::ReservationRefused)
             }
-            Self::Circuits | Self::CircuitsOfPeer | Self::CircuitsOfSubnet => Some(Status::ResourceLimitExceeded),
+            Self::Circuits | Self::CircuitsOfSource | Self::CircuitsToTarget | Self::CircuitsOfSubnet => {
+                Some(Status::ResourceLimitExceeded)
+            }
             Self::NoReservation => Some(Status::NoReservation),
             Self::Unanswered | Self::Declined => Some(Status::ConnectionFailed),
             Self::Malformed => Some(Status::MalformedMessage),
             Self::Unexpected => Some(Status::UnexpectedMessage),
             Self::Silent | Self::Pending => None,
+        }
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Reservations => Self::Reservations,
+            Full::ReservationsOfSubnet => Self::ReservationsOfSubnet,
+            Full::NoReservation => Self::NoReservation,
+            Full::CircuitsOfSource => Self::CircuitsOfSource,
+            Full::CircuitsOfSubnet => Self::CircuitsOfSubnet,
+            Full::CircuitsToDestination => Self::CircuitsToTarget,
+            // A reason that is not known here yet is a want of room as well.
+            _ => Self::Circuits,
         }
     }
 }
@@ -114,6 +137,8 @@ pub(crate) struct Figures {
     pub(crate) idled: Counter,
     /// Bytes passed on, both ways together.
     pub(crate) bytes: Counter,
+    /// Of them, bytes that had to wait for their turn.
+    pub(crate) delayed: Counter,
     refused: [Counter; Refusal::ALL.len()],
 }
 

@@ -55,7 +55,8 @@ impl InboundUpgrade<Stream> for Accept {
 #[derive(Debug)]
 pub(crate) struct Handler {
     relay: Relay,
-    origin: Origin,
+    /// `None` for a peer that cannot be a node: such get nothing.
+    origin: Option<Origin>,
     asks: mpsc::Receiver<Ask>,
     pending: Arc<Semaphore>,
     /// Whether the service has been on since the connection was made: what a peer was told once is kept to.
@@ -66,8 +67,8 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(super) fn new(relay: Relay, origin: Origin, asks: mpsc::Receiver<Ask>) -> Self {
-        let speaks = relay.is_enabled();
+    pub(super) fn new(relay: Relay, origin: Option<Origin>, asks: mpsc::Receiver<Ask>) -> Self {
+        let speaks = origin.is_some() && relay.is_enabled();
         let pending = Arc::new(Semaphore::new(PENDING_PER_CONNECTION));
         let gone = CancellationToken::new();
         let end = gone.clone().drop_guard();
@@ -75,10 +76,11 @@ impl Handler {
     }
 
     fn accepted(&self, stream: Stream) {
+        let Some(origin) = self.origin else { return };
         match Arc::clone(&self.pending).try_acquire_owned() {
             Ok(pending) => {
                 let stream = Substream::new(stream, &self.gone, None);
-                tokio::spawn(hop::serve(self.relay.clone(), self.origin, stream, pending));
+                tokio::spawn(hop::serve(self.relay.clone(), origin, stream, pending));
             }
             Err(_) => self.relay.refuse(Refusal::Pending),
         }
@@ -99,7 +101,7 @@ impl ConnectionHandler for Handler {
 
     fn connection_keep_alive(&self) -> bool {
         // A circuit's substreams keep their connection alive themselves.
-        self.relay.reserved_over(self.origin.connection)
+        self.origin.is_some_and(|origin| self.relay.reserved_over(origin.connection))
     }
 
     fn poll(
@@ -116,7 +118,7 @@ impl ConnectionHandler for Handler {
                 return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
             }
         }
-        self.speaks |= self.relay.is_enabled();
+        self.speaks |= self.origin.is_some() && self.relay.is_enabled();
         Poll::Pending
     }
 

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use atoll_protocol::identity::NodeId;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::{Multiaddr, PeerId};
 use prost::Message;
@@ -20,12 +21,12 @@ use super::{
     messages::{self, HopKind, HopMessage, MAX_MESSAGE, Peer, ReadError, Reservation, Status, StopKind, StopMessage},
     service::{Ask, Origin, Place, Relay},
 };
-use crate::net::streams::Substream;
+use crate::net::{node_id, streams::Substream};
 
 /// What a peer wants.
 enum Request {
     Reserve,
-    Connect(PeerId),
+    Connect(NodeId),
 }
 
 /// Serves the substream to its end. `pending` is held until it is clear what becomes of it.
@@ -62,15 +63,17 @@ where
 async fn request(stream: &mut (impl AsyncRead + Unpin), within: Duration) -> Result<Request, Refusal> {
     let message: HopMessage = match timeout(within, messages::read(stream)).await {
         Ok(Ok(message)) => message,
-        Ok(Err(ReadError::TooLong | ReadError::Malformed(_))) => return Err(Refusal::Malformed),
+        Ok(Err(ReadError::TooLong { .. } | ReadError::Malformed(_))) => return Err(Refusal::Malformed),
         Ok(Err(ReadError::Io(_))) | Err(_) => return Err(Refusal::Silent),
     };
     match message.kind.map(HopKind::try_from) {
         None => Err(Refusal::Malformed),
         Some(Ok(HopKind::Reserve)) => Ok(Request::Reserve),
         Some(Ok(HopKind::Connect)) => {
-            let target = message.peer.and_then(|peer| PeerId::from_bytes(&peer.id).ok());
-            target.map(Request::Connect).ok_or(Refusal::Malformed)
+            let Some(peer) = message.peer else { return Err(Refusal::Malformed) };
+            let target = PeerId::from_bytes(&peer.id).map_err(|_| Refusal::Malformed)?;
+            // Only nodes can have reservations.
+            node_id(&target).map(Request::Connect).ok_or(Refusal::NoReservation)
         }
         Some(Ok(HopKind::Status) | Err(_)) => Err(Refusal::Unexpected),
     }
@@ -98,7 +101,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, message: &impl 
 }
 
 /// Makes the circuit: a place for it, and the substream to its target.
-async fn connect(relay: &Relay, from: &Origin, target: PeerId) -> Result<(Place, Substream), Refusal> {
+async fn connect(relay: &Relay, from: &Origin, target: NodeId) -> Result<(Place, Substream), Refusal> {
     let place = relay.open(from, target)?;
     let mut reason = Refusal::Unanswered;
     for (connection, asks) in relay.links(&target).into_iter().take(TRIED_CONNECTIONS) {
@@ -134,12 +137,12 @@ impl From<io::Error> for NoCircuit {
 }
 
 /// Offers a circuit from `source` on one connection.
-async fn offer(asks: &mpsc::Sender<Ask>, source: PeerId) -> Result<Substream, NoCircuit> {
+async fn offer(asks: &mpsc::Sender<Ask>, source: NodeId) -> Result<Substream, NoCircuit> {
     let closed = || NoCircuit::Failed("the connection is closed".to_owned());
     let (reply, opened) = oneshot::channel();
     asks.send(Ask::Open(reply)).await.map_err(|_| closed())?;
     let mut stream = opened.await.map_err(|_| closed())?.map_err(NoCircuit::Failed)?;
-    let peer = Some(Peer { id: source.to_bytes() });
+    let peer = Some(Peer { id: source.to_peer_id_bytes() });
     messages::write(&mut stream, &StopMessage { kind: Some(StopKind::Connect.into()), peer, status: None }).await?;
     let answer: StopMessage = messages::read(&mut stream).await?;
     match (answer.kind.map(StopKind::try_from), answer.status.map(Status::try_from)) {

@@ -25,14 +25,14 @@
 //! | [`hop`] | serves one hop substream, in a task of its own: the request, the answer, the circuit |
 //! | [`copy`] | passes a circuit's bytes on at its pace |
 //! | [`service`] | what they share: [`Relay`], the handle from outside |
-//! | [`capacity`] | who is let in and how fast: pure |
 //! | [`messages`] | the messages of the protocol |
 //! | [`figures`] | what has been done and refused |
+//!
+//! Who is let in and how fast is the pure [`atoll_registry::reach::capacity::Capacity`]'s to say.
 //!
 //! It never dials, never looks into a circuit, and does nothing that takes time in the swarm's task.
 
 mod behaviour;
-pub(crate) mod capacity;
 mod copy;
 pub(crate) mod figures;
 mod handler;

@@ -7,20 +7,27 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use atoll_registry::peers::Subnet;
-use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
+use atoll_protocol::identity::NodeId;
+use atoll_registry::{
+    peers::Subnet,
+    reach::capacity::{Capacity, CircuitId, RelayLimits},
+    time::Time,
+};
+use libp2p::{Multiaddr, swarm::ConnectionId};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
     ADDRESSES,
-    capacity::{Bucket, Capacity, Ends, Limits},
     figures::{Figures, Refusal},
 };
-use crate::net::{addresses::is_circuit, streams::Substream};
+use crate::net::{addresses::is_circuit, streams::Substream, with_peer};
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +60,7 @@ impl Default for Times {
 /// Where a hop substream comes from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
-    pub(super) peer: PeerId,
+    pub(super) peer: NodeId,
     pub(super) connection: ConnectionId,
     /// The peer's; `None` if it is not counted.
     pub(super) subnet: Option<Subnet>,
@@ -76,7 +83,7 @@ pub(super) enum Ask {
 /// A direct connection.
 #[derive(Debug)]
 struct Link {
-    peer: PeerId,
+    peer: NodeId,
     quic: bool,
     /// Whether its peer has reserved over it.
     reserved: bool,
@@ -87,9 +94,10 @@ struct Link {
 type Addresses = Box<dyn Fn() -> Vec<Multiaddr> + Send + Sync>;
 
 struct Inner {
-    me: PeerId,
+    me: NodeId,
     on: AtomicBool,
     times: Times,
+    started: Instant,
     addresses: Addresses,
     links: Mutex<HashMap<ConnectionId, Link>>,
     capacity: Mutex<Capacity>,
@@ -106,27 +114,22 @@ impl fmt::Debug for Relay {
     }
 }
 
-/// The present, by the clock of timers, which tests can stop.
-pub(super) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
 impl Relay {
     /// A service of the node `me` that is off until it is switched on.
     ///
     /// `addresses` gives those that this node can be dialled at from afar, configured or confirmed, with or without its
     /// peer id. It is asked at every reservation; if it gives none, reservations are refused.
     pub(crate) fn new(
-        me: PeerId,
-        limits: Limits,
+        me: NodeId,
+        limits: RelayLimits,
         addresses: impl Fn() -> Vec<Multiaddr> + Send + Sync + 'static,
     ) -> Self {
         Self::with_times(me, limits, Times::default(), addresses)
     }
 
     pub(super) fn with_times(
-        me: PeerId,
-        limits: Limits,
+        me: NodeId,
+        limits: RelayLimits,
         times: Times,
         addresses: impl Fn() -> Vec<Multiaddr> + Send + Sync + 'static,
     ) -> Self {
@@ -134,9 +137,10 @@ impl Relay {
             me,
             on: AtomicBool::new(false),
             times,
+            started: Instant::now(),
             addresses: Box::new(addresses),
             links: Mutex::default(),
-            capacity: Mutex::new(Capacity::new(limits)),
+            capacity: Mutex::new(Capacity::new(limits, Time::default())),
             figures: Figures::default(),
         }))
     }
@@ -160,20 +164,21 @@ impl Relay {
         self.0.on.load(Ordering::Relaxed)
     }
 
-    /// Changes the limits: rates at once, also of circuits that are open; numbers for whoever comes.
-    pub(crate) fn set_limits(&self, limits: Limits) {
-        self.0.capacity.lock().set_limits(limits);
-    }
-
     /// What has been done and refused; up to date when called.
     pub(crate) fn figures(&self) -> &Figures {
         self.count(&mut self.0.capacity.lock());
         &self.0.figures
     }
 
+    fn now(&self) -> Time {
+        Time::default() + self.0.started.elapsed()
+    }
+
     fn count(&self, capacity: &mut Capacity) {
-        self.0.figures.reservations.set(capacity.expire(now()));
-        self.0.figures.circuits.set(capacity.circuits());
+        capacity.expire(self.now());
+        let held = capacity.figures();
+        self.0.figures.reservations.set(held.reservations);
+        self.0.figures.circuits.set(held.circuits);
     }
 
     /// The addresses for a reservation: this node's own, with its peer id.
@@ -181,7 +186,7 @@ impl Relay {
         let mut addresses: Vec<Multiaddr> = (self.0.addresses)()
             .into_iter()
             .filter(|address| !is_circuit(address))
-            .filter_map(|address| address.with_p2p(self.0.me).ok())
+            .map(|address| with_peer(&address, &self.0.me))
             .take(ADDRESSES)
             .collect();
         addresses.dedup();
@@ -204,7 +209,9 @@ impl Relay {
         let mut links = self.0.links.lock();
         let link = links.get_mut(&from.connection).ok_or(Refusal::Unanswered)?;
         let mut capacity = self.0.capacity.lock();
-        let new = capacity.reserve(from.peer, from.subnet, now() + self.0.times.reservation, now())?;
+        let now = self.now();
+        let new = !capacity.is_reserved(&from.peer, now);
+        capacity.admit_reservation(from.peer, from.subnet, self.0.times.reservation, now)?;
         link.reserved = true;
         let figures = &self.0.figures;
         (if new { &figures.reserved } else { &figures.renewed }).add(1);
@@ -216,11 +223,11 @@ impl Relay {
     pub(super) fn reserved_over(&self, connection: ConnectionId) -> bool {
         let links = self.0.links.lock();
         let link = links.get(&connection).filter(|link| link.reserved);
-        link.is_some_and(|link| self.0.capacity.lock().holds(&link.peer, now()))
+        link.is_some_and(|link| self.0.capacity.lock().is_reserved(&link.peer, self.now()))
     }
 
     /// Takes in a direct connection.
-    pub(super) fn connected(&self, connection: ConnectionId, peer: PeerId, quic: bool, asks: mpsc::Sender<Ask>) {
+    pub(super) fn connected(&self, connection: ConnectionId, peer: NodeId, quic: bool, asks: mpsc::Sender<Ask>) {
         self.0.links.lock().insert(connection, Link { peer, quic, reserved: false, asks });
     }
 
@@ -230,7 +237,7 @@ impl Relay {
         let Some(Link { peer, .. }) = links.remove(&connection) else { return };
         if !links.values().any(|link| link.peer == peer) {
             let mut capacity = self.0.capacity.lock();
-            capacity.release(&peer);
+            capacity.end_reservation(&peer);
             self.count(&mut capacity);
         }
     }
@@ -238,7 +245,7 @@ impl Relay {
     /// The connections on which a circuit can be offered to `peer`, the best one first: those that it has reserved over,
     /// since clients decline it on others; then QUIC, where one circuit does not hold up another; then the newest, which is
     /// the least likely to be dead without our knowing.
-    pub(super) fn links(&self, peer: &PeerId) -> Vec<(ConnectionId, mpsc::Sender<Ask>)> {
+    pub(super) fn links(&self, peer: &NodeId) -> Vec<(ConnectionId, mpsc::Sender<Ask>)> {
         let links = self.0.links.lock();
         let mut of_peer: Vec<_> = links.iter().filter(|(_, link)| link.peer == *peer).collect();
         of_peer.sort_by_key(|(id, link)| std::cmp::Reverse((link.reserved, link.quic, **id)));
@@ -246,15 +253,14 @@ impl Relay {
     }
 
     /// Lets a circuit in, for as long as the [`Place`] lives.
-    pub(super) fn open(&self, from: &Origin, target: PeerId) -> Result<Place, Refusal> {
+    pub(super) fn open(&self, from: &Origin, target: NodeId) -> Result<Place, Refusal> {
         if !from.direct {
             return Err(Refusal::Relayed);
         }
-        let ends = Ends { source: from.peer, subnet: from.subnet, target };
         let mut capacity = self.0.capacity.lock();
-        capacity.open(&ends, now())?;
+        let id = capacity.admit_circuit(from.peer, from.subnet, target, self.now())?;
         self.count(&mut capacity);
-        Ok(Place { relay: self.clone(), ends, bucket: Mutex::default() })
+        Ok(Place { relay: self.clone(), id })
     }
 
     /// Counts a refusal.
@@ -271,14 +277,19 @@ impl Relay {
 #[derive(Debug)]
 pub(super) struct Place {
     relay: Relay,
-    ends: Ends,
-    bucket: Mutex<Bucket>,
+    id: CircuitId,
 }
 
 impl Place {
-    /// Takes `bytes` from what the circuit and all circuits may use; they may pass after the time returned.
+    /// Takes `bytes` from what may pass; they may after the time returned.
     pub(super) fn take(&self, bytes: usize) -> Duration {
-        self.relay.0.capacity.lock().take(&mut self.bucket.lock(), bytes as u64, now())
+        let now = self.relay.now();
+        // A circuit that has its place is known.
+        let at = self.relay.0.capacity.lock().spend(self.id, bytes as u64, now).unwrap_or(now);
+        if at > now {
+            self.counters().delayed.add(bytes as u64);
+        }
+        at.since(now)
     }
 
     pub(super) fn counters(&self) -> &Figures {
@@ -289,7 +300,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut capacity = self.relay.0.capacity.lock();
-        capacity.close(&self.ends);
+        capacity.end_circuit(self.id, self.relay.now());
         self.relay.count(&mut capacity);
     }
 }

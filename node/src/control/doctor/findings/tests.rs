@@ -89,7 +89,7 @@ fn reachability_is_told_by_what_follows_from_it() {
     let subject = "reachability";
     assert_eq!(of(subject, &report(), &reach()).0, Health::Unknown);
     let address = "/ip4/203.0.113.9/tcp/1".parse().unwrap();
-    let public = Reach { reachability: Reachability::Public { addresses: vec![address] }, ..reach() };
+    let public = Reach { reachability: Reachability::Public { addresses: [address].into() }, ..reach() };
     let (health, says, _) = of(subject, &report(), &public);
     assert_eq!((health, says.contains("/ip4/203.0.113.9/tcp/1")), (Health::Good, true), "{says}");
     let private = Reach { reachability: Reachability::Private, ..reach() };

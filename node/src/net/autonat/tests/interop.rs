@@ -24,7 +24,7 @@ use crate::{
         Counters,
         connections::{Connection, Connections},
         node_id,
-        streams::{self, Inbound},
+        streams::{self, Accepted, Inbound},
     },
     testing::{connection, within},
 };
@@ -80,7 +80,7 @@ async fn near(protocol: StreamProtocol) -> Near {
     let (dials, mut to_dial) = mpsc::channel::<DialOpts>(8);
     let (mut swarm, here) = swarm(|key| Ours {
         streams: streams::Behaviour::new(
-            Arc::from([protocol]),
+            Accepted::new([protocol], []),
             connections.clone(),
             incoming,
             Arc::new(Counters::default()),

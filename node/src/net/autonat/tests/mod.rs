@@ -13,7 +13,10 @@ use tokio::io::DuplexStream;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use super::{
+    client::{AskError, DialBackRefused, NotTried, Verdict},
+    limits::Rejected,
     messages::{Body, DialResponse},
+    server::{ServeError, Served},
     *,
 };
 

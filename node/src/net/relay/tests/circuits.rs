@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use atoll_registry::reach::capacity::RelayLimits;
 use futures::{AsyncReadExt, AsyncWriteExt, future::join};
 
 use super::peer::{Kind, Peer, TALK, bytes, exchange};
 use crate::{
     net::relay::{
         HOP, PENDING_PER_CONNECTION,
-        capacity::{Limits, Rate},
         figures::Refusal,
         messages::{self, Status, StopKind, StopMessage},
     },
@@ -26,7 +26,7 @@ fn accepted() -> StopMessage {
 async fn clients_exchange_megabytes_both_ways_over_either_transport() {
     for (there, here) in [("tcp", "tcp"), ("quic-v1", "quic-v1"), ("tcp", "quic-v1")] {
         let (relay, target, source) =
-            (Peer::relay(Limits::default()).await, Peer::client().await, Peer::client().await);
+            (Peer::relay(RelayLimits::default()).await, Peer::client().await, Peer::client().await);
         target.reserve(&relay, there).await;
         let connection = source.circuit(&relay, here, &target).await;
         let opened = within("a substream", connection.open(TALK)).await.unwrap();
@@ -42,7 +42,7 @@ async fn clients_exchange_megabytes_both_ways_over_either_transport() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_renews_and_is_counted_once() {
-    let (relay, target) = (Peer::relay(Limits::default()).await, Peer::client().await);
+    let (relay, target) = (Peer::relay(RelayLimits::default()).await, Peer::client().await);
     target.reserve(&relay, "quic-v1").await;
     target.reserve(&relay, "quic-v1").await;
     eventually("both are granted", || target.seen.lock().renewals.len() == 2).await;
@@ -53,7 +53,7 @@ async fn a_client_renews_and_is_counted_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn either_side_can_end_before_the_other() {
     for transport in BOTH {
-        let (relay, target, source) = (Peer::relay(Limits::default()).await, Peer::raw().await, Peer::raw().await);
+        let (relay, target, source) = (Peer::relay(RelayLimits::default()).await, Peer::raw().await, Peer::raw().await);
         let reserved = target.join(&relay, transport).await;
         assert_eq!(target.reserve_by_hand(&reserved).await.status, Some(Status::Ok.into()));
         let connection = source.join(&relay, transport).await;
@@ -66,7 +66,7 @@ async fn either_side_can_end_before_the_other() {
             stream.write_all(b"first").await.unwrap();
             stream
         };
-        let (mut there, (mut here, status)) = join(accept, source.connect_by_hand(&connection, target.id)).await;
+        let (mut there, (mut here, status)) = join(accept, source.connect_by_hand(&connection, target.node)).await;
         assert_eq!(status, Status::Ok);
         let mut first = [0; 5];
         within("what comes with the consent", here.read_exact(&mut first)).await.unwrap();
@@ -86,7 +86,7 @@ async fn either_side_can_end_before_the_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_reach_clients_with_the_right_status() {
-    let limits = Limits { reservations: 1, circuits: 1, ..Limits::default() };
+    let limits = RelayLimits { reservations: 1, circuits: 1, ..RelayLimits::default() };
     let (relay, target, source) = (Peer::relay(limits).await, Peer::client().await, Peer::client().await);
     source.dial(relay.through("tcp", &target)).await;
     eventually("it is refused", || source.seen.lock().failed.iter().any(|e| e.contains("NoReservation"))).await;
@@ -94,7 +94,9 @@ async fn refusals_reach_clients_with_the_right_status() {
     let late = Peer::client().await;
     late.order({
         let address = relay.address("tcp").with(libp2p::multiaddr::Protocol::P2pCircuit);
-        |swarm| drop(swarm.listen_on(address).unwrap())
+        |swarm| {
+            swarm.listen_on(address).unwrap();
+        }
     })
     .await;
     eventually("it is refused", || late.seen.lock().closed.iter().any(|e| e.contains("Refused"))).await;
@@ -112,16 +114,16 @@ async fn refusals_reach_clients_with_the_right_status() {
 async fn a_target_that_has_gone_has_no_reservation_and_its_circuits_end() {
     for transport in BOTH {
         let (relay, target, source) =
-            (Peer::relay(Limits::default()).await, Peer::client().await, Peer::client().await);
+            (Peer::relay(RelayLimits::default()).await, Peer::client().await, Peer::client().await);
         target.reserve(&relay, transport).await;
         source.circuit(&relay, transport, &target).await;
-        let (id, node) = (target.id, target.node);
+        let node = target.node;
         drop(target);
         eventually("the reservation is gone", || relay.relay.figures().reservations.value() == 0).await;
         eventually("the circuit is gone", || relay.relay.figures().circuits.value() == 0).await;
         eventually("so is the connection in it", || source.connections.best(&node).is_none()).await;
         let connection = source.connections.best(&relay.node).unwrap();
-        assert_eq!(source.connect_by_hand(&connection, id).await.1, Status::NoReservation);
+        assert_eq!(source.connect_by_hand(&connection, node).await.1, Status::NoReservation);
     }
 }
 
@@ -129,7 +131,7 @@ async fn a_target_that_has_gone_has_no_reservation_and_its_circuits_end() {
 async fn a_relay_that_hangs_up_ends_the_circuits_of_that_connection() {
     for transport in BOTH {
         let (relay, target, source) =
-            (Peer::relay(Limits::default()).await, Peer::client().await, Peer::client().await);
+            (Peer::relay(RelayLimits::default()).await, Peer::client().await, Peer::client().await);
         target.reserve(&relay, transport).await;
         source.circuit(&relay, transport, &target).await;
         let id = source.id;
@@ -141,8 +143,9 @@ async fn a_relay_that_hangs_up_ends_the_circuits_of_that_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_target_that_declines_or_speaks_nonsense_fails_the_circuit() {
-    let (relay, target, source) = (Peer::relay(Limits::default()).await, Peer::raw().await, Peer::raw().await);
-    target.reserve_by_hand(&target.join(&relay, "quic-v1").await).await;
+    let (relay, target, source) = (Peer::relay(RelayLimits::default()).await, Peer::raw().await, Peer::raw().await);
+    let reserved = target.join(&relay, "quic-v1").await;
+    target.reserve_by_hand(&reserved).await;
     let connection = source.join(&relay, "quic-v1").await;
     let declined = StopMessage { status: Some(Status::PermissionDenied.into()), ..accepted() };
     let nonsense = StopMessage { kind: Some(StopKind::Connect.into()), ..accepted() };
@@ -151,12 +154,12 @@ async fn a_target_that_declines_or_speaks_nonsense_fails_the_circuit() {
             let (_, mut stream) = target.offered().await;
             messages::write(&mut stream, &answer).await.unwrap();
         };
-        let ((), (_, status)) = join(decline, source.connect_by_hand(&connection, target.id)).await;
+        let ((), (_, status)) = join(decline, source.connect_by_hand(&connection, target.node)).await;
         assert_eq!(status, Status::ConnectionFailed);
     }
     // And one that does not even answer, but closes.
     let close = async { drop(target.offered().await) };
-    let ((), (_, status)) = join(close, source.connect_by_hand(&connection, target.id)).await;
+    let ((), (_, status)) = join(close, source.connect_by_hand(&connection, target.node)).await;
     assert_eq!(status, Status::ConnectionFailed);
     let figures = relay.relay.figures();
     assert_eq!((figures.refused(Refusal::Declined), figures.refused(Refusal::Unanswered)), (1, 2));
@@ -165,7 +168,8 @@ async fn a_target_that_declines_or_speaks_nonsense_fails_the_circuit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_connections_the_one_that_has_reserved_is_used() {
-    let (relay, target, source) = (Peer::relay(Limits::default()).await, Peer::client().await, Peer::client().await);
+    let (relay, target, source) =
+        (Peer::relay(RelayLimits::default()).await, Peer::client().await, Peer::client().await);
     target.join(&relay, "tcp").await;
     target.reserve(&relay, "tcp").await;
     target.join(&relay, "quic-v1").await;
@@ -177,7 +181,7 @@ async fn of_two_connections_the_one_that_has_reserved_is_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_reserved_over_a_relayed_connection() {
     let (between, relay, peer) =
-        (Peer::relay(Limits::default()).await, Peer::relay(Limits::default()).await, Peer::client().await);
+        (Peer::relay(RelayLimits::default()).await, Peer::relay(RelayLimits::default()).await, Peer::client().await);
     // Once the relay is the target of the circuit, once its source.
     relay.reserve(&between, "tcp").await;
     let inward = peer.circuit(&between, "tcp", &relay).await;
@@ -193,7 +197,7 @@ async fn nothing_is_reserved_over_a_relayed_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_opens_substreams_and_says_nothing_gets_a_few() {
-    let (relay, peer) = (Peer::relay(Limits::default()).await, Peer::raw().await);
+    let (relay, peer) = (Peer::relay(RelayLimits::default()).await, Peer::raw().await);
     let connection = peer.join(&relay, "quic-v1").await;
     let mut open = Vec::new();
     for _ in 0..PENDING_PER_CONNECTION + 3 {
@@ -226,8 +230,7 @@ async fn a_reservation_keeps_its_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_circuit_that_is_held_back_loses_nothing() {
-    let slow = Rate { bytes: 4 * MIB as u64, burst: 64 * 1024 };
-    let limits = Limits { circuit: slow, ..Limits::default() };
+    let limits = RelayLimits { bytes_per_second: 4 * MIB as u64, burst_ms: 20, ..RelayLimits::default() };
     let (relay, target, source) = (Peer::relay(limits).await, Peer::client().await, Peer::client().await);
     target.reserve(&relay, "quic-v1").await;
     let connection = source.circuit(&relay, "quic-v1", &target).await;
@@ -236,4 +239,6 @@ async fn a_circuit_that_is_held_back_loses_nothing() {
     let reply = async { exchange(target.accept(&TALK).await.1, &replied).await };
     let (heard, asked) = join(exchange(opened, &said), reply).await;
     assert!(asked == said && heard == replied);
+    let figures = relay.relay.figures();
+    assert!(figures.delayed.count() > MIB as u64 && figures.delayed.count() <= figures.bytes.count());
 }

@@ -3,6 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use atoll_protocol::identity::NodeId;
+use atoll_registry::peers::PublicRanges;
+use atoll_registry::reach::capacity::RelayLimits;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
@@ -23,10 +25,9 @@ use crate::{
         node_id,
         relay::{
             Behaviour, HOP, Relay, STOP,
-            capacity::Limits,
             messages::{self, HopKind, HopMessage, Peer as Named, Status, StopMessage},
         },
-        streams::{self, Inbound, Substream},
+        streams::{self, Accepted, Inbound, Substream},
     },
     testing::{eventually, within},
 };
@@ -72,7 +73,7 @@ pub(super) struct Peer {
 
 /// What a peer is made of.
 pub(super) struct Kind {
-    pub(super) limits: Limits,
+    pub(super) limits: RelayLimits,
     /// Whether it is a client of libp2p's; else it takes stop substreams itself.
     pub(super) client: bool,
     /// How long an unused connection stays open.
@@ -81,13 +82,13 @@ pub(super) struct Kind {
 
 impl Default for Kind {
     fn default() -> Self {
-        Self { limits: Limits::default(), client: true, idle: Duration::from_secs(60) }
+        Self { limits: RelayLimits::default(), client: true, idle: Duration::from_secs(60) }
     }
 }
 
 impl Peer {
     /// A relay that is on.
-    pub(super) async fn relay(limits: Limits) -> Self {
+    pub(super) async fn relay(limits: RelayLimits) -> Self {
         let peer = Self::start(Kind { limits, ..Kind::default() }).await;
         peer.relay.set_enabled(true);
         peer
@@ -124,14 +125,17 @@ impl Peer {
     }
 
     async fn listen(&self, address: Multiaddr) {
-        self.order(|swarm| drop(swarm.listen_on(address).unwrap())).await;
+        self.order(|swarm| {
+            swarm.listen_on(address).unwrap();
+        })
+        .await;
     }
 
     /// Its own address over `transport`, `tcp` or `quic-v1`, with its id.
     pub(super) fn address(&self, transport: &str) -> Multiaddr {
         let seen = self.seen.lock();
         let direct = seen.listening.iter().filter(|a| !circuit(a));
-        let address = direct.cloned().find(|a| a.to_string().contains(transport)).unwrap();
+        let address = direct.into_iter().find(|a| a.to_string().contains(transport)).cloned().unwrap();
         address.with(Protocol::P2p(self.id))
     }
 
@@ -167,8 +171,8 @@ impl Peer {
     }
 
     /// Asks for a circuit to `target` by hand.
-    pub(super) async fn connect_by_hand(&self, connection: &Connection, target: PeerId) -> (Substream, Status) {
-        let peer = Some(Named { id: target.to_bytes() });
+    pub(super) async fn connect_by_hand(&self, connection: &Connection, target: NodeId) -> (Substream, Status) {
+        let peer = Some(Named { id: target.to_peer_id_bytes() });
         let connect = HopMessage { kind: Some(HopKind::Connect.into()), peer, ..HopMessage::default() };
         let (stream, answer) = self.hop(connection, &connect).await;
         (stream, Status::try_from(answer.status.unwrap()).unwrap())
@@ -224,7 +228,7 @@ fn swarm(kind: &Kind, (connections, inbound, seen): Shared) -> (Swarm<Parts>, Re
         .with_relay_client(noise::Config::new, yamux::Config::default)
         .unwrap()
         .with_behaviour(|key, client| {
-            let relay = Relay::new(key.public().to_peer_id(), kind.limits, move || {
+            let relay = Relay::new(node_id(&key.public().to_peer_id()).unwrap(), kind.limits, move || {
                 let seen = seen.lock();
                 seen.listening.iter().filter(|address| !circuit(address)).cloned().collect()
             });
@@ -235,9 +239,9 @@ fn swarm(kind: &Kind, (connections, inbound, seen): Shared) -> (Swarm<Parts>, Re
             }
             let counters = Arc::<Counters>::default();
             Parts {
-                streams: streams::Behaviour::new(Arc::from(accepted), connections, inbound, counters),
+                streams: streams::Behaviour::new(Accepted::new(accepted, []), connections, inbound, counters),
                 identify: identify::Behaviour::new(identify::Config::new("/test/1".to_owned(), key.public())),
-                relay: Behaviour::new(relay),
+                relay: Behaviour::new(relay, PublicRanges::default()),
                 client: Toggle::from(is_client.then_some(client)),
             }
         })

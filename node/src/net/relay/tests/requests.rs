@@ -2,15 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use atoll_protocol::identity::{NodeId, SecretKey};
+use atoll_registry::{peers::Subnet, reach::capacity::RelayLimits};
 use futures::{AsyncReadExt, AsyncWriteExt};
-use libp2p::{PeerId, swarm::ConnectionId};
+use libp2p::swarm::ConnectionId;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{Pipe, pipe};
 use crate::{
     net::relay::{
         Relay,
-        capacity::Limits,
         figures::Refusal,
         hop,
         messages::{self, HopKind, HopMessage, Peer, Status},
@@ -21,24 +22,28 @@ use crate::{
 
 const HERE: &str = "/ip4/192.0.2.1/tcp/1";
 
+fn someone() -> NodeId {
+    SecretKey::from_seed(&rand::random()).node_id()
+}
+
 fn short() -> Times {
     let soon = Duration::from_millis(100);
     Times { request: soon, stop: soon, answer: soon, ..Times::default() }
 }
 
-fn service(limits: Limits) -> Relay {
-    let relay = Relay::with_times(PeerId::random(), limits, short(), || vec![HERE.parse().unwrap()]);
+fn service(limits: RelayLimits) -> Relay {
+    let relay = Relay::with_times(someone(), limits, short(), || vec![HERE.parse().unwrap()]);
     relay.set_enabled(true);
     relay
 }
 
-fn origin(peer: PeerId, connection: usize) -> Origin {
+fn origin(peer: NodeId, connection: usize) -> Origin {
     Origin { peer, connection: ConnectionId::new_unchecked(connection), subnet: None, direct: true }
 }
 
 /// A peer that is connected as `connection`; what is asked of the connection comes out of the receiver.
 fn connected(relay: &Relay, connection: usize) -> (Origin, mpsc::Receiver<Ask>) {
-    let origin = origin(PeerId::random(), connection);
+    let origin = origin(someone(), connection);
     let (asks, asked) = mpsc::channel(4);
     relay.connected(origin.connection, origin.peer, false, asks);
     (origin, asked)
@@ -62,8 +67,8 @@ fn reserve() -> HopMessage {
     HopMessage { kind: Some(HopKind::Reserve.into()), ..HopMessage::default() }
 }
 
-fn connect(peer: PeerId) -> HopMessage {
-    let peer = Some(Peer { id: peer.to_bytes() });
+fn connect(peer: NodeId) -> HopMessage {
+    let peer = Some(Peer { id: peer.to_peer_id_bytes() });
     HopMessage { kind: Some(HopKind::Connect.into()), peer, ..HopMessage::default() }
 }
 
@@ -74,7 +79,7 @@ fn status(message: &HopMessage) -> Status {
 
 #[tokio::test]
 async fn a_reservation_names_the_relay_and_says_when_it_ends() {
-    let relay = service(Limits::default());
+    let relay = service(RelayLimits::default());
     let (peer, _asks) = connected(&relay, 1);
     let answer = ask(&relay, peer, &reserve()).await;
     assert_eq!(status(&answer), Status::Ok);
@@ -92,7 +97,7 @@ async fn a_reservation_names_the_relay_and_says_when_it_ends() {
 
 #[tokio::test]
 async fn a_reservation_ends_with_the_last_connection_of_its_peer() {
-    let relay = service(Limits::default());
+    let relay = service(RelayLimits::default());
     let (peer, _asks) = connected(&relay, 1);
     relay.connected(ConnectionId::new_unchecked(2), peer.peer, true, mpsc::channel(1).0);
     ask(&relay, peer, &reserve()).await;
@@ -107,10 +112,10 @@ async fn a_reservation_ends_with_the_last_connection_of_its_peer() {
 
 #[tokio::test]
 async fn a_relayed_connection_gets_nothing() {
-    let relay = service(Limits::default());
+    let relay = service(RelayLimits::default());
     let (target, _asks) = connected(&relay, 1);
     ask(&relay, target, &reserve()).await;
-    let relayed = Origin { direct: false, ..origin(PeerId::random(), 2) };
+    let relayed = Origin { direct: false, ..origin(someone(), 2) };
     for request in [reserve(), connect(target.peer)] {
         assert_eq!(status(&ask(&relay, relayed, &request).await), Status::PermissionDenied);
     }
@@ -119,8 +124,8 @@ async fn a_relayed_connection_gets_nothing() {
 
 #[tokio::test]
 async fn without_an_address_or_when_off_nothing_is_reserved() {
-    let relay = Relay::with_times(PeerId::random(), Limits::default(), short(), || {
-        vec![format!("{HERE}/p2p/{}/p2p-circuit", PeerId::random()).parse().unwrap()]
+    let relay = Relay::with_times(someone(), RelayLimits::default(), short(), || {
+        vec![format!("{HERE}/p2p/{}/p2p-circuit", libp2p::PeerId::random()).parse().unwrap()]
     });
     relay.set_enabled(true);
     let (peer, _asks) = connected(&relay, 1);
@@ -133,8 +138,8 @@ async fn without_an_address_or_when_off_nothing_is_reserved() {
 
 #[tokio::test]
 async fn reservations_beyond_the_limits_are_refused() {
-    let relay = service(Limits { reservations: 2, reservations_per_subnet: 1, ..Limits::default() });
-    let subnet = atoll_registry::peers::Subnet::counted("1.1.1.1".parse().unwrap());
+    let relay = service(RelayLimits { reservations: 2, reservations_per_subnet: 1, ..RelayLimits::default() });
+    let subnet = Subnet::counted("1.1.1.1".parse().unwrap());
     let mut asks = Vec::new();
     let mut asked = async |connection, subnet| {
         let (peer, asked) = connected(&relay, connection);
@@ -152,15 +157,16 @@ async fn reservations_beyond_the_limits_are_refused() {
 #[tokio::test]
 async fn circuits_beyond_the_limits_are_refused() {
     for (limits, reason) in [
-        (Limits { circuits: 0, ..Limits::default() }, Refusal::Circuits),
-        (Limits { circuits_per_peer: 0, ..Limits::default() }, Refusal::CircuitsOfPeer),
-        (Limits { circuits_per_subnet: 0, ..Limits::default() }, Refusal::CircuitsOfSubnet),
+        (RelayLimits { circuits: 0, ..RelayLimits::default() }, Refusal::Circuits),
+        (RelayLimits { circuits_per_source: 0, ..RelayLimits::default() }, Refusal::CircuitsOfSource),
+        (RelayLimits { circuits_per_destination: 0, ..RelayLimits::default() }, Refusal::CircuitsToTarget),
+        (RelayLimits { circuits_per_subnet: 0, ..RelayLimits::default() }, Refusal::CircuitsOfSubnet),
     ] {
         let relay = service(limits);
         let (target, _asks) = connected(&relay, 1);
         ask(&relay, target, &reserve()).await;
-        let subnet = atoll_registry::peers::Subnet::counted("1.1.1.1".parse().unwrap());
-        let source = Origin { subnet, ..origin(PeerId::random(), 2) };
+        let subnet = Subnet::counted("1.1.1.1".parse().unwrap());
+        let source = Origin { subnet, ..origin(someone(), 2) };
         assert_eq!(status(&ask(&relay, source, &connect(target.peer)).await), Status::ResourceLimitExceeded);
         assert_eq!(relay.figures().refused(reason), 1, "{reason:?}");
     }
@@ -168,9 +174,9 @@ async fn circuits_beyond_the_limits_are_refused() {
 
 #[tokio::test]
 async fn a_circuit_to_nobody_is_refused_and_one_to_a_mute_target_gives_its_place_back() {
-    let relay = service(Limits::default());
-    let source = origin(PeerId::random(), 9);
-    assert_eq!(status(&ask(&relay, source, &connect(PeerId::random())).await), Status::NoReservation);
+    let relay = service(RelayLimits::default());
+    let source = origin(someone(), 9);
+    assert_eq!(status(&ask(&relay, source, &connect(someone())).await), Status::NoReservation);
 
     let (target, mut asks) = connected(&relay, 1);
     ask(&relay, target, &reserve()).await;
@@ -184,7 +190,7 @@ async fn a_circuit_to_nobody_is_refused_and_one_to_a_mute_target_gives_its_place
 
 #[tokio::test]
 async fn the_connection_that_has_reserved_is_asked_first_then_quic_then_the_newest() {
-    let relay = service(Limits::default());
+    let relay = service(RelayLimits::default());
     let (peer, _asks) = connected(&relay, 3);
     for (id, quic) in [(1, true), (2, true), (4, false), (5, false)] {
         relay.connected(ConnectionId::new_unchecked(id), peer.peer, quic, mpsc::channel(1).0);
@@ -198,7 +204,7 @@ async fn the_connection_that_has_reserved_is_asked_first_then_quic_then_the_newe
 
 #[tokio::test]
 async fn what_is_no_request_is_told_so() {
-    let relay = service(Limits::default());
+    let relay = service(RelayLimits::default());
     let (peer, _asks) = connected(&relay, 1);
     let kind = |kind| HopMessage { kind, ..HopMessage::default() };
     let nobody = HopMessage { peer: Some(Peer { id: vec![1, 2, 3] }), ..kind(Some(1)) };
@@ -223,7 +229,7 @@ async fn what_is_no_request_is_told_so() {
 
 #[tokio::test]
 async fn whoever_says_nothing_or_only_a_part_is_let_go_of_without_an_answer() {
-    let relay = service(Limits::default());
+    let relay = service(RelayLimits::default());
     let (peer, _asks) = connected(&relay, 1);
     for part in [&[][..], &[0x80], &[8, 0x08]] {
         let mut stream = substream(&relay, peer);
@@ -235,7 +241,7 @@ async fn whoever_says_nothing_or_only_a_part_is_let_go_of_without_an_answer() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_reads_does_not_hold_a_place() {
-    let relay = service(Limits::default());
+    let relay = service(RelayLimits::default());
     let (peer, _asks) = connected(&relay, 1);
     let (mut near, far) = pipe();
     let places = Arc::new(Semaphore::new(1));

@@ -1,8 +1,10 @@
 //! On and off while connections are open.
 
+use atoll_registry::reach::capacity::RelayLimits;
+
 use super::peer::Peer;
 use crate::{
-    net::relay::{HOP, capacity::Limits, figures::Refusal, messages::Status},
+    net::relay::{HOP, figures::Refusal, messages::Status},
     testing::eventually,
 };
 
@@ -27,7 +29,8 @@ async fn a_relay_that_is_off_does_not_speak_the_protocol_until_it_is_switched_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn switching_off_ends_nothing_abruptly_and_begins_nothing_new() {
-    let (relay, target, source) = (Peer::relay(Limits::default()).await, Peer::client().await, Peer::client().await);
+    let (relay, target, source) =
+        (Peer::relay(RelayLimits::default()).await, Peer::client().await, Peer::client().await);
     target.reserve(&relay, "quic-v1").await;
     let circuit = source.circuit(&relay, "quic-v1", &target).await;
     relay.relay.set_enabled(false);
@@ -40,7 +43,7 @@ async fn switching_off_ends_nothing_abruptly_and_begins_nothing_new() {
     let told = source.connections.best(&relay.node).unwrap();
     let refused = source.reserve_by_hand(&told).await;
     assert_eq!(refused.status, Some(Status::ReservationRefused.into()));
-    let (_stream, status) = source.connect_by_hand(&told, target.id).await;
+    let (_stream, status) = source.connect_by_hand(&told, target.node).await;
     assert_eq!(status, Status::Ok);
 
     assert!(circuit.open(super::peer::TALK).await.is_ok());
