@@ -9,5 +9,5 @@ mod tests;
 pub use self::{
     cell::{Attempt, Cell},
     run::{Arena, Plan, run},
-    table::table,
+    table::{table, times},
 };

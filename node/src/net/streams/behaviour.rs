@@ -84,10 +84,11 @@ impl NetworkBehaviour for Behaviour {
         id: ConnectionId,
         peer: PeerId,
         address: &Multiaddr,
-        _role: Endpoint,
+        role: Endpoint,
         _port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(id, peer, address, true))
+        // Where a hole is punched both have dialled, and one of them as if it had been dialled: that is what both agree on.
+        Ok(self.handler(id, peer, address, role == Endpoint::Dialer))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm) {

@@ -1,6 +1,6 @@
 //! The matrix as people read it.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use super::Cell;
 use crate::nat::{Nat, Path};
@@ -34,6 +34,27 @@ pub fn table(cells: &[Cell]) -> String {
         let _ = writeln!(text, "{}", complaint(cell));
     }
     text
+}
+
+/// How long it took, in words: until the two could talk, and from then until the path was direct.
+#[must_use]
+pub fn times(cells: &[Cell]) -> String {
+    let outcomes = || cells.iter().flat_map(Cell::outcomes);
+    let of = |name: &str, mut times: Vec<Duration>| {
+        times.sort_unstable();
+        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1)));
+        let seconds = |time: Option<&Duration>| time.map_or(f64::NAN, Duration::as_secs_f64);
+        format!(
+            "{name}: median {:.2} s, 95 % within {:.2} s, slowest {:.2} s, of {}\n",
+            seconds(at(50)),
+            seconds(at(95)),
+            seconds(times.last()),
+            times.len()
+        )
+    };
+    let talked = outcomes().map(|outcome| outcome.talked).collect();
+    let direct = outcomes().filter_map(|outcome| outcome.direct_after).collect();
+    of("first call answered", talked) + &of("direct path after that", direct)
 }
 
 /// What fits into a column's head.

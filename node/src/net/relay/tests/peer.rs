@@ -134,8 +134,8 @@ impl Peer {
     /// Its own address over `transport`, `tcp` or `quic-v1`, with its id.
     pub(super) fn address(&self, transport: &str) -> Multiaddr {
         let seen = self.seen.lock();
-        let direct = seen.listening.iter().filter(|a| !circuit(a));
-        let address = direct.into_iter().find(|a| a.to_string().contains(transport)).cloned().unwrap();
+        let mut direct = seen.listening.iter().filter(|a| !circuit(a));
+        let address = direct.find(|a| a.to_string().contains(transport)).cloned().unwrap();
         address.with(Protocol::P2p(self.id))
     }
 

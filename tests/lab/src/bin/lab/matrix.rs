@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode, str::FromStr, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use atoll_lab::{
-    matrix::{Arena, Attempt, Cell, Plan, run, table},
+    matrix::{Arena, Attempt, Cell, Plan, run, table, times},
     nat::Nat,
     subject::{Subject, node::NodePrograms, udp::UdpProbe},
     topology::Lab,
@@ -137,6 +137,7 @@ impl Options {
 
 fn print(cells: &[Cell], repeat: usize) {
     print!("{}", table(cells));
+    print!("{}", times(cells));
     let right = cells.iter().filter(|cell| cell.holds()).count();
     println!("{right} of {} pairs as expected, {repeat} attempts each", cells.len());
 }
