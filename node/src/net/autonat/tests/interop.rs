@@ -169,10 +169,17 @@ async fn their_client_asks_our_server() {
     let client = *theirs.local_peer_id();
     let Near { connections, mut inbound, dials, here: there, me } = near(DIAL_REQUEST).await;
     let serving = tokio::spawn(async move {
-        let Inbound { peer, stream, .. } = inbound.recv().await.unwrap();
-        let from = connections.best(&peer).unwrap().address.clone();
-        let dial = async move |to, nonce| dial(connections, dials, client, to, nonce).await;
-        serve(stream, &Asker { peer, from }, &Limits::default(), |_| true, dial).await
+        // It may ask about the address that identify has found as well, which is none to dial.
+        loop {
+            let Inbound { peer, stream, .. } = inbound.recv().await.unwrap();
+            let from = connections.best(&peer).unwrap().address.clone();
+            let (connections, dials) = (connections.clone(), dials.clone());
+            let dial = async move |to, nonce| dial(connections, dials, client, to, nonce).await;
+            let served = serve(stream, &Asker { peer, from }, &Limits::default(), |_| true, dial).await;
+            if matches!(served, Ok(Served::Dialled { .. })) {
+                return served;
+            }
+        }
     });
     theirs.dial(DialOpts::peer_id(me).addresses(vec![there]).build()).unwrap();
     let candidate = here.iter().skip(1).fold(Multiaddr::from(std::net::Ipv4Addr::from(ELSEWHERE)), Multiaddr::with);
@@ -180,7 +187,9 @@ async fn their_client_asks_our_server() {
     theirs.behaviour_mut().client.on_swarm_event(found);
     let event = within("a result", async {
         loop {
-            if let SwarmEvent::Behaviour(ClientEvent::Client(event)) = theirs.select_next_some().await {
+            if let SwarmEvent::Behaviour(ClientEvent::Client(event)) = theirs.select_next_some().await
+                && event.tested_addr == candidate
+            {
                 return event;
             }
         }

@@ -217,7 +217,7 @@ async fn what_is_no_request_is_told_so() {
     ] {
         assert_eq!(status(&ask(&relay, peer, &message).await), expected, "{message:?}");
     }
-    for garbage in [&[0xff; 4096][..], &[5, 1, 2, 3, 4, 5], b"GET / HTTP/1.1\r\n\r\n"] {
+    for garbage in [&[0xff; 4096][..], &[5, 1, 2, 3, 4, 5], b"\x12GET / HTTP/1.1\r\n\r\n"] {
         let mut stream = substream(&relay, peer);
         stream.write_all(garbage).await.unwrap();
         let answer = within("an answer", messages::read(&mut stream)).await.unwrap();
