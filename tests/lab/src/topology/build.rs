@@ -94,9 +94,6 @@ impl Lab {
             ("net/ipv4/ip_forward", "1"),
             ("net/ipv4/conf/all/send_redirects", "0"),
             ("net/ipv4/conf/default/send_redirects", "0"),
-            // A bridge is a cable here: connection tracking has no business on it.
-            ("net/bridge/bridge-nf-call-iptables", "0"),
-            ("net/bridge/bridge-nf-call-ip6tables", "0"),
         ])?;
         outer.ip(&["link set lo up"])?;
         let [first, second] = INTERNET;

@@ -36,6 +36,9 @@ impl Network {
     pub(super) fn create(namespace: &Namespace, bridge: &str, router: Ipv4Addr) -> Result<Self> {
         if namespace.output("ip", &["link", "show", bridge]).is_err() {
             namespace.ip(&[format!("link add {bridge} type bridge"), format!("link set {bridge} up")])?;
+            // A bridge is a cable here: the rules of the router that it is in are not for what passes between neighbours.
+            namespace
+                .sysctl(&[("net/bridge/bridge-nf-call-iptables", "0"), ("net/bridge/bridge-nf-call-ip6tables", "0")])?;
         }
         namespace.ip(&[format!("addr add {router}/24 dev {bridge}")])?;
         let next = Arc::new(AtomicU8::new(FIRST));
