@@ -8,7 +8,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hash, SealError, Sealable};
+use super::{Hash, SealError, Statement};
 use crate::{
     codec::{self, DecodeError},
     identity::{NodeId, SecretKey},
@@ -58,15 +58,15 @@ impl<T> Proved<T> {
     }
 }
 
-impl<T: Sealable> Proved<T> {
+impl<T: Statement> Proved<T> {
     /// What the holder of this key says, if receivers would take it. To them it is proved by a signature over a set that it is
     /// in.
     ///
     /// # Errors
     /// [`SealError::Invalid`] where the value breaks a rule of its type, is too long or has no encoding.
     pub fn own(key: &SecretKey, value: T) -> Result<Self, SealError> {
-        let (domain, author) = (T::DOMAIN, key.node_id());
-        let invalid = |rule| SealError::Invalid { domain, author, rule };
+        let (what, author) = (T::NAME, key.node_id());
+        let invalid = |rule| SealError::Invalid { what, author, rule };
         value.check(&author).map_err(invalid)?;
         let body = codec::encode(&value).map_err(|e| invalid(e.to_string()))?;
         if body.len() > T::LIMIT {
@@ -115,16 +115,16 @@ impl<T> Body<T> {
     }
 }
 
-impl<T: Sealable> Body<T> {
+impl<T: Statement> Body<T> {
     /// Takes it for a record of `author`, who has signed its hash.
     ///
     /// # Errors
     /// [`SealError`] if it is too long, no such record, or against the rules.
     pub(crate) fn admit(self, author: NodeId) -> Result<Proved<T>, SealError> {
-        let domain = T::DOMAIN;
+        let what = T::NAME;
         let value: T =
-            codec::decode(&self.bytes, T::LIMIT).map_err(|reason| SealError::Unreadable { domain, author, reason })?;
-        value.check(&author).map_err(|rule| SealError::Invalid { domain, author, rule })?;
+            codec::decode(&self.bytes, T::LIMIT).map_err(|reason| SealError::Unreadable { what, author, reason })?;
+        value.check(&author).map_err(|rule| SealError::Invalid { what, author, rule })?;
         Ok(Proved::new(author, value, self))
     }
 }
