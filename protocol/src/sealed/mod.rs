@@ -28,6 +28,7 @@ mod proved;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::proved::Hashed;
 pub use self::proved::{Body, Proved};
 
 /// What a node may say: a type with rules that every receiver checks.
@@ -131,7 +132,7 @@ impl<T: Sealable> Signed<T> {
         if !author.verifies(&message::<T>(network, &self.body), &Signature::from_bytes(&self.signature)) {
             return Err(SealError::Forged { what, author, network: network.clone() });
         }
-        let record = Body::of(self.body).admit(author)?;
+        let record = Body::of(self.body).hashed().admit(author)?;
         Ok(Verified { record, signature: self.signature })
     }
 }

@@ -28,8 +28,7 @@ struct Inner<T> {
 }
 
 impl<T> Proved<T> {
-    fn new(author: NodeId, value: T, body: Body<T>) -> Self {
-        let hash = body.hash();
+    fn new(author: NodeId, value: T, Hashed { body, hash }: Hashed<T>) -> Self {
         Self(Arc::new(Inner { author, value, body, hash }))
     }
 
@@ -72,7 +71,7 @@ impl<T: Statement> Proved<T> {
         if body.len() > T::LIMIT {
             return Err(invalid(DecodeError::TooLong { len: body.len(), limit: T::LIMIT }.to_string()));
         }
-        Ok(Self::new(author, value, Body::of(body)))
+        Ok(Self::new(author, value, Body::of(body).hashed()))
     }
 }
 
@@ -113,17 +112,37 @@ impl<T> Body<T> {
     pub fn hash(&self) -> Hash {
         Hash::of(&self.bytes)
     }
+
+    pub(crate) fn hashed(self) -> Hashed<T> {
+        Hashed { hash: self.hash(), body: self }
+    }
 }
 
-impl<T: Statement> Body<T> {
-    /// Takes it for a record of `author`, who has signed its hash.
+/// A body with its hash, which its author may have signed.
+#[derive(Debug)]
+pub(crate) struct Hashed<T> {
+    body: Body<T>,
+    hash: Hash,
+}
+
+impl<T> Hashed<T> {
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash
+    }
+}
+
+impl<T: Statement> Hashed<T> {
+    /// Takes it for a record of `author`, who has signed the hash.
     ///
     /// # Errors
     /// [`SealError`] if it is too long, no such record, or against the rules.
     pub(crate) fn admit(self, author: NodeId) -> Result<Proved<T>, SealError> {
         let what = T::NAME;
-        let value: T =
-            codec::decode(&self.bytes, T::LIMIT).map_err(|reason| SealError::Unreadable { what, author, reason })?;
+        let value: T = codec::decode(&self.body.bytes, T::LIMIT).map_err(|reason| SealError::Unreadable {
+            what,
+            author,
+            reason,
+        })?;
         value.check(&author).map_err(|rule| SealError::Invalid { what, author, rule })?;
         Ok(Proved::new(author, value, self))
     }

@@ -162,7 +162,7 @@ fn wrong<T: Statement + Clone + fmt::Debug>(said: &T) -> String {
     let error = Proved::own(&key(), said.clone()).unwrap_err();
     assert!(matches!(&error, SealError::Invalid { what, .. } if *what == T::NAME), "{error}");
     // And others do refuse it.
-    Body::<T>::of(codec::encode(said).unwrap()).admit(key().node_id()).unwrap_err();
+    Body::<T>::of(codec::encode(said).unwrap()).hashed().admit(key().node_id()).unwrap_err();
     error.to_string()
 }
 

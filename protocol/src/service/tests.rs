@@ -19,7 +19,7 @@ fn rule<T: Statement + std::fmt::Debug>(record: T) -> String {
 }
 
 fn is_admitted<T: Statement + Clone + PartialEq>(record: &T) -> bool {
-    body(record.clone()).admit(key().node_id()).is_ok_and(|admitted| admitted.value() == record)
+    body(record.clone()).hashed().admit(key().node_id()).is_ok_and(|admitted| admitted.value() == record)
 }
 
 fn service(change: impl FnOnce(&mut ServiceRecord)) -> ServiceRecord {
@@ -98,7 +98,7 @@ fn a_node_record_above_a_limit_is_refused_in_words() {
 #[test]
 fn a_lease_keeps_its_bounds() {
     for ttl_secs in [10, 90, 10_800] {
-        let lease = body(Lease { ttl_secs, ..lease() }).admit(key().node_id()).unwrap();
+        let lease = body(Lease { ttl_secs, ..lease() }).hashed().admit(key().node_id()).unwrap();
         assert_eq!(lease.value().ttl(), Duration::from_secs(ttl_secs.into()));
     }
     body(Lease { news: vec![Hash([1; 32]); limits::NEWS], ..lease() });

@@ -35,7 +35,7 @@ fn opens_as<T: Sealable>(bytes: &[u8]) -> bool {
 
 fn is_admitted_as<T: Statement>(bytes: &[u8]) -> bool {
     let author = golden::key().node_id();
-    decode::<Body<T>>(bytes, SYNC_MESSAGE).is_ok_and(|body| body.admit(author).is_ok())
+    decode::<Body<T>>(bytes, SYNC_MESSAGE).is_ok_and(|body| body.hashed().admit(author).is_ok())
 }
 
 /// Reads the bytes as everything that a stranger may send; counts what they could be.
