@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     identity::NodeId,
     names::NetworkName,
-    sealed::{Body, Hash, Proved, SealError, Signed, Verified},
+    sealed::{Body, Hash, Hashed, Proved, SealError, Signed, Verified},
     service::{Lease, NodeRecord, ServiceRecord},
 };
 
@@ -108,7 +108,9 @@ impl News {
         let Self { lease, node, services } = self;
         let lease = lease.open(network)?;
         let author = lease.author();
-        let digest = Hash::of_set(node.iter().map(Body::hash).chain(services.iter().map(Body::hash)));
+        let node = node.map(Body::hashed);
+        let services: Vec<_> = services.into_iter().map(Body::hashed).collect();
+        let digest = Hash::of_set(node.iter().map(Hashed::hash).chain(services.iter().map(Hashed::hash)));
         if !covers(lease.value(), &digest) {
             return Err(SealError::NotCovered { author, count });
         }

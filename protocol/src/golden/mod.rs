@@ -13,7 +13,7 @@ use crate::{
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     rpc::{ContentType, Metadata, RequestHead},
-    sealed::{Body, Hash, Proved, Sealable, Signed},
+    sealed::{Body, Hash, Proved, Sealable, Signed, Statement},
     service::{
         Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, Suspicion,
         UnixMillis, Withdrawal, Withdrawn,
@@ -45,7 +45,7 @@ pub(crate) fn sealed<T: Sealable>(value: T) -> Signed<T> {
 }
 
 /// `value` as it stands in a set.
-pub(crate) fn body<T: Sealable>(value: T) -> Body<T> {
+pub(crate) fn body<T: Statement>(value: T) -> Body<T> {
     Proved::own(&key(), value).unwrap().body().clone()
 }
 

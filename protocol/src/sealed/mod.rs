@@ -28,12 +28,13 @@ mod proved;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::proved::Hashed;
 pub use self::proved::{Body, Proved};
 
-/// A type that may be signed.
-pub trait Sealable: Serialize + DeserializeOwned {
-    /// Tells signatures on this type from those on any other; never reused, ends with the format's major version.
-    const DOMAIN: &'static str;
+/// What a node may say: a type with rules that every receiver checks.
+pub trait Statement: Serialize + DeserializeOwned {
+    /// What it is called where it is refused.
+    const NAME: &'static str;
     /// Largest encoded body, in bytes.
     const LIMIT: usize;
 
@@ -44,35 +45,41 @@ pub trait Sealable: Serialize + DeserializeOwned {
     fn check(&self, author: &NodeId) -> Result<(), String>;
 }
 
+/// A statement that is signed by itself; others are [proved](Proved) by what is.
+pub trait Sealable: Statement {
+    /// Tells signatures on this type from those on any other; never reused, ends with the format's major version.
+    const DOMAIN: &'static str;
+}
+
 /// Why a signed record was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
     /// The signature is not its author's, or was made for another network or type.
-    #[error("the {domain} claimed by {author} does not carry its signature for network {network}")]
+    #[error("the {what} claimed by {author} does not carry its signature for network {network}")]
     Forged {
-        /// The type's domain tag.
-        domain: &'static str,
+        /// What it is said to be.
+        what: &'static str,
         /// Who is claimed to have signed.
         author: NodeId,
         /// The network that the receiver is on.
         network: NetworkName,
     },
     /// The signed bytes are no such record.
-    #[error("the {domain} of {author} cannot be read: {reason}")]
+    #[error("the {what} of {author} cannot be read: {reason}")]
     Unreadable {
-        /// The type's domain tag.
-        domain: &'static str,
+        /// What it is said to be.
+        what: &'static str,
         /// Who signed.
         author: NodeId,
         /// What is wrong with the bytes.
         reason: DecodeError,
     },
     /// The record breaks a rule of its type.
-    #[error("the {domain} of {author} breaks a rule: {rule}")]
+    #[error("the {what} of {author} breaks a rule: {rule}")]
     Invalid {
-        /// The type's domain tag.
-        domain: &'static str,
+        /// What it is said to be.
+        what: &'static str,
         /// Who signed.
         author: NodeId,
         /// The rule, in words.
@@ -117,15 +124,15 @@ impl<T: Sealable> Signed<T> {
     /// # Errors
     /// [`SealError`], which names the author and what is wrong.
     pub fn open(self, network: &NetworkName) -> Result<Verified<T>, SealError> {
-        let (domain, author) = (T::DOMAIN, self.author);
+        let (what, author) = (T::NAME, self.author);
         if self.body.len() > T::LIMIT {
             let reason = DecodeError::TooLong { len: self.body.len(), limit: T::LIMIT };
-            return Err(SealError::Unreadable { domain, author, reason });
+            return Err(SealError::Unreadable { what, author, reason });
         }
         if !author.verifies(&message::<T>(network, &self.body), &Signature::from_bytes(&self.signature)) {
-            return Err(SealError::Forged { domain, author, network: network.clone() });
+            return Err(SealError::Forged { what, author, network: network.clone() });
         }
-        let record = Body::of(self.body).admit(author)?;
+        let record = Body::of(self.body).hashed().admit(author)?;
         Ok(Verified { record, signature: self.signature })
     }
 }

@@ -8,7 +8,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hash, SealError, Sealable};
+use super::{Hash, SealError, Statement};
 use crate::{
     codec::{self, DecodeError},
     identity::{NodeId, SecretKey},
@@ -28,8 +28,7 @@ struct Inner<T> {
 }
 
 impl<T> Proved<T> {
-    fn new(author: NodeId, value: T, body: Body<T>) -> Self {
-        let hash = body.hash();
+    fn new(author: NodeId, value: T, Hashed { body, hash }: Hashed<T>) -> Self {
         Self(Arc::new(Inner { author, value, body, hash }))
     }
 
@@ -58,21 +57,21 @@ impl<T> Proved<T> {
     }
 }
 
-impl<T: Sealable> Proved<T> {
+impl<T: Statement> Proved<T> {
     /// What the holder of this key says, if receivers would take it. To them it is proved by a signature over a set that it is
     /// in.
     ///
     /// # Errors
     /// [`SealError::Invalid`] where the value breaks a rule of its type, is too long or has no encoding.
     pub fn own(key: &SecretKey, value: T) -> Result<Self, SealError> {
-        let (domain, author) = (T::DOMAIN, key.node_id());
-        let invalid = |rule| SealError::Invalid { domain, author, rule };
+        let (what, author) = (T::NAME, key.node_id());
+        let invalid = |rule| SealError::Invalid { what, author, rule };
         value.check(&author).map_err(invalid)?;
         let body = codec::encode(&value).map_err(|e| invalid(e.to_string()))?;
         if body.len() > T::LIMIT {
             return Err(invalid(DecodeError::TooLong { len: body.len(), limit: T::LIMIT }.to_string()));
         }
-        Ok(Self::new(author, value, Body::of(body)))
+        Ok(Self::new(author, value, Body::of(body).hashed()))
     }
 }
 
@@ -113,18 +112,38 @@ impl<T> Body<T> {
     pub fn hash(&self) -> Hash {
         Hash::of(&self.bytes)
     }
+
+    pub(crate) fn hashed(self) -> Hashed<T> {
+        Hashed { hash: self.hash(), body: self }
+    }
 }
 
-impl<T: Sealable> Body<T> {
-    /// Takes it for a record of `author`, who has signed its hash.
+/// A body with its hash, which its author may have signed.
+#[derive(Debug)]
+pub(crate) struct Hashed<T> {
+    body: Body<T>,
+    hash: Hash,
+}
+
+impl<T> Hashed<T> {
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash
+    }
+}
+
+impl<T: Statement> Hashed<T> {
+    /// Takes it for a record of `author`, who has signed the hash.
     ///
     /// # Errors
     /// [`SealError`] if it is too long, no such record, or against the rules.
     pub(crate) fn admit(self, author: NodeId) -> Result<Proved<T>, SealError> {
-        let domain = T::DOMAIN;
-        let value: T =
-            codec::decode(&self.bytes, T::LIMIT).map_err(|reason| SealError::Unreadable { domain, author, reason })?;
-        value.check(&author).map_err(|rule| SealError::Invalid { domain, author, rule })?;
+        let what = T::NAME;
+        let value: T = codec::decode(&self.body.bytes, T::LIMIT).map_err(|reason| SealError::Unreadable {
+            what,
+            author,
+            reason,
+        })?;
+        value.check(&author).map_err(|rule| SealError::Invalid { what, author, rule })?;
         Ok(Proved::new(author, value, self))
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     identity::NodeId,
     limits,
     names::{InstanceId, MethodName, ServiceName},
-    sealed::{Hash, Sealable},
+    sealed::{Hash, Sealable, Statement},
 };
 
 #[cfg(test)]
@@ -120,8 +120,8 @@ pub enum Schema {
     Reference(Hash),
 }
 
-impl Sealable for ServiceRecord {
-    const DOMAIN: &'static str = "atoll service record 1";
+impl Statement for ServiceRecord {
+    const NAME: &'static str = "service record";
     const LIMIT: usize = limits::SERVICE_RECORD;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
@@ -158,8 +158,8 @@ pub struct NodeRecord {
     pub extensions: Extensions,
 }
 
-impl Sealable for NodeRecord {
-    const DOMAIN: &'static str = "atoll node record 1";
+impl Statement for NodeRecord {
+    const NAME: &'static str = "node record";
     const LIMIT: usize = limits::NODE_RECORD;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
@@ -197,6 +197,10 @@ impl Lease {
 
 impl Sealable for Lease {
     const DOMAIN: &'static str = "atoll lease 1";
+}
+
+impl Statement for Lease {
+    const NAME: &'static str = "lease";
     const LIMIT: usize = limits::LEASE;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
@@ -230,6 +234,10 @@ pub struct Suspicion {
 
 impl Sealable for Suspicion {
     const DOMAIN: &'static str = "atoll suspicion 1";
+}
+
+impl Statement for Suspicion {
+    const NAME: &'static str = "suspicion";
     const LIMIT: usize = limits::SUSPICION;
 
     fn check(&self, author: &NodeId) -> Result<(), String> {
@@ -259,6 +267,10 @@ pub enum Withdrawn {
 
 impl Sealable for Withdrawal {
     const DOMAIN: &'static str = "atoll withdrawal 1";
+}
+
+impl Statement for Withdrawal {
+    const NAME: &'static str = "withdrawal";
     const LIMIT: usize = limits::WITHDRAWAL;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use atoll_protocol::{
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName, ServiceQuery},
-    sealed::{Hash, Proved, Sealable, Signed, Verified},
+    sealed::{Hash, Proved, Sealable, Signed, Statement, Verified},
     service::{Extensions, Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal, Withdrawn},
 };
 
@@ -56,7 +56,7 @@ impl Author {
         Signed::seal(&self.key, &NetworkName::main(), value).unwrap()
     }
 
-    fn record<T: Sealable>(&self, value: T) -> Proved<T> {
+    fn record<T: Statement>(&self, value: T) -> Proved<T> {
         Proved::own(&self.key, value).unwrap()
     }
 
