@@ -106,7 +106,8 @@ impl Network {
         let mut lines = vec![
             format!("link set {interface} up"),
             format!("addr add {address}/24 dev {interface}"),
-            format!("route add default via {} dev {interface}", self.router),
+            // Behind those that are there, if any.
+            format!("route append default via {} dev {interface}", self.router),
         ];
         let address6 = self.router6.map(|router| number_in(router, number));
         if let (Some(router), Some(own)) = (self.router6, address6) {
@@ -115,7 +116,7 @@ impl Network {
                 (&format!("net/ipv6/conf/{interface}/disable_ipv6"), "0"),
             ])?;
             lines.push(format!("addr add {own}/64 dev {interface} nodad"));
-            lines.push(format!("-6 route add default via {router} dev {interface}"));
+            lines.push(format!("route append ::/0 via {router} dev {interface}"));
         }
         to.ip(&lines)?;
         Ok(Link {

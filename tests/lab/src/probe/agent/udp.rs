@@ -3,7 +3,10 @@
 use std::{
     io::ErrorKind,
     net::{SocketAddr, SocketAddrV4},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,6 +17,8 @@ use crate::probe::request::{Datagram, Seen};
 
 /// The question; a number follows that the answer repeats, so that it is clear which repetition was answered.
 const QUESTION: &str = "who am I ";
+/// The next number. Never twice, or an answer to an earlier question that came late would count for a later one.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// How the answer begins; the number and the address follow.
 const ANSWER: &str = "you are ";
 
@@ -33,10 +38,11 @@ pub(super) async fn reflect(socket: Arc<UdpSocket>) {
 
 /// Asks until there is an answer.
 pub(super) async fn observe(socket: &UdpSocket, port: u16, server: SocketAddrV4) -> Result<Seen> {
-    let mut number = 0_u32;
     loop {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let asked = Instant::now();
-        socket.send_to(format!("{QUESTION}{number}").as_bytes(), server).await?;
+        // What cannot be sent now, because the network is away or a rule forbids it, may be sent next time.
+        let _ = socket.send_to(format!("{QUESTION}{number}").as_bytes(), server).await;
         let prefix = format!("{ANSWER}{number} ");
         let answered = async {
             loop {
@@ -53,7 +59,6 @@ pub(super) async fn observe(socket: &UdpSocket, port: u16, server: SocketAddrV4)
             let rtt_us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
             return Ok(Seen { port, as_address: answer?, rtt_us });
         }
-        number = number.wrapping_add(1);
     }
 }
 
