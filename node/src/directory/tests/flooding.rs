@@ -124,6 +124,8 @@ async fn nodes_to_join_through_are_named_with_their_id_or_without() {
     for address in [named, unnamed] {
         let node = node(&[address]).await;
         eventually("it is dialled", || connected(&node, &bare_peer.net.me)).await;
+        // Only once it has said who it is can it be named.
+        rpc(&node).net.dial(Some(bare_peer.net.me), Vec::new()).await.unwrap();
         let conduct = &rpc(&node).net.conduct;
         for _ in 0..100 {
             conduct.charge(Some(bare_peer.net.me), Fault::Forged, "a test");
