@@ -1,8 +1,8 @@
 # Short names for what people do with Atoll. The work is in scripts/, one file for each.
 
-export PEER PREFIX SCENARIO SEED NODES
+export PEER PREFIX SCENARIO SEED NODES REPEAT
 
-.PHONY: run test install bench bench-join bench-dht sim help
+.PHONY: run test install bench bench-join bench-dht sim lab help
 
 run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
 	@exec scripts/run.sh
@@ -24,6 +24,9 @@ bench-dht:  ## Measure how fast names that only the DHT knows are found among 20
 
 sim:  ## Simulate protocols in virtual time: SCENARIO=name SEED=17 (or 1-20) NODES=1000; lists the scenarios without one
 	@exec scripts/sim.sh
+
+lab:  ## Try homes behind NATs of every kind with each other, in network namespaces of this machine; REPEAT=10 times
+	@exec scripts/lab.sh
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what the build needs and this machine lacks: a C and C++ compiler, make, pkg-config, and libclang, with
-# which RocksDB's bindings are generated. Says nothing and changes nothing when all of it is there.
+# which RocksDB's bindings are generated. With the word `lab` also ip and nft, with which the lab of NATs is built; its
+# tests are skipped without. Says nothing and changes nothing when all of it is there.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -54,6 +55,14 @@ missing_packages() {
   printf '%s\n' "${packages[*]}"
 }
 
+# Both may be where only root's PATH leads.
+missing_lab_packages() {
+  local packages=() PATH=$PATH:/usr/sbin:/sbin
+  has ip || packages+=(iproute2)
+  has nft || packages+=(nftables)
+  printf '%s\n' "${packages[*]}"
+}
+
 install_packages() { # PACKAGE…
   local as_root=()
   has apt-get || fail "the build needs $*, and there is no apt-get here to install them with; install your system's" \
@@ -75,6 +84,13 @@ if [ -n "$missing" ]; then
   install_packages $missing
   missing=$(missing_packages)
   [ -z "$missing" ] || fail "installed, and yet still not found: $missing"
+fi
+
+if [ "${1:-}" = lab ]; then
+  missing=$(missing_lab_packages)
+  # In a shell of its own: who cannot install these can still build, and run every other test.
+  # shellcheck disable=SC2086 # a list of words
+  [ -z "$missing" ] || (install_packages $missing) || say "Going on without $missing: there is no lab of NATs here."
 fi
 
 has cargo || fail "cargo is not on the PATH; install Rust as https://rustup.rs says, open a new shell and try again"

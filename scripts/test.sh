@@ -4,7 +4,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-scripts/setup.sh
+scripts/setup.sh lab
 # The whole-network tests start the programs themselves.
 build_programs --profile dev
 cargo test

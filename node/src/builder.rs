@@ -5,7 +5,11 @@ use std::{fmt, path::PathBuf};
 use atoll_protocol::names::NameError;
 use libp2p::Multiaddr;
 
-use crate::{Node, NodeEvent, config::Config, error::SpawnError};
+use crate::{
+    Node, NodeEvent,
+    config::{Config, PublicRange},
+    error::SpawnError,
+};
 
 /// Sets a node up; see [`Node::builder`].
 #[must_use = "a node exists once it is spawned"]
@@ -61,6 +65,13 @@ impl Builder {
     /// [`NetConfig::streams_over_quic`](crate::config::NetConfig::streams_over_quic).
     pub fn streams_over_quic(mut self, streams: u32) -> Self {
         self.config.net.streams_over_quic = streams;
+        self
+    }
+
+    /// Addresses that are public in this network beside those that are so everywhere; see
+    /// [`NetConfig::public_ranges`](crate::config::NetConfig::public_ranges).
+    pub fn public_ranges(mut self, ranges: impl IntoIterator<Item = PublicRange>) -> Self {
+        self.config.net.public_ranges = ranges.into_iter().collect();
         self
     }
 

@@ -300,10 +300,12 @@ async fn accept(rpc: Arc<Rpc>, mut inbound: mpsc::Receiver<Inbound>) {
         };
         let rpc = Arc::clone(&rpc);
         tokio::spawn(async move {
-            if stream.protocol == rpc.net.protocols.describe {
-                directory::serve_stream(rpc.directory.clone(), stream).await;
-            } else {
-                rpc::serve_stream(rpc, stream).await;
+            match rpc.net.serve(stream).await {
+                Some(stream) if stream.protocol == rpc.net.protocols.describe => {
+                    directory::serve_stream(rpc.directory.clone(), stream).await;
+                }
+                Some(stream) => rpc::serve_stream(rpc, stream).await,
+                None => {}
             }
             drop(open);
         });

@@ -13,12 +13,15 @@ pub const METHOD_NAME: usize = 64;
 /// Longest version or version requirement, in bytes.
 pub const VERSION: usize = 64;
 
-/// Largest body of a signed service record, in bytes.
+/// Largest service record, in bytes.
 pub const SERVICE_RECORD: usize = 64 * 1024;
-/// Largest body of a signed node record, in bytes.
+/// Largest node record, in bytes.
 pub const NODE_RECORD: usize = 4 * 1024;
 /// Largest body of a signed lease, in bytes.
 pub const LEASE: usize = 512;
+/// Announcements of one lease that may bring records: a quarter of a megabyte in all. What needs more is asked for. A lease
+/// that names the digests of so many leaves 200 bytes of [`LEASE`] to later fields.
+pub const NEWS: usize = 8;
 /// Largest body of a signed withdrawal, in bytes.
 pub const WITHDRAWAL: usize = 16 * 1024;
 /// Instances that one withdrawal may name.

@@ -5,12 +5,13 @@ use semver::Version;
 
 use crate::{
     adjacency::{Adjacencies, Adjacency, Neighbour, Passed, Question},
-    directory::{Announcement, Head, Heads, RecordSet, SchemaReply, Summary, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, News, RecordSet, SchemaReply, Summary, SyncReply, SyncRequest},
     golden::{body, sealed},
     identity::NodeId,
+    limits,
     names::{InstanceId, MethodName, ServiceName},
     rpc::{ContentType, RequestHead},
-    sealed::{Hash, Signed},
+    sealed::{Body, Hash},
     service::{
         Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, Suspicion,
         UnixMillis, Withdrawal, Withdrawn,
@@ -36,6 +37,10 @@ pub(crate) fn extensions() -> impl Strategy<Value = Extensions> {
     collection::btree_map(any::<u16>(), collection::vec(any::<u8>(), 0..6), 0..3)
 }
 
+fn hash() -> impl Strategy<Value = Hash> {
+    any::<[u8; 32]>().prop_map(Hash)
+}
+
 pub(crate) fn node_id() -> impl Strategy<Value = NodeId> {
     any::<[u8; 32]>().prop_map(NodeId::from_public_key)
 }
@@ -45,11 +50,7 @@ fn statement() -> impl Strategy<Value = (UnixMillis, Seq)> {
 }
 
 fn schema() -> impl Strategy<Value = Schema> {
-    prop_oneof![
-        Just(Schema::Raw),
-        ".{0,40}".prop_map(Schema::Json),
-        any::<[u8; 32]>().prop_map(|hash| Schema::Reference(Hash(hash))),
-    ]
+    prop_oneof![Just(Schema::Raw), ".{0,40}".prop_map(Schema::Json), hash().prop_map(Schema::Reference),]
 }
 
 fn endpoint() -> impl Strategy<Value = Endpoint> {
@@ -108,14 +109,9 @@ pub(crate) fn node_record() -> impl Strategy<Value = NodeRecord> {
 }
 
 pub(crate) fn lease() -> impl Strategy<Value = Lease> {
-    (statement(), any::<[u8; 32]>(), 10..=3600_u32, extensions()).prop_map(
-        |((issued, seq), digest, ttl_secs, extensions)| Lease {
-            seq,
-            digest: Hash(digest),
-            ttl_secs,
-            issued,
-            extensions,
-        },
+    let news = collection::vec(hash(), 0..=limits::NEWS);
+    (statement(), hash(), 10..=3600_u32, news, extensions()).prop_map(
+        |((issued, seq), digest, ttl_secs, news, extensions)| Lease { seq, digest, ttl_secs, issued, news, extensions },
     )
 }
 
@@ -127,15 +123,15 @@ pub(crate) fn withdrawal() -> impl Strategy<Value = Withdrawal> {
     (what, statement()).prop_map(|(what, (issued, seq))| Withdrawal { what, issued, seq })
 }
 
-fn services() -> impl Strategy<Value = Vec<Signed<ServiceRecord>>> {
-    collection::vec(service_record().prop_map(sealed), 0..3)
+/// A node's own record and some of services.
+fn records() -> impl Strategy<Value = (Option<Body<NodeRecord>>, Vec<Body<ServiceRecord>>)> {
+    (option::of(node_record().prop_map(body)), collection::vec(service_record().prop_map(body), 0..3))
 }
 
 pub(crate) fn announcement() -> impl Strategy<Value = Announcement> {
     let lease = || lease().prop_map(sealed);
     prop_oneof![
-        (lease(), option::of(node_record().prop_map(sealed)), services())
-            .prop_map(|(lease, node, services)| Announcement::Lease { lease, node, services }),
+        (lease(), records()).prop_map(|(lease, (node, services))| Announcement::Lease(News { lease, node, services })),
         (withdrawal().prop_map(sealed), option::of(lease()))
             .prop_map(|(withdrawal, lease)| Announcement::Withdrawal { withdrawal, lease }),
         suspicion().prop_map(|it| Announcement::Suspicion { suspicion: sealed(it) }),
@@ -153,7 +149,7 @@ pub(crate) fn sync_request() -> impl Strategy<Value = SyncRequest> {
         withdrawal().prop_map(|gone| SyncRequest::Goodbye { withdrawal: sealed(gone) }),
         summary().prop_map(|summary| SyncRequest::Compare { summary }),
         adjacent().prop_map(|question| SyncRequest::Adjacent { question }),
-        collection::vec(any::<[u8; 32]>().prop_map(Hash), 0..5).prop_map(|hashes| SyncRequest::Schemas { hashes }),
+        collection::vec(hash(), 0..5).prop_map(|hashes| SyncRequest::Schemas { hashes }),
     ]
 }
 
@@ -189,8 +185,8 @@ fn summary() -> impl Strategy<Value = Summary> {
 }
 
 pub(crate) fn sync_heads() -> impl Strategy<Value = Heads> {
-    let head = (node_id(), any::<u64>(), any::<[u8; 32]>());
-    let head = head.prop_map(|(node, lease, digest)| Head { node, lease: Seq(lease), digest: Hash(digest) });
+    let head = (node_id(), any::<u64>(), hash());
+    let head = head.prop_map(|(node, lease, digest)| Head { node, lease: Seq(lease), digest });
     (any::<u8>(), collection::vec(any::<u16>(), 0..5), collection::vec(head, 0..5))
         .prop_map(|(depth, differing, heads)| Heads { depth, differing, heads })
 }
@@ -200,8 +196,7 @@ pub(crate) fn schema_reply() -> impl Strategy<Value = SchemaReply> {
 }
 
 pub(crate) fn sync_reply() -> impl Strategy<Value = SyncReply> {
-    let records = (option::of(node_record().prop_map(body)), collection::vec(service_record().prop_map(body), 0..3));
-    (lease().prop_map(sealed), any::<u32>(), records, any::<bool>()).prop_map(
+    (lease().prop_map(sealed), any::<u32>(), records(), any::<bool>()).prop_map(
         |(lease, remaining_ms, (node, services), last)| SyncReply {
             set: RecordSet { lease, remaining_ms, node, services },
             last,

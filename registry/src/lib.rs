@@ -8,7 +8,8 @@
 //! |---|---|
 //! | [`services`] | the directory: who offers what, for how long, and what changed |
 //! | [`exchange`] | how the directories of a network are kept equal: what to say, whom to ask, whom to believe |
-//! | [`peers`] | where peers were last reached, what kind of address that is, how many of one subnet are let in |
+//! | [`peers`] | where peers were last reached, of what kind that is, what is public, how many of one subnet are let in |
+//! | [`reach`] | how peers behind NATs are reached: which path, by which relays, and what kind of NAT this is |
 //! | [`routes`] | which way a call to a service would go |
 //! | [`schemas`] | the JSON Schemas of services, by their hashes |
 //! | [`select`] | which instance takes a call, which one is left alone, and how many calls are made twice |
@@ -18,6 +19,7 @@
 pub mod exchange;
 mod mix;
 pub mod peers;
+pub mod reach;
 pub mod routes;
 pub mod schemas;
 pub mod select;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use atoll_protocol::names::NetworkName;
+pub use atoll_registry::peers::{PublicRange, PublicRangeError, PublicRanges};
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ mod tests;
 
 /// The port that a node listens on unless told otherwise, or unless it is taken.
 pub const DEFAULT_PORT: u16 = 4077;
+
+/// The port that a seed listens on for WebSocket unless told otherwise.
+pub const WEBSOCKET_PORT: u16 = 4078;
 
 /// Streams that each peer may have open over QUIC unless told otherwise. QUIC's library keeps two tables with a place for each
 /// from the beginning: as many as fit into 16 384 places, seven eighths of them, so that one more would double the tables.
@@ -43,11 +47,22 @@ pub struct Config {
 pub struct NetConfig {
     /// Addresses to listen on. Empty for QUIC and TCP, IPv4 and IPv6, on one stable port.
     pub listen: Vec<Multiaddr>,
+    /// A port to listen on for WebSocket, beside the addresses above: for peers in networks that let nothing else pass, best
+    /// 443.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub websocket_port: Option<u16>,
     /// Whether to find nodes on the local network by multicast DNS.
     pub mdns: bool,
     /// How many streams each peer may have open here over QUIC: 64 to 14 336. Room for them is taken for as long as a
     /// connection lasts: a node that is short of memory and has many peers asks for less.
     pub streams_over_quic: u32,
+    /// Ranges of addresses that are public in this network beside those that are so everywhere, such as `10.0.0.0/8` in a mesh
+    /// that has no other internet.
+    pub public_ranges: PublicRanges,
+    /// Whether to ask the router to pass on what comes to this node's port, where others cannot dial it otherwise.
+    pub port_mapping: bool,
+    /// Whether to relay for nodes that cannot be dialled, as long as this one can be dialled by all of its peers.
+    pub relay: bool,
 }
 
 impl Default for Config {
@@ -65,7 +80,15 @@ impl Default for Config {
 
 impl Default for NetConfig {
     fn default() -> Self {
-        Self { listen: Vec::new(), mdns: true, streams_over_quic: STREAMS_OVER_QUIC }
+        Self {
+            listen: Vec::new(),
+            websocket_port: None,
+            mdns: true,
+            streams_over_quic: STREAMS_OVER_QUIC,
+            public_ranges: PublicRanges::default(),
+            port_mapping: true,
+            relay: false,
+        }
     }
 }
 

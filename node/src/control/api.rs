@@ -8,6 +8,7 @@
 //! | `GET /v1/services/{name}` | [`ServiceDescription`] |
 //! | `GET /v1/routes` | list of [`RouteRow`] |
 //! | `GET /v1/connections` | list of [`ConnectionRow`] |
+//! | `GET /v1/doctor` | [`DoctorReport`] |
 //! | `GET /v1/graph?radius=3` | [`GraphNode`] |
 //! | `POST /v1/search` with [`SearchRequest`] | [`SearchReply`] |
 //! | `POST /v1/watch` with [`WatchRequest`] | lines of [`WatchEvent`], as they come |
@@ -20,6 +21,7 @@
 //!
 //! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
 
+mod doctor;
 mod registry;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -33,6 +35,9 @@ use atoll_protocol::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use doctor::{
+    DoctorReport, Finding, Health, NatRow, PunchCounts, RelayFigures, RelayRow, RelayedPeer, TestedAddress,
+};
 pub use registry::{
     FoundRow, SEARCH_LIMIT, SearchReply, SearchRequest, WatchEvent, WatchRequest, WatchedChange, WatchedInstance,
 };
@@ -223,7 +228,10 @@ pub struct ConnectionRow {
     pub address: String,
     /// `direct` or `relayed`.
     pub path: String,
-    /// `quic` or `tcp`.
+    /// The relay between, if there is one.
+    #[serde(default)]
+    pub via: Option<NodeId>,
+    /// `quic`, `tcp` or `websocket`; where there is a relay between, of the connection to it.
     pub transport: String,
     /// Measured round trip, once measured.
     pub rtt_ms: Option<f64>,

@@ -6,6 +6,7 @@ pub mod api;
 mod bench;
 mod call;
 mod describe;
+mod doctor;
 mod graph;
 pub mod lines;
 mod report;

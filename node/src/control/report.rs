@@ -1,6 +1,9 @@
 //! What the node knows, as the control socket reports it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -19,7 +22,11 @@ use super::{
     api::{ConnectionRow, NodeRow, RouteRow, ServiceRow, StatusReport},
     as_millis, as_u64,
 };
-use crate::{node::Inner, rpc::Body};
+use crate::{
+    net::connections::{Connection, Path},
+    node::Inner,
+    rpc::Body,
+};
 
 pub(super) fn status(node: &Inner) -> StatusReport {
     let view = node.rpc.directory.view();
@@ -115,16 +122,23 @@ pub(super) fn routes(node: &Inner) -> Vec<RouteRow> {
 }
 
 pub(super) fn connections(node: &Inner) -> Vec<ConnectionRow> {
-    let row = |c: &std::sync::Arc<crate::net::connections::Connection>| ConnectionRow {
-        peer: c.peer,
-        address: c.address.to_string(),
-        path: c.path.name().to_owned(),
-        transport: c.transport().to_owned(),
-        rtt_ms: c.rtt().map(as_millis),
-        outbound: c.outbound,
-        faults: by_kind(&node.net().conduct.faults(&c.peer)),
+    let connections = &node.net().connections;
+    let row = |c: &Arc<Connection>| {
+        let via = c.relay();
+        // The address of a relayed connection is where it was asked for, not what carries it.
+        let carrier = via.and_then(|relay| connections.best(&relay)).filter(|to_relay| to_relay.path == Path::Direct);
+        ConnectionRow {
+            peer: c.peer,
+            address: c.address.to_string(),
+            path: c.path.name().to_owned(),
+            via,
+            transport: carrier.as_ref().unwrap_or(c).transport().to_owned(),
+            rtt_ms: c.rtt().map(as_millis),
+            outbound: c.outbound,
+            faults: by_kind(&node.net().conduct.faults(&c.peer)),
+        }
     };
-    node.net().connections.all().iter().map(row).collect()
+    connections.all().iter().map(row).collect()
 }
 
 pub(super) fn services_by_node(node: &Inner) -> BTreeMap<NodeId, Vec<ServiceName>> {

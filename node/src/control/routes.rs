@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    api::{ApiError, ConnectReply, ConnectRequest, RouteRow},
+    api::{ApiError, ConnectReply, ConnectRequest, DoctorReport, RouteRow},
     bench, call, describe, graph, report, search, stream, watch,
 };
 use crate::{net, node::Inner};
@@ -64,6 +64,7 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/services/{name}", get(service))
         .route("/v1/routes", get(ways))
         .route("/v1/connections", get(async |state: Shared| report_of(&state, report::connections)))
+        .route("/v1/doctor", get(doctor))
         .route("/v1/graph", get(graph::graph))
         .route("/v1/search", post(search::search))
         .route("/v1/watch", post(watch::watch))
@@ -90,6 +91,12 @@ async fn ways(state: Shared) -> Answer<Vec<RouteRow>> {
     let node = node(&state)?;
     node.rpc.directory.look(limits::ADJACENCY_HOPS).await;
     Ok(Json(report::routes(&node)))
+}
+
+async fn doctor(state: Shared) -> Answer<DoctorReport> {
+    let node = node(&state)?;
+    let stopping = || Failure(StatusCode::SERVICE_UNAVAILABLE, "the node is stopping".to_owned());
+    super::doctor::doctor(&node).await.map(Json).ok_or_else(stopping)
 }
 
 async fn service(state: Shared, Path(name): Path<String>) -> Response {

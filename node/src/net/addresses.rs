@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use atoll_protocol::{identity::NodeId, limits};
-use atoll_registry::peers::Scope;
+use atoll_registry::peers::{PublicRanges, Scope};
 use libp2p::{Multiaddr, multiaddr::Protocol};
 
 use super::{node_id, peer_id};
@@ -47,7 +47,7 @@ pub(crate) fn bare(address: &Multiaddr) -> Multiaddr {
 }
 
 /// The first IP address in it: of a relayed address, the relay's.
-pub(super) fn ip(address: &Multiaddr) -> Option<IpAddr> {
+pub(crate) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     address.iter().find_map(|p| match p {
         Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
         Protocol::Ip6(ip) => Some(IpAddr::V6(ip)),
@@ -56,16 +56,16 @@ pub(super) fn ip(address: &Multiaddr) -> Option<IpAddr> {
 }
 
 /// From how far away an address can be dialled; `None` if from nowhere, or if it is a name.
-pub(super) fn scope(address: &Multiaddr) -> Option<Scope> {
-    Scope::of(ip(address)?)
+pub(super) fn scope(address: &Multiaddr, public: &PublicRanges) -> Option<Scope> {
+    public.scope(ip(address)?)
 }
 
 /// The addresses worth telling others, widest scope first: loopback ones only where there are no others, since
 /// nobody else can use them; never link-local ones, which mean nothing without their interface.
-pub(super) fn worth_telling(addresses: impl IntoIterator<Item = Multiaddr>) -> Vec<Multiaddr> {
+pub(super) fn worth_telling(addresses: impl IntoIterator<Item = Multiaddr>, public: &PublicRanges) -> Vec<Multiaddr> {
     let mut scoped: Vec<(Scope, Multiaddr)> = addresses
         .into_iter()
-        .filter_map(|a| scope(&a).map(|s| (s, a)))
+        .filter_map(|a| scope(&a, public).map(|s| (s, a)))
         .filter(|(s, _)| *s != Scope::LinkLocal)
         .collect();
     if scoped.iter().any(|(s, _)| *s != Scope::Loopback) {
@@ -81,16 +81,44 @@ pub(super) fn is_circuit(address: &Multiaddr) -> bool {
     address.iter().any(|p| matches!(p, Protocol::P2pCircuit))
 }
 
+/// The relay that an address leads through: the last peer named before the circuit.
+pub(super) fn relay(address: &Multiaddr) -> Option<NodeId> {
+    if !is_circuit(address) {
+        return None;
+    }
+    let before = address.iter().take_while(|part| !matches!(part, Protocol::P2pCircuit));
+    before.filter_map(|part| if let Protocol::P2p(id) = part { node_id(&id) } else { None }).last()
+}
+
+/// Without those that lead through a relay that another one leads through, where this node is connected to the relay: a circuit
+/// takes the connection that there is, whichever of the relay's addresses it is asked for at.
+pub(super) fn one_way_through(addresses: Vec<Multiaddr>, connected: impl Fn(&NodeId) -> bool) -> Vec<Multiaddr> {
+    let mut through: Vec<NodeId> = Vec::new();
+    let mut once = |address: &Multiaddr| match relay(address).filter(|relay| connected(relay)) {
+        Some(relay) if through.contains(&relay) => false,
+        Some(relay) => {
+            through.push(relay);
+            true
+        }
+        None => true,
+    };
+    addresses.into_iter().filter(|address| once(address)).collect()
+}
+
 /// Whether others like this node can dial a peer there that this node has reached at `from`: only if the address reaches as
 /// far. A peer met on the internet has no private address for anyone there.
-pub(super) fn reaches(address: &Multiaddr, from: IpAddr) -> bool {
-    let least = Scope::of(from).unwrap_or(Scope::Global);
-    scope(address).is_some_and(|scope| scope >= least && scope != Scope::LinkLocal)
+pub(super) fn reaches(address: &Multiaddr, from: IpAddr, public: &PublicRanges) -> bool {
+    let least = public.scope(from).unwrap_or(Scope::Global);
+    scope(address, public).is_some_and(|scope| scope >= least && scope != Scope::LinkLocal)
 }
 
 /// The addresses among these that others can dial the peer at, widest first; see [`reaches`].
-pub(super) fn reaching(addresses: impl IntoIterator<Item = Multiaddr>, from: IpAddr) -> Vec<Multiaddr> {
-    worth_telling(addresses.into_iter().filter(|address| reaches(address, from)))
+pub(super) fn reaching(
+    addresses: impl IntoIterator<Item = Multiaddr>,
+    from: IpAddr,
+    public: &PublicRanges,
+) -> Vec<Multiaddr> {
+    worth_telling(addresses.into_iter().filter(|address| reaches(address, from, public)), public)
 }
 
 /// Whether a node with these addresses should answer Kademlia queries: only if the peers it has could all dial it,
@@ -100,8 +128,9 @@ pub(super) fn reaching(addresses: impl IntoIterator<Item = Multiaddr>, from: IpA
 pub(super) fn serves_dht<'a>(
     own: impl IntoIterator<Item = &'a Multiaddr>,
     peers: impl IntoIterator<Item = &'a Multiaddr>,
+    public: &PublicRanges,
 ) -> bool {
-    let widest = |all: &mut dyn Iterator<Item = &'a Multiaddr>| all.filter_map(scope).max();
+    let widest = |all: &mut dyn Iterator<Item = &'a Multiaddr>| all.filter_map(|a| scope(a, public)).max();
     match (widest(&mut own.into_iter().filter(|a| !is_circuit(a))), widest(&mut peers.into_iter())) {
         (None, _) => false,
         (Some(_), None) => true,

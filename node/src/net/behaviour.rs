@@ -3,8 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use atoll_registry::peers::PublicRanges;
 use libp2p::{
-    PeerId, StreamProtocol, connection_limits, gossipsub, identify,
+    PeerId, connection_limits, gossipsub, identify,
     identity::Keypair,
     kad, mdns, ping,
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
@@ -17,7 +18,8 @@ use super::{
     conduct::Conduct,
     connections::Connections,
     records::{self, Records},
-    streams::{self, Inbound},
+    relay::{self, Relay},
+    streams::{self, Accepted, Inbound},
 };
 use crate::{error::SpawnError, storage::Storage};
 
@@ -43,6 +45,8 @@ pub(super) struct Behaviour {
     pub(super) kad: kad::Behaviour<Records>,
     pub(super) gossip: gossipsub::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
+    relay_client: libp2p::relay::client::Behaviour,
+    relay: relay::Behaviour,
 }
 
 /// What the protocols share with the rest of the node.
@@ -52,6 +56,9 @@ pub(super) struct Shared {
     pub(super) counters: Arc<Counters>,
     pub(super) conduct: Conduct,
     pub(super) storage: Storage,
+    pub(super) public: PublicRanges,
+    pub(super) relay: Relay,
+    pub(super) accepted: Accepted,
 }
 
 impl Behaviour {
@@ -59,16 +66,15 @@ impl Behaviour {
         key: &Keypair,
         protocols: &Protocols,
         use_mdns: bool,
+        relay_client: libp2p::relay::client::Behaviour,
         shared: Shared,
     ) -> Result<Self, SpawnError> {
-        let Shared { connections, inbound, counters, conduct, storage } = shared;
+        let Shared { connections, inbound, counters, conduct, storage, public, relay, accepted } = shared;
         let me = key.public().to_peer_id();
-        let accepted: Arc<[StreamProtocol]> =
-            Arc::from([protocols.rpc.clone(), protocols.bulk.clone(), protocols.describe.clone()]);
         let mdns = use_mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), me)).and_then(|started| {
             started.inspect_err(|e| tracing::warn!("cannot look for nodes on the local network: {e}")).ok()
         });
-        let kad = kademlia(protocols, Records::new(me, storage, Arc::clone(&counters)), me);
+        let kad = kademlia(protocols, Records::new(me, storage, public.clone(), Arc::clone(&counters)), me);
         Ok(Self {
             limits: connection_limits::Behaviour::new(
                 connection_limits::ConnectionLimits::default()
@@ -90,6 +96,8 @@ impl Behaviour {
             kad,
             gossip: gossip(protocols)?,
             mdns: mdns.into(),
+            relay_client,
+            relay: relay::Behaviour::new(relay, public.clone()),
         })
     }
 }

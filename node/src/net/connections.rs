@@ -22,7 +22,7 @@ use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::streams::{OpenError, OpenRequest, STREAMS_PER_PEER, SUBSTREAMS_OVER_TCP, Substream};
+use super::streams::{OpenError, OpenRequest, STREAMS_PER_PEER, SUBSTREAMS_OVER_TCP, Substream, Uses};
 
 /// Substreams with streams that may be being opened on one connection.
 const OPENING: usize = 128;
@@ -54,7 +54,7 @@ impl Path {
     }
 }
 
-fn is_quic(address: &Multiaddr) -> bool {
+pub(super) fn is_quic(address: &Multiaddr) -> bool {
     address.iter().any(|p| matches!(p, Protocol::QuicV1))
 }
 
@@ -74,6 +74,7 @@ pub(crate) struct Connection {
     opening: Arc<Semaphore>,
     /// Places for substreams that this side has open.
     places: Arc<Semaphore>,
+    uses: Uses,
     /// Cancelled when the connection ends.
     gone: CancellationToken,
 }
@@ -85,13 +86,14 @@ impl Connection {
         address: Multiaddr,
         outbound: bool,
         opens: mpsc::Sender<OpenRequest>,
+        uses: Uses,
         gone: CancellationToken,
     ) -> Self {
         let path = Path::of(&address);
         let (established, rtt_micros) = (Instant::now(), AtomicU32::new(0));
         let opening = Arc::new(Semaphore::new(OPENING));
         let places = Arc::new(Semaphore::new(if is_quic(&address) { OPEN_OVER_QUIC } else { OPEN_OVER_TCP }));
-        Self { id, peer, address, path, outbound, established, rtt_micros, opens, opening, places, gone }
+        Self { id, peer, address, path, outbound, established, rtt_micros, opens, opening, places, uses, gone }
     }
 
     /// Opens a substream of `protocol` on this very connection.
@@ -100,13 +102,18 @@ impl Connection {
         let (reply, opened) = oneshot::channel();
         self.opens.send(OpenRequest { protocol, reply }).await.map_err(|_| OpenError::Closed)?;
         let stream = opened.await.map_err(|_| OpenError::Closed)??;
-        Ok(Substream::new(stream, &self.gone, Some(place)))
+        Ok(Substream::new(stream, &self.gone, Some(self.uses.opened(place))))
     }
 
     /// A place among the substreams that are being opened: to be held until the other side has said something on the substream,
     /// so that a burst of them is not refused for want of room in its queues.
     pub(crate) async fn opening(&self) -> Result<OwnedSemaphorePermit, OpenError> {
         Arc::clone(&self.opening).acquire_owned().await.map_err(|_| OpenError::Closed)
+    }
+
+    /// Substreams open on it, of both sides: whatever calls and streams are under way.
+    pub(crate) fn in_use(&self) -> usize {
+        self.uses.count()
     }
 
     /// Whether the connection is gone.
@@ -132,18 +139,21 @@ impl Connection {
         self.rtt_micros.store(smoothed.max(1), Relaxed);
     }
 
-    /// `quic` or `tcp`.
+    /// `quic`, `tcp` or `websocket`; of a relayed one, what leads to the relay.
     pub(crate) fn transport(&self) -> &'static str {
-        if is_quic(&self.address) { "quic" } else { "tcp" }
+        let is = |wanted: fn(&Protocol) -> bool| self.address.iter().any(|part| wanted(&part));
+        if is(|part| matches!(part, Protocol::Ws(_) | Protocol::Wss(_))) {
+            "websocket"
+        } else if is(|part| matches!(part, Protocol::QuicV1)) {
+            "quic"
+        } else {
+            "tcp"
+        }
     }
 
     /// The relay that the bytes pass through: the last peer named before the circuit.
     pub(crate) fn relay(&self) -> Option<NodeId> {
-        if self.path == Path::Direct {
-            return None;
-        }
-        let before_circuit = self.address.iter().take_while(|p| !matches!(p, Protocol::P2pCircuit));
-        before_circuit.filter_map(|p| if let Protocol::P2p(id) = p { super::node_id(&id) } else { None }).last()
+        super::addresses::relay(&self.address)
     }
 
     /// Whether `other` is so much better that it is worth moving to: direct instead of relayed, or a round trip
@@ -221,6 +231,13 @@ impl Connections {
     /// Number of peers connected.
     pub(crate) fn len(&self) -> usize {
         self.0.open.read().len()
+    }
+
+    /// The connections to `peer`, the best one first.
+    pub(super) fn of(&self, peer: &NodeId) -> Vec<Arc<Connection>> {
+        let mut all = self.0.open.read().get(peer).cloned().unwrap_or_default();
+        all.sort_by_key(|c| c.rank());
+        all
     }
 
     /// All connections, by peer.

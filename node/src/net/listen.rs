@@ -31,9 +31,18 @@ pub(super) struct Plan {
 }
 
 /// Plans to listen on `wanted`, or on the default addresses if that is empty, with the port used `last` time if there
-/// was one.
-pub(super) fn plan(wanted: &[Multiaddr], last: Option<u16>) -> Plan {
-    if wanted.is_empty() { default_plan(last) } else { given_plan(wanted) }
+/// was one; and for WebSocket on a port of its own, if there is to be one.
+pub(super) fn plan(wanted: &[Multiaddr], last: Option<u16>, websocket: Option<u16>) -> Plan {
+    let mut plan = if wanted.is_empty() { default_plan(last) } else { given_plan(wanted) };
+    if let Some(port) = websocket {
+        // A port of its own: the listener for TCP takes whatever comes to its.
+        let tcp = wildcard_ips().into_iter().map(|ip| Socket::Tcp(ip, port).multiaddr());
+        let wanted: Vec<Multiaddr> = tcp.map(|address| address.with(Protocol::Ws("/".into()))).collect();
+        let Plan { addresses, moved, .. } = given_plan(&wanted);
+        plan.addresses.extend(addresses);
+        plan.moved.extend(moved);
+    }
+    plan
 }
 
 fn default_plan(last: Option<u16>) -> Plan {

@@ -4,22 +4,27 @@
 //! opened and driven outside it (see [`streams`]), so a busy data plane does not slow the overlay, nor the reverse.
 
 mod addresses;
+pub(crate) mod autonat;
 mod bars;
 mod behaviour;
 pub(crate) mod conduct;
 pub(crate) mod connections;
+mod delimited;
 mod driver;
 mod joining;
 mod listen;
 mod patient;
+mod portmap;
+pub(crate) mod punch;
+pub(crate) mod reach;
 mod records;
+pub(crate) mod relay;
 pub(crate) mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -31,16 +36,23 @@ use atoll_protocol::{
     identity::{NodeId, SecretKey},
     names::NetworkName,
 };
-use atoll_registry::exchange::Verdict;
-use libp2p::{Multiaddr, PeerId, StreamProtocol, gossipsub};
+use atoll_registry::{
+    exchange::Verdict,
+    peers::{PublicRanges, Subnet},
+};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, gossipsub, swarm::ConnectionId};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
 use self::{
+    autonat::{Asker, DialBackError, Nonces},
     conduct::Conduct,
     connections::{Connection, Connections},
+    punch::Agreed,
+    reach::Reach,
+    relay::Relay,
     streams::{Inbound, Share},
 };
 use crate::{config::NetConfig, directory::Clock, error::ConnectError, event::Events, storage::Storage};
@@ -185,8 +197,8 @@ pub(crate) struct Counters {
 pub(crate) enum NetEvent {
     /// An announcement has arrived. Its verdict is to be given within five seconds.
     Gossip { message: gossipsub::MessageId, source: PeerId, data: Vec<u8> },
-    /// A peer of this network is connected and identified; `from` that address, a relay's if there is one between.
-    Ready { peer: NodeId, from: Option<IpAddr> },
+    /// A peer of this network is connected and identified; `subnet` is where it counts, a relay's if there is one between.
+    Ready { peer: NodeId, subnet: Option<Subnet> },
     /// A peer has begun to listen to announcements.
     Listens,
     /// The last connection to a peer is gone; `failed` if it broke rather than was closed.
@@ -207,13 +219,51 @@ pub(crate) enum LookUp {
 /// What the swarm task is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Dial { peer: Option<NodeId>, addresses: Vec<Multiaddr>, reply: oneshot::Sender<Result<NodeId, ConnectError>> },
-    Publish { data: Vec<u8> },
-    Verdict { message: gossipsub::MessageId, source: PeerId, verdict: Verdict },
-    Provide { key: Vec<u8> },
-    Unprovide { key: Vec<u8> },
-    Providers { key: Vec<u8>, look_up: LookUp, reply: oneshot::Sender<Vec<NodeId>> },
-    Shutdown { reply: oneshot::Sender<()> },
+    Dial {
+        peer: Option<NodeId>,
+        addresses: Vec<Multiaddr>,
+        reply: oneshot::Sender<Result<NodeId, ConnectError>>,
+    },
+    Publish {
+        data: Vec<u8>,
+    },
+    Verdict {
+        message: gossipsub::MessageId,
+        source: PeerId,
+        verdict: Verdict,
+    },
+    Provide {
+        key: Vec<u8>,
+    },
+    Unprovide {
+        key: Vec<u8>,
+    },
+    Providers {
+        key: Vec<u8>,
+        look_up: LookUp,
+        reply: oneshot::Sender<Vec<NodeId>>,
+    },
+    /// Dial a peer behind a NAT at this very moment, which it knows of.
+    Punch {
+        peer: NodeId,
+        agreed: Agreed,
+    },
+    /// Dial a peer that is connected once more, from another port than others know.
+    DialAnew {
+        peer: NodeId,
+        address: Multiaddr,
+        reply: oneshot::Sender<Result<Arc<Connection>, String>>,
+    },
+    Close {
+        connection: ConnectionId,
+    },
+    /// How is this node reached?
+    Reach {
+        reply: oneshot::Sender<Reach>,
+    },
+    Shutdown {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// What the overlay needs to start.
@@ -246,9 +296,14 @@ pub(crate) struct Net {
     pub(crate) connections: Connections,
     pub(crate) counters: Arc<Counters>,
     pub(crate) conduct: Conduct,
+    pub(crate) relay: Relay,
     commands: mpsc::Sender<Command>,
     addresses: watch::Receiver<Vec<Multiaddr>>,
     dht_server: watch::Receiver<bool>,
+    candidates: watch::Receiver<Vec<Multiaddr>>,
+    nonces: Nonces,
+    tests: autonat::Limits,
+    public: PublicRanges,
 }
 
 impl Net {
@@ -318,6 +373,59 @@ impl Net {
         found.await.unwrap_or_default()
     }
 
+    /// Serves a substream of one of the protocols by which nodes reach each other; gives it back if it is none of them.
+    pub(crate) async fn serve(&self, inbound: Inbound) -> Option<Inbound> {
+        match &inbound.protocol {
+            p if *p == punch::PROTOCOL => self.agree_to_punch(inbound).await,
+            p if *p == autonat::DIAL_REQUEST => self.test(inbound).await,
+            p if *p == autonat::DIAL_BACK => {
+                if let Err(why) = autonat::accept_dial_back(inbound.stream, &self.nonces).await {
+                    tracing::debug!(peer = %inbound.peer, "a test of this node's address is void: {why}");
+                }
+            }
+            _ => return Some(inbound),
+        }
+        None
+    }
+
+    async fn agree_to_punch(&self, inbound: Inbound) {
+        let own = self.candidates.borrow().clone();
+        match punch::respond(inbound.stream, &own).await {
+            Ok(agreed) => self.command(Command::Punch { peer: inbound.peer, agreed }).await,
+            Err(why) => tracing::debug!(peer = %inbound.peer, "no hole punched: {why}"),
+        }
+    }
+
+    /// Tries whether a peer can be dialled at one of the addresses that it names.
+    async fn test(&self, inbound: Inbound) {
+        let Inbound { peer, stream, .. } = inbound;
+        let Some(from) = self.connections.best(&peer).map(|connection| connection.address.clone()) else { return };
+        let public = |ip| self.public.contains(ip);
+        let dial_back = async |address, nonce| self.dial_back(peer, address, nonce).await;
+        let served = autonat::serve(stream, &Asker { peer, from }, &self.tests, public, dial_back).await;
+        tracing::debug!(%peer, ?served, "tried whether a peer can be dialled");
+    }
+
+    async fn dial_back(&self, peer: NodeId, address: Multiaddr, nonce: u64) -> Result<(), DialBackError> {
+        let (reply, dialled) = oneshot::channel();
+        self.command(Command::DialAnew { peer, address, reply }).await;
+        let connection = dialled.await.map_err(|_| DialBackError::Unable)?.map_err(|_| DialBackError::Unreachable)?;
+        let confirmed = async {
+            let stream = connection.open(autonat::DIAL_BACK).await.map_err(|_| DialBackError::Unconfirmed)?;
+            autonat::say_nonce(stream, nonce).await.map_err(|_| DialBackError::Unconfirmed)
+        };
+        let confirmed = confirmed.await;
+        self.command(Command::Close { connection: connection.id }).await;
+        confirmed
+    }
+
+    /// How this node is reached, and reaches those that cannot be dialled; `None` if it is stopping.
+    pub(crate) async fn reach(&self) -> Option<Reach> {
+        let (reply, report) = oneshot::channel();
+        self.command(Command::Reach { reply }).await;
+        report.await.ok()
+    }
+
     /// Begins to close all connections and to stop, without waiting for it; `false` if that is too much to ask now.
     pub(crate) fn close(&self) -> bool {
         let (reply, _) = oneshot::channel();
@@ -347,5 +455,5 @@ pub(crate) fn node_id(peer: &PeerId) -> Option<NodeId> {
     NodeId::from_peer_id_bytes(&peer.to_bytes()).ok()
 }
 
-pub(crate) use addresses::{bare, parse_address, split_peer, with_peer};
+pub(crate) use addresses::{bare, ip, parse_address, split_peer, with_peer};
 pub(crate) use driver::start;

@@ -134,7 +134,10 @@ impl Peer {
         });
     }
 
-    fn look_after(&self, now: Instant) -> bool {
+    fn look_after(&self, net: &Net, now: Instant) -> bool {
+        // Leaves a connection that a better one has replaced even if there is nothing to call: as long as a lane is open on it,
+        // it is in use, and is not closed.
+        self.usable(net);
         let lanes = self.lanes.read().clone();
         // Each of them, whatever the first says.
         lanes.iter().filter(|lane| lane.look_after(now)).count() > 0
@@ -176,23 +179,23 @@ impl Lanes {
     }
 
     /// Looks after the lanes: closely while calls are under way, now and then otherwise.
-    pub(super) async fn look_after(&self) {
+    pub(super) async fn look_after(&self, net: &Net) {
         loop {
-            if self.look() {
+            if self.look(net) {
                 tokio::time::sleep(BUSY).await;
                 continue;
             }
             self.watched.store(false, Ordering::SeqCst);
-            if !self.look() {
+            if !self.look(net) {
                 let _ = tokio::time::timeout(QUIET, self.busy.notified()).await;
             }
             self.watched.store(true, Ordering::SeqCst);
         }
     }
 
-    fn look(&self) -> bool {
+    fn look(&self, net: &Net) -> bool {
         let peers: Vec<_> = self.peers.read().values().cloned().collect();
         let now = Instant::now();
-        peers.iter().filter(|peer| peer.look_after(now)).count() > 0
+        peers.iter().filter(|peer| peer.look_after(net, now)).count() > 0
     }
 }

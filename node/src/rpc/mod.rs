@@ -106,5 +106,5 @@ impl Rpc {
 
 /// Looks after the lanes for as long as the node lives.
 pub(crate) async fn look_after_lanes(rpc: Arc<Rpc>) {
-    rpc.lanes.look_after().await;
+    rpc.lanes.look_after(&rpc.net).await;
 }

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 mod tests;
 
 /// The format of what is stored; whatever has another one is dropped.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// Longest encoded lease, in bytes.
 const LEASE: usize = 2 * limits::LEASE;
 /// What a key ends with.

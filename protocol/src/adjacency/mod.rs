@@ -14,7 +14,7 @@ use crate::{
     codec::{self, DecodeError},
     identity::NodeId,
     limits,
-    sealed::{Sealable, Signed},
+    sealed::{Sealable, Signed, Statement},
     service::{Extensions, Seq, UnixMillis},
 };
 
@@ -64,6 +64,10 @@ impl Adjacency {
 
 impl Sealable for Adjacency {
     const DOMAIN: &'static str = "atoll adjacency 1";
+}
+
+impl Statement for Adjacency {
+    const NAME: &'static str = "adjacency";
     const LIMIT: usize = limits::ADJACENCY;
 
     fn check(&self, author: &NodeId) -> Result<(), String> {

@@ -1,7 +1,8 @@
 //! How nodes tell each other of services: gossiped announcements, and the exchange that fills in what gossip missed.
 //!
 //! **Announcement**: one gossip message on the topic `atoll/<network>/services`. It carries no author of its own;
-//! what it holds is signed.
+//! what it holds is signed. Records have no signature of their own: the lease that they come with signs the digest of those in
+//! each message ([`News`]).
 //!
 //! **Synchronisation**: a substream of `/atoll/<network>/describe/1`. Each message is
 //!
@@ -22,7 +23,7 @@ use crate::{
     identity::NodeId,
     limits,
     sealed::{Hash, Signed},
-    service::{Lease, NodeRecord, Seq, ServiceRecord, Suspicion, Withdrawal},
+    service::{Lease, Seq, Suspicion, Withdrawal},
 };
 
 mod schemas;
@@ -32,22 +33,14 @@ mod tests;
 
 pub use self::{
     schemas::SchemaReply,
-    set::{OpenSet, RecordSet},
+    set::{News, OpenNews, OpenSet, RecordSet},
 };
 
 /// What is gossiped about the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Announcement {
-    /// A lease, with the records that are new or changed since the node's last one (none in a renewal). A receiver
-    /// whose set does not match the lease's digest afterwards asks for the rest.
-    Lease {
-        /// The node's lease.
-        lease: Signed<Lease>,
-        /// The node's own record, where it changed.
-        node: Option<Signed<NodeRecord>>,
-        /// The new or changed service records.
-        services: Vec<Signed<ServiceRecord>>,
-    },
+    /// A lease, with the records that are new or changed since the node's last one (none in a renewal).
+    Lease(News),
     /// Records that are gone, with the lease for what remains (none if the node itself goes).
     Withdrawal {
         /// What is gone.
@@ -75,7 +68,7 @@ impl Announcement {
     #[must_use]
     pub fn author(&self) -> NodeId {
         match self {
-            Self::Lease { lease, .. } => lease.author(),
+            Self::Lease(news) => news.lease.author(),
             Self::Withdrawal { withdrawal, .. } => withdrawal.author(),
             Self::Suspicion { suspicion } => suspicion.author(),
         }

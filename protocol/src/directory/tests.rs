@@ -123,11 +123,7 @@ fn a_full_record_fits_into_a_reply() {
 fn what_was_announced_opens() {
     for (name, announcement) in golden::announcements() {
         match Announcement::decode(&encode(&announcement).unwrap()).unwrap() {
-            Announcement::Lease { lease, node, services } => {
-                lease.open(&network()).expect(name);
-                node.map(|it| it.open(&network()).expect(name));
-                services.into_iter().for_each(|it| drop(it.open(&network()).expect(name)));
-            }
+            Announcement::Lease(news) => drop(news.open(&network()).expect(name)),
             Announcement::Withdrawal { withdrawal, lease } => {
                 withdrawal.open(&network()).expect(name);
                 lease.map(|it| it.open(&network()).expect(name));

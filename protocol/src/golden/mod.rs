@@ -9,11 +9,11 @@ use semver::Version;
 
 use crate::{
     adjacency::{Adjacencies, Adjacency, Neighbour, Passed, Question},
-    directory::{Announcement, Head, Heads, RecordSet, SchemaReply, Summary, SyncReply, SyncRequest},
+    directory::{Announcement, Head, Heads, News, RecordSet, SchemaReply, Summary, SyncReply, SyncRequest},
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
     rpc::{ContentType, Metadata, RequestHead},
-    sealed::{Body, Hash, Sealable, Signed},
+    sealed::{Body, Hash, Proved, Sealable, Signed, Statement},
     service::{
         Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, Suspicion,
         UnixMillis, Withdrawal, Withdrawn,
@@ -45,8 +45,8 @@ pub(crate) fn sealed<T: Sealable>(value: T) -> Signed<T> {
 }
 
 /// `value` as it stands in a set.
-pub(crate) fn body<T: Sealable>(value: T) -> Body<T> {
-    Signed::seal(&key(), &network(), value).unwrap().record().body().clone()
+pub(crate) fn body<T: Statement>(value: T) -> Body<T> {
+    Proved::own(&key(), value).unwrap().body().clone()
 }
 
 const ISSUED: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -98,7 +98,15 @@ pub(crate) fn node_record() -> NodeRecord {
 }
 
 pub(crate) fn lease() -> Lease {
-    Lease { seq: Seq(70_000), digest: Hash([0x22; 32]), ttl_secs: 90, issued: ISSUED, extensions: Extensions::new() }
+    let (seq, digest) = (Seq(70_000), Hash([0x22; 32]));
+    Lease { seq, digest, ttl_secs: 90, issued: ISSUED, news: Vec::new(), extensions: Extensions::new() }
+}
+
+/// A node's own record and one of a service, under a lease with further news.
+pub(crate) fn news() -> News {
+    let (node, service) = (body(node_record()), body(service_record()));
+    let news = vec![Hash([0x44; 32]), Hash::of_set([node.hash(), service.hash()])];
+    News { lease: sealed(Lease { news, ..lease() }), node: Some(node), services: vec![service] }
 }
 
 pub(crate) fn withdrawal(what: Withdrawn) -> Withdrawal {
@@ -132,11 +140,10 @@ pub(crate) fn adjacencies() -> Adjacencies {
 /// Every form of an announcement, by name.
 pub(crate) fn announcements() -> [(&'static str, Announcement); 5] {
     let (lease, farewell) = (sealed(lease()), sealed(withdrawal(Withdrawn::Node)));
-    let (node, services) = (Some(sealed(node_record())), vec![sealed(service_record())]);
     let some_gone = sealed(withdrawal(withdrawn_instances()));
     [
-        ("announcement: renewal", Announcement::Lease { lease: lease.clone(), node: None, services: Vec::new() }),
-        ("announcement: change", Announcement::Lease { lease: lease.clone(), node, services }),
+        ("announcement: renewal", Announcement::Lease(News::none(lease.clone()))),
+        ("announcement: change", Announcement::Lease(news())),
         ("announcement: withdrawal", Announcement::Withdrawal { withdrawal: some_gone, lease: Some(lease) }),
         ("announcement: farewell", Announcement::Withdrawal { withdrawal: farewell, lease: None }),
         ("announcement: suspicion", Announcement::Suspicion { suspicion: sealed(suspicion()) }),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    codec::{self, DecodeError, EncodeError},
+    codec::{self, DecodeError},
     identity::{NodeId, SecretKey},
     names::NetworkName,
 };
@@ -28,12 +28,13 @@ mod proved;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::proved::Hashed;
 pub use self::proved::{Body, Proved};
 
-/// A type that may be signed.
-pub trait Sealable: Serialize + DeserializeOwned {
-    /// Tells signatures on this type from those on any other; never reused, ends with the format's major version.
-    const DOMAIN: &'static str;
+/// What a node may say: a type with rules that every receiver checks.
+pub trait Statement: Serialize + DeserializeOwned {
+    /// What it is called where it is refused.
+    const NAME: &'static str;
     /// Largest encoded body, in bytes.
     const LIMIT: usize;
 
@@ -44,41 +45,47 @@ pub trait Sealable: Serialize + DeserializeOwned {
     fn check(&self, author: &NodeId) -> Result<(), String>;
 }
 
+/// A statement that is signed by itself; others are [proved](Proved) by what is.
+pub trait Sealable: Statement {
+    /// Tells signatures on this type from those on any other; never reused, ends with the format's major version.
+    const DOMAIN: &'static str;
+}
+
 /// Why a signed record was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
     /// The signature is not its author's, or was made for another network or type.
-    #[error("the {domain} claimed by {author} does not carry its signature for network {network}")]
+    #[error("the {what} claimed by {author} does not carry its signature for network {network}")]
     Forged {
-        /// The type's domain tag.
-        domain: &'static str,
+        /// What it is said to be.
+        what: &'static str,
         /// Who is claimed to have signed.
         author: NodeId,
         /// The network that the receiver is on.
         network: NetworkName,
     },
     /// The signed bytes are no such record.
-    #[error("the {domain} of {author} cannot be read: {reason}")]
+    #[error("the {what} of {author} cannot be read: {reason}")]
     Unreadable {
-        /// The type's domain tag.
-        domain: &'static str,
+        /// What it is said to be.
+        what: &'static str,
         /// Who signed.
         author: NodeId,
         /// What is wrong with the bytes.
         reason: DecodeError,
     },
     /// The record breaks a rule of its type.
-    #[error("the {domain} of {author} breaks a rule: {rule}")]
+    #[error("the {what} of {author} breaks a rule: {rule}")]
     Invalid {
-        /// The type's domain tag.
-        domain: &'static str,
+        /// What it is said to be.
+        what: &'static str,
         /// Who signed.
         author: NodeId,
         /// The rule, in words.
         rule: String,
     },
-    /// Records came without signatures, and are not the set whose digest their author has signed.
+    /// Records came without signatures, and are no set whose digest their author has signed.
     #[error("the {count} records sent for {author} are not those that its lease covers")]
     NotCovered {
         /// Whose they are said to be.
@@ -107,21 +114,9 @@ impl<T: Sealable> Signed<T> {
     /// # Errors
     /// [`SealError::Invalid`] where the value breaks a rule of its type, is too long or has no encoding.
     pub fn seal(key: &SecretKey, network: &NetworkName, value: T) -> Result<Verified<T>, SealError> {
-        let (domain, author) = (T::DOMAIN, key.node_id());
-        let invalid = |rule| SealError::Invalid { domain, author, rule };
-        value.check(&author).map_err(invalid)?;
-        let signed = Self::sign(key, network, &value).map_err(|e| invalid(e.to_string()))?;
-        if signed.body.len() > T::LIMIT {
-            return Err(invalid(DecodeError::TooLong { len: signed.body.len(), limit: T::LIMIT }.to_string()));
-        }
-        Ok(Verified::new(value, signed))
-    }
-
-    /// Signs whatever it is given.
-    fn sign(key: &SecretKey, network: &NetworkName, value: &T) -> Result<Self, EncodeError> {
-        let body = codec::encode(value)?;
-        let signature = key.sign(&message::<T>(network, &body)).to_bytes();
-        Ok(Self { author: key.node_id(), body, signature, of: PhantomData })
+        let record = Proved::own(key, value)?;
+        let signature = key.sign(&message::<T>(network, record.body().bytes())).to_bytes();
+        Ok(Verified { record, signature })
     }
 
     /// Checks length, signature, encoding and rules, in this order, and gives the value as proved.
@@ -129,16 +124,16 @@ impl<T: Sealable> Signed<T> {
     /// # Errors
     /// [`SealError`], which names the author and what is wrong.
     pub fn open(self, network: &NetworkName) -> Result<Verified<T>, SealError> {
-        let (domain, author) = (T::DOMAIN, self.author);
+        let (what, author) = (T::NAME, self.author);
         if self.body.len() > T::LIMIT {
             let reason = DecodeError::TooLong { len: self.body.len(), limit: T::LIMIT };
-            return Err(SealError::Unreadable { domain, author, reason });
+            return Err(SealError::Unreadable { what, author, reason });
         }
         if !author.verifies(&message::<T>(network, &self.body), &Signature::from_bytes(&self.signature)) {
-            return Err(SealError::Forged { domain, author, network: network.clone() });
+            return Err(SealError::Forged { what, author, network: network.clone() });
         }
-        let value = proved::read(&self.body, author)?;
-        Ok(Verified::new(value, self))
+        let record = Body::of(self.body).hashed().admit(author)?;
+        Ok(Verified { record, signature: self.signature })
     }
 }
 
@@ -196,21 +191,10 @@ pub struct Verified<T> {
 }
 
 impl<T> Verified<T> {
-    fn new(value: T, signed: Signed<T>) -> Self {
-        let Signed { author, body, signature, .. } = signed;
-        Self { record: Proved::new(author, value, Body::of(body)), signature }
-    }
-
     /// The record.
     #[must_use]
     pub fn value(&self) -> &T {
         self.record.value()
-    }
-
-    /// The record, without the signature that proves it.
-    #[must_use]
-    pub fn record(&self) -> &Proved<T> {
-        &self.record
     }
 
     /// The record as it crosses the wire.

@@ -1,21 +1,21 @@
-//! Records that are proved to be their author's, with or without a signature of their own.
+//! Records that are proved to be their author's without a signature of their own.
 //!
-//! A node's lease signs the digest of its whole record set. Where that set travels as a whole, it is proof enough: the
-//! bodies travel alone, a third shorter, and one signature is checked for all of them (see
-//! [`RecordSet`](crate::directory::RecordSet)).
+//! A node's lease signs the digest of its whole record set, and those of the parts of it that are news. Where such a set
+//! travels, it is proof enough: the bodies travel alone, a third shorter, and one signature is checked for all of them (see
+//! [`RecordSet`](crate::directory::RecordSet) and [`News`](crate::directory::News)).
 
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hash, SealError, Sealable};
+use super::{Hash, SealError, Statement};
 use crate::{
     codec::{self, DecodeError},
-    identity::NodeId,
+    identity::{NodeId, SecretKey},
 };
 
-/// A record whose author and rules have been checked, by its own signature or by that over the set it is in: the only form
-/// in which the registry accepts one. Cheap to clone.
+/// A record whose author and rules have been checked: the only form in which the registry accepts one. It comes out of a set
+/// that its author's lease covers, once that has been opened, or from [its author's own key](Proved::own). Cheap to clone.
 #[derive(Debug)]
 pub struct Proved<T>(Arc<Inner<T>>);
 
@@ -28,8 +28,7 @@ struct Inner<T> {
 }
 
 impl<T> Proved<T> {
-    pub(super) fn new(author: NodeId, value: T, body: Body<T>) -> Self {
-        let hash = body.hash();
+    fn new(author: NodeId, value: T, Hashed { body, hash }: Hashed<T>) -> Self {
         Self(Arc::new(Inner { author, value, body, hash }))
     }
 
@@ -55,6 +54,24 @@ impl<T> Proved<T> {
     #[must_use]
     pub fn hash(&self) -> Hash {
         self.0.hash
+    }
+}
+
+impl<T: Statement> Proved<T> {
+    /// What the holder of this key says, if receivers would take it. To them it is proved by a signature over a set that it is
+    /// in.
+    ///
+    /// # Errors
+    /// [`SealError::Invalid`] where the value breaks a rule of its type, is too long or has no encoding.
+    pub fn own(key: &SecretKey, value: T) -> Result<Self, SealError> {
+        let (what, author) = (T::NAME, key.node_id());
+        let invalid = |rule| SealError::Invalid { what, author, rule };
+        value.check(&author).map_err(invalid)?;
+        let body = codec::encode(&value).map_err(|e| invalid(e.to_string()))?;
+        if body.len() > T::LIMIT {
+            return Err(invalid(DecodeError::TooLong { len: body.len(), limit: T::LIMIT }.to_string()));
+        }
+        Ok(Self::new(author, value, Body::of(body).hashed()))
     }
 }
 
@@ -95,29 +112,40 @@ impl<T> Body<T> {
     pub fn hash(&self) -> Hash {
         Hash::of(&self.bytes)
     }
+
+    pub(crate) fn hashed(self) -> Hashed<T> {
+        Hashed { hash: self.hash(), body: self }
+    }
 }
 
-impl<T: Sealable> Body<T> {
-    /// Takes it for a record of `author`, who has signed its hash.
+/// A body with its hash, which its author may have signed.
+#[derive(Debug)]
+pub(crate) struct Hashed<T> {
+    body: Body<T>,
+    hash: Hash,
+}
+
+impl<T> Hashed<T> {
+    pub(crate) fn hash(&self) -> Hash {
+        self.hash
+    }
+}
+
+impl<T: Statement> Hashed<T> {
+    /// Takes it for a record of `author`, who has signed the hash.
     ///
     /// # Errors
     /// [`SealError`] if it is too long, no such record, or against the rules.
     pub(crate) fn admit(self, author: NodeId) -> Result<Proved<T>, SealError> {
-        let value = read(&self.bytes, author)?;
+        let what = T::NAME;
+        let value: T = codec::decode(&self.body.bytes, T::LIMIT).map_err(|reason| SealError::Unreadable {
+            what,
+            author,
+            reason,
+        })?;
+        value.check(&author).map_err(|rule| SealError::Invalid { what, author, rule })?;
         Ok(Proved::new(author, value, self))
     }
-}
-
-/// Reads a body whose author is proved, and checks it against the rules of its type.
-pub(super) fn read<T: Sealable>(body: &[u8], author: NodeId) -> Result<T, SealError> {
-    let domain = T::DOMAIN;
-    let unreadable = |reason| SealError::Unreadable { domain, author, reason };
-    if body.len() > T::LIMIT {
-        return Err(unreadable(DecodeError::TooLong { len: body.len(), limit: T::LIMIT }));
-    }
-    let value: T = codec::decode(body, T::LIMIT).map_err(unreadable)?;
-    value.check(&author).map_err(|rule| SealError::Invalid { domain, author, rule })?;
-    Ok(value)
 }
 
 impl<T> Clone for Body<T> {

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    golden::{key, lease, network, node_record, other_key, sealed, service_record, withdrawal},
+    golden::{body, key, lease, network, node_record, other_key, sealed, service_record, withdrawal},
     limits,
-    service::{Lease, NodeRecord, Seq, ServiceRecord, Withdrawal, Withdrawn},
+    service::{Lease, Seq, Suspicion, UnixMillis, Withdrawal, Withdrawn},
 };
 
 /// A [`Lease`] in all but its domain tag.
@@ -15,6 +15,10 @@ macro_rules! twin {
 
         impl Sealable for $name {
             const DOMAIN: &'static str = $domain;
+        }
+
+        impl Statement for $name {
+            const NAME: &'static str = "twin";
             const LIMIT: usize = limits::LEASE;
 
             fn check(&self, _author: &NodeId) -> Result<(), String> {
@@ -82,24 +86,25 @@ fn a_signature_for_another_network_is_refused() {
     let error = sealed(lease()).open(&"test".parse().unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the atoll lease 1 claimed by 12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV does not carry its \
+        "the lease claimed by 12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV does not carry its \
          signature for network test"
     );
 }
 
 #[test]
 fn a_signature_for_another_type_is_refused() {
-    assert!(matches!(refused(relabel::<_, Twin>(sealed(lease()))), SealError::Forged { domain: "atoll lease 2", .. }));
-    assert!(matches!(refused(relabel::<_, NodeRecord>(sealed(lease()))), SealError::Forged { .. }));
-    assert!(matches!(refused(relabel::<_, Lease>(sealed(node_record()))), SealError::Forged { .. }));
-    assert!(matches!(refused(relabel::<_, Withdrawal>(sealed(service_record()))), SealError::Forged { .. }));
+    let farewell = || sealed(withdrawal(Withdrawn::Node));
+    assert!(matches!(refused(relabel::<_, Twin>(sealed(lease()))), SealError::Forged { what: "twin", .. }));
+    assert!(matches!(refused(relabel::<_, Withdrawal>(sealed(lease()))), SealError::Forged { .. }));
+    assert!(matches!(refused(relabel::<_, Lease>(farewell())), SealError::Forged { .. }));
+    assert!(matches!(refused(relabel::<_, Suspicion>(farewell())), SealError::Forged { .. }));
 }
 
 #[test]
 fn tag_and_network_cannot_be_cut_elsewhere() {
     let (main, ain) = (network(), "ain".parse().unwrap());
     assert_eq!(format!("{}{main}", Short::DOMAIN), format!("{}{ain}", Long::DOMAIN));
-    let signed = Signed::sign(&key(), &main, &Short(lease())).unwrap();
+    let signed = sign_bytes::<Short>(codec::encode(&Short(lease())).unwrap());
     assert!(signed.clone().open(&main).is_ok());
     assert!(matches!(relabel::<_, Long>(signed).open(&ain), Err(SealError::Forged { .. })));
 }
@@ -109,7 +114,7 @@ fn a_record_in_anothers_name_is_refused() {
     let stolen = Signed { author: other_key().node_id(), ..sealed(lease()) };
     assert_eq!(
         refused(stolen),
-        SealError::Forged { domain: Lease::DOMAIN, author: other_key().node_id(), network: network() }
+        SealError::Forged { what: Lease::NAME, author: other_key().node_id(), network: network() }
     );
 }
 
@@ -134,7 +139,7 @@ fn a_body_above_its_limit_is_refused_before_its_signature_is_checked() {
     let long = Signed::<Lease> { body: vec![0; limits::LEASE + 1], ..sealed(lease()) };
     assert_eq!(
         refused(long).to_string(),
-        "the atoll lease 1 of 12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV cannot be read: 513 bytes exceed \
+        "the lease of 12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV cannot be read: 513 bytes exceed \
          the limit of 512"
     );
 }
@@ -152,19 +157,33 @@ fn a_signed_body_that_is_no_such_record_is_refused() {
     assert_eq!(reason(trailing), DecodeError::Trailing(1));
 }
 
+/// What is wrong with this, as it is said and as it is heard.
+fn wrong<T: Statement + Clone + fmt::Debug>(said: &T) -> String {
+    let error = Proved::own(&key(), said.clone()).unwrap_err();
+    assert!(matches!(&error, SealError::Invalid { what, .. } if *what == T::NAME), "{error}");
+    // And others do refuse it.
+    Body::<T>::of(codec::encode(said).unwrap()).hashed().admit(key().node_id()).unwrap_err();
+    error.to_string()
+}
+
 #[test]
-fn what_others_would_refuse_is_not_sealed() {
+fn what_others_would_refuse_is_not_said() {
     let mut too_many = service_record();
     too_many.topics = vec!["t".into(); limits::TOPICS + 1];
+    assert!(wrong(&too_many).ends_with("129 topics, at most 128 are allowed"));
     let mut too_long = service_record();
     too_long.extensions.insert(9, vec![0; limits::SERVICE_RECORD]);
-    for (record, rule) in [(too_many, "129 topics, at most 128 are allowed"), (too_long, "exceed the limit of 65536")] {
-        let error = Signed::seal(&key(), &network(), record.clone()).unwrap_err();
-        assert!(matches!(&error, SealError::Invalid { domain: ServiceRecord::DOMAIN, .. }), "{error}");
-        assert!(error.to_string().ends_with(rule), "{error}");
-        // And others do refuse it.
-        refused(Signed::sign(&key(), &network(), &record).unwrap());
-    }
+    assert!(wrong(&too_long).ends_with("exceed the limit of 65536"));
+    let brief = Lease { ttl_secs: 1, ..lease() };
+    assert!(wrong(&brief).ends_with("10 to 10800 s"));
+    assert!(matches!(Signed::seal(&key(), &network(), brief), Err(SealError::Invalid { .. })));
+}
+
+#[test]
+fn a_lease_with_more_news_than_allowed_is_refused() {
+    let lease = Lease { news: vec![Hash([1; 32]); limits::NEWS + 1], ..lease() };
+    let error = refused(sign_bytes::<Lease>(codec::encode(&lease).unwrap()));
+    assert!(error.to_string().ends_with("breaks a rule: 9 announcements, at most 8 are allowed"), "{error}");
 }
 
 #[test]
@@ -172,7 +191,11 @@ fn limits_are_above_what_the_rules_allow() {
     let mut largest = node_record();
     largest.addresses = vec!["a".repeat(limits::ADDRESS); limits::ADDRESSES_PER_NODE];
     largest.agent = "a".repeat(limits::AGENT);
-    sealed(largest);
+    body(largest);
+    let news = vec![Hash([0xff; 32]); limits::NEWS];
+    let lease = Lease { seq: Seq(u64::MAX), issued: UnixMillis(u64::MAX), ttl_secs: 10_800, news, ..lease() };
+    // A later field of 200 bytes: its number, its length, and the rest.
+    sealed(Lease { extensions: [(1, vec![0; 198])].into(), ..lease });
     let ids = (0..limits::WITHDRAWN_INSTANCES as u64).map(|i| crate::names::InstanceId(u64::MAX - i));
     sealed(withdrawal(Withdrawn::Instances(ids.collect())));
 }
@@ -191,5 +214,5 @@ fn the_digest_of_a_set_depends_on_what_is_in_it_only() {
 #[test]
 fn debug_forms_are_short() {
     let debug = format!("{:?}", sealed(lease()));
-    assert_eq!(debug, "Signed(48 bytes by 12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV)");
+    assert_eq!(debug, "Signed(49 bytes by 12D3KooWQK1wnefoLrcVHbbnf5tLzbopUd3K3bFAoJpA7YJgL5pV)");
 }

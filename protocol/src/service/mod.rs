@@ -1,8 +1,9 @@
-//! What a node says of itself and of its services, signed.
+//! What a node says of itself and of its services.
 //!
-//! A node's **record set** is its [`NodeRecord`] and one [`ServiceRecord`] for each instance it runs. One [`Lease`]
-//! carries the digest of the whole set and renews all of it: a renewal costs the network one small message, however
-//! many services the node has. A [`Withdrawal`] ends records before the lease does.
+//! A node's **record set** is its [`NodeRecord`] and one [`ServiceRecord`] for each instance it runs. Records have no signatures
+//! of their own: one [`Lease`] carries the digest of the whole set and renews all of it, so a renewal costs the network one small
+//! message, however many services the node has. It also carries the digests of what is told together with it. A
+//! [`Withdrawal`] ends records before the lease does.
 //!
 //! Every signed statement of a node takes the next number of one sequence, so of two statements the higher one is the
 //! later one, whatever the clocks say.
@@ -16,7 +17,7 @@ use crate::{
     identity::NodeId,
     limits,
     names::{InstanceId, MethodName, ServiceName},
-    sealed::{Hash, Sealable},
+    sealed::{Hash, Sealable, Statement},
 };
 
 #[cfg(test)]
@@ -119,8 +120,8 @@ pub enum Schema {
     Reference(Hash),
 }
 
-impl Sealable for ServiceRecord {
-    const DOMAIN: &'static str = "atoll service record 1";
+impl Statement for ServiceRecord {
+    const NAME: &'static str = "service record";
     const LIMIT: usize = limits::SERVICE_RECORD;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
@@ -157,8 +158,8 @@ pub struct NodeRecord {
     pub extensions: Extensions,
 }
 
-impl Sealable for NodeRecord {
-    const DOMAIN: &'static str = "atoll node record 1";
+impl Statement for NodeRecord {
+    const NAME: &'static str = "node record";
     const LIMIT: usize = limits::NODE_RECORD;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
@@ -179,6 +180,9 @@ pub struct Lease {
     pub ttl_secs: u32,
     /// When the lease was made, by its author's clock.
     pub issued: UnixMillis,
+    /// What is news under this lease: [`Hash::of_set`] of the records of each announcement that goes with it. Empty in a
+    /// renewal.
+    pub news: Vec<Hash>,
     /// Room for later fields.
     pub extensions: Extensions,
 }
@@ -193,9 +197,14 @@ impl Lease {
 
 impl Sealable for Lease {
     const DOMAIN: &'static str = "atoll lease 1";
+}
+
+impl Statement for Lease {
+    const NAME: &'static str = "lease";
     const LIMIT: usize = limits::LEASE;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {
+        at_most("announcements", self.news.len(), limits::NEWS)?;
         let (ttl, min, max) = (self.ttl(), limits::LEASE_TTL_MIN, limits::LEASE_TTL_MAX);
         if (min..=max).contains(&ttl) {
             Ok(())
@@ -225,6 +234,10 @@ pub struct Suspicion {
 
 impl Sealable for Suspicion {
     const DOMAIN: &'static str = "atoll suspicion 1";
+}
+
+impl Statement for Suspicion {
+    const NAME: &'static str = "suspicion";
     const LIMIT: usize = limits::SUSPICION;
 
     fn check(&self, author: &NodeId) -> Result<(), String> {
@@ -254,6 +267,10 @@ pub enum Withdrawn {
 
 impl Sealable for Withdrawal {
     const DOMAIN: &'static str = "atoll withdrawal 1";
+}
+
+impl Statement for Withdrawal {
+    const NAME: &'static str = "withdrawal";
     const LIMIT: usize = limits::WITHDRAWAL;
 
     fn check(&self, _author: &NodeId) -> Result<(), String> {

@@ -5,21 +5,21 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     codec,
-    golden::{key, lease, network, node_record, sealed, service_record, withdrawal},
-    sealed::{SealError, Signed},
+    golden::{body, key, lease, node_record, service_record, withdrawal},
+    sealed::{Proved, SealError},
     strategies,
 };
 
 /// The rule that a record breaks.
-fn rule<T: Sealable + std::fmt::Debug>(record: T) -> String {
-    match Signed::seal(&key(), &network(), record) {
+fn rule<T: Statement + std::fmt::Debug>(record: T) -> String {
+    match Proved::own(&key(), record) {
         Err(SealError::Invalid { rule, .. }) => rule,
         other => panic!("{other:?}"),
     }
 }
 
-fn opens_as<T: Sealable + Clone + PartialEq>(record: &T) -> bool {
-    sealed(record.clone()).open(&network()).is_ok_and(|opened| opened.value() == record)
+fn is_admitted<T: Statement + Clone + PartialEq>(record: &T) -> bool {
+    body(record.clone()).hashed().admit(key().node_id()).is_ok_and(|admitted| admitted.value() == record)
 }
 
 fn service(change: impl FnOnce(&mut ServiceRecord)) -> ServiceRecord {
@@ -40,13 +40,13 @@ fn labels(count: usize) -> BTreeMap<String, String> {
 
 #[test]
 fn a_service_record_may_be_as_large_as_its_limits() {
-    sealed(service(|r| r.endpoints = endpoints(limits::ENDPOINTS)));
-    sealed(service(|r| r.topics = vec!["t".repeat(limits::TOPIC_NAME); limits::TOPICS]));
-    sealed(service(|r| r.metadata = labels(limits::METADATA_ENTRIES)));
-    sealed(service(|r| r.doc = "d".repeat(limits::DOC)));
-    sealed(service(|r| r.endpoints[1].doc = "d".repeat(limits::DOC)));
-    sealed(service(|r| r.protocols = vec![Protocol::Rpc; limits::PROTOCOLS]));
-    sealed(service(|r| r.endpoints.clear()));
+    body(service(|r| r.endpoints = endpoints(limits::ENDPOINTS)));
+    body(service(|r| r.topics = vec!["t".repeat(limits::TOPIC_NAME); limits::TOPICS]));
+    body(service(|r| r.metadata = labels(limits::METADATA_ENTRIES)));
+    body(service(|r| r.doc = "d".repeat(limits::DOC)));
+    body(service(|r| r.endpoints[1].doc = "d".repeat(limits::DOC)));
+    body(service(|r| r.protocols = vec![Protocol::Rpc; limits::PROTOCOLS]));
+    body(service(|r| r.endpoints.clear()));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_node_record_above_a_limit_is_refused_in_words() {
         change(&mut record);
         record
     };
-    sealed(node(|r| r.addresses.clear()));
+    body(node(|r| r.addresses.clear()));
     for (record, wanted) in [
         (node(|r| r.addresses = vec!["/a".into(); 9]), "9 addresses, at most 8 are allowed"),
         (node(|r| r.addresses[1] = "a".repeat(257)), "257 bytes of address, at most 256 are allowed"),
@@ -98,9 +98,12 @@ fn a_node_record_above_a_limit_is_refused_in_words() {
 #[test]
 fn a_lease_keeps_its_bounds() {
     for ttl_secs in [10, 90, 10_800] {
-        let lease = sealed(Lease { ttl_secs, ..lease() }).open(&network()).unwrap();
+        let lease = body(Lease { ttl_secs, ..lease() }).hashed().admit(key().node_id()).unwrap();
         assert_eq!(lease.value().ttl(), Duration::from_secs(ttl_secs.into()));
     }
+    body(Lease { news: vec![Hash([1; 32]); limits::NEWS], ..lease() });
+    let wanted = "9 announcements, at most 8 are allowed";
+    assert_eq!(rule(Lease { news: vec![Hash([1; 32]); limits::NEWS + 1], ..lease() }), wanted);
     for ttl_secs in [0, 9, 10801, u32::MAX] {
         let wanted = format!("a lease of {ttl_secs} s is outside what is allowed, 10 to 10800 s");
         assert_eq!(rule(Lease { ttl_secs, ..lease() }), wanted);
@@ -110,7 +113,7 @@ fn a_lease_keeps_its_bounds() {
 #[test]
 fn a_withdrawal_names_so_many_instances() {
     let instances = |count| withdrawal(Withdrawn::Instances(vec![InstanceId(1); count]));
-    sealed(instances(limits::WITHDRAWN_INSTANCES));
+    body(instances(limits::WITHDRAWN_INSTANCES));
     assert_eq!(rule(instances(1025)), "1025 instances, at most 1024 are allowed");
 }
 
@@ -133,15 +136,15 @@ fn a_name_that_nobody_could_type_makes_a_record_unreadable() {
 
 proptest! {
     #[test]
-    fn records_that_keep_the_rules_open(
+    fn records_that_keep_the_rules_are_admitted(
         service in strategies::service_record(),
         node in strategies::node_record(),
         lease in strategies::lease(),
         withdrawal in strategies::withdrawal(),
     ) {
-        prop_assert!(opens_as(&service));
-        prop_assert!(opens_as(&node));
-        prop_assert!(opens_as(&lease));
-        prop_assert!(opens_as(&withdrawal));
+        prop_assert!(is_admitted(&service));
+        prop_assert!(is_admitted(&node));
+        prop_assert!(is_admitted(&lease));
+        prop_assert!(is_admitted(&withdrawal));
     }
 }

@@ -1,4 +1,4 @@
-//! Looking up while one peer floods the view: 100 000 bogus records, each with a valid signature of a name of its own.
+//! Looking up while one peer floods the view: 100 000 bogus records, each of another node, and validly signed.
 //!
 //! Half of the view is of nodes that were met, as in use: it stays. The flood runs in a thread of its own, as in a node, and
 //! takes the view's lock for each announcement; what is measured is what a caller waits, lock included.

@@ -3,10 +3,8 @@
 use std::time::{Duration, Instant};
 
 use atoll_protocol::{
-    directory::{Announcement, RecordSet},
-    identity::SecretKey,
+    directory::{Announcement, News, RecordSet},
     names::NetworkName,
-    sealed::{Signed, Verified},
 };
 use atoll_registry::{
     exchange::Publisher,
@@ -16,33 +14,36 @@ use criterion::{BatchSize, Criterion, Throughput};
 
 use crate::network::{NODES, NOW, PER_NODE, TTL, WALL, empty, full, publisher, record, sets};
 
+/// Records that fill a gossip message.
+const MESSAGE: u32 = 34;
+
 pub(crate) fn benches(criterion: &mut Criterion) {
     verifying(criterion);
     hearing(criterion);
     applying(criterion);
 }
 
-/// The parts: a signature alone, and what opening a record is beside that.
+/// The part that weighs most: the one signature.
 fn verifying(criterion: &mut Criterion) {
     let network = NetworkName::main();
-    let sealed = Signed::seal(&SecretKey::from_seed(&[9; 32]), &network, record(1, 1)).unwrap();
+    let lease = provider(9, 1).whole(TTL, WALL).unwrap().lease;
     let mut group = criterion.benchmark_group("verify");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("one record", |bench| {
-        bench.iter_batched(|| sealed.signed(), |signed| signed.open(&network).unwrap(), BatchSize::SmallInput);
+    group.bench_function("one lease", |bench| {
+        bench.iter_batched(|| lease.signed(), |signed| signed.open(&network).unwrap(), BatchSize::SmallInput);
     });
     group.finish();
 }
 
-/// What is heard: opened, then applied. Gossip signs each record; in a whole set they share their lease's signature.
+/// What is heard: opened, then applied. All records of a message share their lease's signature.
 fn hearing(criterion: &mut Criterion) {
     let network = NetworkName::main();
     let mut group = criterion.benchmark_group("verify and insert");
-    for records in [1, 10, 100] {
+    for records in [1, 10, MESSAGE] {
         group.throughput(Throughput::Elements(records.into()));
-        let gossip: Vec<Announcement> = (0..1_000 / records).map(|n| announcement(n, records)).collect();
+        let gossip: Vec<News> = (0..1_000 / records).map(|n| news(n, records)).collect();
         group.bench_function(format!("announcement of {records}"), |bench| {
-            bench.iter_custom(|count| hear(&gossip, |said| open(said, &network), count));
+            bench.iter_custom(|count| hear(&gossip, |news| news.open(&network).unwrap().into(), count));
         });
         let sets: Vec<RecordSet> = (0..1_000 / records).map(|n| set(n, records)).collect();
         group.bench_function(format!("record set of {records}"), |bench| {
@@ -59,12 +60,11 @@ fn provider(number: u32, records: u32) -> Publisher {
 }
 
 /// What a node of this number says first.
-fn announcement(number: u32, records: u32) -> Announcement {
-    let mut publisher = provider(number, records);
-    let lease = publisher.whole(TTL, WALL).unwrap().lease;
-    let news = publisher.news(lease);
-    let services = news.services.iter().map(Verified::signed).collect();
-    Announcement::Lease { lease: news.lease.signed(), node: None, services }
+fn news(number: u32, records: u32) -> News {
+    let said = provider(number, records).renewal(TTL, usize::MAX, WALL).unwrap().announcements;
+    let [Announcement::Lease(news)] = <[_; 1]>::try_from(said).unwrap() else { unreachable!("it fits into a message") };
+    assert_eq!(news.services.len(), records as usize);
+    news
 }
 
 /// The same as a neighbour tells it.
@@ -72,13 +72,6 @@ fn set(number: u32, records: u32) -> RecordSet {
     let Batch { lease, services, .. } = provider(number, records).whole(TTL, WALL).unwrap();
     let services = services.iter().map(|service| service.body().clone()).collect();
     RecordSet { lease: lease.signed(), remaining_ms: 60_000, node: None, services }
-}
-
-fn open(announcement: Announcement, network: &NetworkName) -> Batch {
-    let Announcement::Lease { lease, services, .. } = announcement else { unreachable!("that is what was made") };
-    let lease = lease.open(network).unwrap();
-    let services = services.into_iter().map(|service| service.open(network).unwrap().record().clone()).collect();
-    Batch { lease, remaining: None, node: None, services, whole: false }
 }
 
 /// Takes in so many of them, each of them as news.

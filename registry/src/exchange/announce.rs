@@ -6,11 +6,11 @@ use atoll_protocol::{
     directory::Announcement,
     limits,
     names::InstanceId,
-    sealed::{SealError, Signed, Verified},
-    service::{NodeRecord, ServiceRecord, Withdrawal},
+    sealed::{SealError, Verified},
+    service::{ServiceRecord, Withdrawal},
 };
 
-use super::{Effect, Exchange, Moment, publisher::News};
+use super::{Effect, Exchange, Moment, publisher::Renewal};
 use crate::{
     services::{Batch, Directory},
     time::Time,
@@ -30,10 +30,6 @@ const RENEWALS_PER_SECOND: u32 = 2;
 const SMALL_NETWORK: usize = 128;
 /// Bytes of records that are sent to everyone in a large network.
 const PUSHED: usize = 1024;
-/// Bytes that a batch of records in an announcement may take, leaving room for the lease and the envelope.
-const RECORDS: usize = limits::ANNOUNCEMENT - 2 * limits::LEASE;
-/// What a signature and its author's key add to a record's body, at most.
-const SEAL: usize = 128;
 /// How long contradictions count, and how soon after a renewal the next one may answer them.
 const CONTRADICTION: Duration = Duration::from_secs(30);
 
@@ -178,17 +174,18 @@ impl Exchange {
         let nodes = view.network_size();
         let every = renewal(nodes);
         self.announcer.renewed(every, at);
-        let Ok(own) = self.publisher.whole(every * RENEWALS_PER_LEASE, at.wall) else { return };
-        let lease = own.lease.clone();
-        self.take_in(view, own, at);
-        self.effects.push(Effect::Said(self.publisher.seq()));
-        if !self.announcer.told {
+        let ttl = every * RENEWALS_PER_LEASE;
+        let renewal = if self.announcer.told {
+            let pushed = if nodes <= SMALL_NETWORK { usize::MAX } else { PUSHED };
+            self.publisher.renewal(ttl, pushed, at.wall)
+        } else {
             // Nobody listens, or this node does not know yet how to tell them: they will be told everything.
-            return;
-        }
-        let news = self.publisher.news(lease);
-        let pushed = if nodes <= SMALL_NETWORK { usize::MAX } else { PUSHED };
-        self.effects.extend(announcements(news, pushed).into_iter().map(Effect::Publish));
+            self.publisher.whole(ttl, at.wall).map(|whole| Renewal { whole, announcements: Vec::new() })
+        };
+        let Ok(Renewal { whole, announcements }) = renewal else { return };
+        self.take_in(view, whole, at);
+        self.effects.push(Effect::Said(self.publisher.seq()));
+        self.effects.extend(announcements.into_iter().map(Effect::Publish));
     }
 
     /// This node's own view follows at once; the network is told a moment later.
@@ -204,31 +201,4 @@ impl Exchange {
             self.effects.push(Effect::Refused { source: Some(self.me), why });
         }
     }
-}
-
-/// The news as gossip messages: each within the size limit, all under the same lease. What is larger than `pushed` in all,
-/// or than any message, is left out; receivers see from the lease's digest that it is missing, and ask for it.
-fn announcements(news: News, pushed: usize) -> Vec<Announcement> {
-    let len = |record: &Verified<ServiceRecord>| record.record().body().body_len() + SEAL;
-    let total: usize = news.services.iter().map(len).sum();
-    let own = news.node.as_ref().map_or(0, |node| node.record().body().body_len() + SEAL);
-    let lease = news.lease.signed();
-    if total + own > pushed {
-        return vec![Announcement::Lease { lease, node: None, services: Vec::new() }];
-    }
-    let mut node: Option<Signed<NodeRecord>> = news.node.map(|node| node.signed());
-    let mut groups: Vec<Vec<Signed<ServiceRecord>>> = vec![Vec::new()];
-    let mut size = own;
-    for record in news.services.iter().filter(|record| len(record) <= RECORDS) {
-        if size + len(record) > RECORDS {
-            groups.push(Vec::new());
-            size = 0;
-        }
-        size += len(record);
-        if let Some(group) = groups.last_mut() {
-            group.push(record.signed());
-        }
-    }
-    let announce = |services| Announcement::Lease { lease: lease.clone(), node: node.take(), services };
-    groups.into_iter().map(announce).collect()
 }

@@ -41,6 +41,7 @@ use crate::{
 };
 
 mod announce;
+mod groups;
 mod opened;
 mod publisher;
 mod rounds;
@@ -51,7 +52,7 @@ pub(crate) mod tests;
 pub use self::{
     announce::renewal,
     opened::Opened,
-    publisher::{News, Publisher},
+    publisher::{Publisher, Renewal},
     suspicion::REPORTS,
 };
 

@@ -1,7 +1,7 @@
 //! An announcement whose signatures have been checked.
 
 use atoll_protocol::{
-    directory::Announcement,
+    directory::{Announcement, News},
     names::NetworkName,
     sealed::{SealError, Verified},
     service::{Suspicion, Withdrawal},
@@ -18,30 +18,16 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Checks every signature.
+    /// Checks every signature, and that a lease covers the records that it comes with.
     ///
     /// # Errors
-    /// [`SealError`] of the first statement that is not its author's, of another network, or against the rules.
+    /// [`SealError`] of the first statement that is not its author's, of another network, not covered, or against the rules.
     pub fn verify(announcement: Announcement, network: &NetworkName) -> Result<Self, SealError> {
         Ok(match announcement {
-            Announcement::Lease { lease, node, services } => {
-                let batch = Batch {
-                    lease: lease.open(network)?,
-                    remaining: None,
-                    node: node.map(|n| n.open(network)).transpose()?.map(|n| n.record().clone()),
-                    services: services.into_iter().map(|s| Ok(s.open(network)?.record().clone())).collect::<Result<
-                        _,
-                        SealError,
-                    >>(
-                    )?,
-                    whole: false,
-                };
-                Self { batch: Some(batch), ..Self::default() }
-            }
+            Announcement::Lease(news) => Self { batch: Some(news.open(network)?.into()), ..Self::default() },
             Announcement::Withdrawal { withdrawal, lease } => {
-                let renewed = |lease| Batch { lease, remaining: None, node: None, services: Vec::new(), whole: false };
-                let lease = lease.map(|l| l.open(network)).transpose()?;
-                Self { withdrawal: Some(withdrawal.open(network)?), batch: lease.map(renewed), suspicion: None }
+                let renewed = lease.map(|lease| News::none(lease).open(network)).transpose()?;
+                Self { withdrawal: Some(withdrawal.open(network)?), batch: renewed.map(Batch::from), suspicion: None }
             }
             Announcement::Suspicion { suspicion } => {
                 Self { suspicion: Some(suspicion.open(network)?), ..Self::default() }

@@ -7,39 +7,38 @@ use std::{
 
 use atoll_protocol::{
     adjacency::{Adjacency, Neighbour},
+    directory::Announcement,
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName},
-    sealed::{Hash, SealError, Sealable, Signed, Verified},
+    sealed::{Hash, Proved, SealError, Sealable, Signed, Verified},
     service::{Extensions, Lease, NodeRecord, Seq, ServiceRecord, Suspicion, UnixMillis, Withdrawal, Withdrawn},
 };
 
+use super::groups::{Group, grouped};
 use crate::services::Batch;
 
 #[cfg(test)]
 mod tests;
 
-/// A node's own record set. Nothing of it is told by itself: see [`News`].
+/// A node's own record set, and what the network has not been told of it yet.
 #[derive(Debug)]
 pub struct Publisher {
     key: SecretKey,
     network: NetworkName,
     seq: Seq,
-    node: Option<Verified<NodeRecord>>,
-    services: BTreeMap<InstanceId, Verified<ServiceRecord>>,
-    /// What the network has not been told yet.
+    node: Option<Proved<NodeRecord>>,
+    services: BTreeMap<InstanceId, Proved<ServiceRecord>>,
     untold_node: bool,
     untold: BTreeSet<InstanceId>,
 }
 
-/// What is to be told.
-#[derive(Debug)]
-pub struct News {
-    /// The lease over the whole set.
-    pub lease: Verified<Lease>,
-    /// The node's own record, if it is news.
-    pub node: Option<Verified<NodeRecord>>,
-    /// The service records that are news.
-    pub services: Vec<Verified<ServiceRecord>>,
+/// A node's record set under a fresh lease, and how that is told.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    /// The whole set, as this node's own view takes it in.
+    pub whole: Batch,
+    /// The lease with what is news, in one or more gossip messages.
+    pub announcements: Vec<Announcement>,
 }
 
 impl Publisher {
@@ -69,7 +68,7 @@ impl Publisher {
             seq: self.next(wall),
             extensions: Extensions::new(),
         };
-        self.node = Some(self.seal(record)?);
+        self.node = Some(Proved::own(&self.key, record)?);
         self.untold_node = true;
         Ok(())
     }
@@ -87,11 +86,11 @@ impl Publisher {
         }
         (record.issued, record.seq) = (wall, self.next(wall));
         let instance = record.instance;
-        let sealed = self.seal(record).map_err(|e| match e {
+        let record = Proved::own(&self.key, record).map_err(|e| match e {
             SealError::Invalid { rule, .. } => rule,
             other => other.to_string(),
         })?;
-        self.services.insert(instance, sealed);
+        self.services.insert(instance, record);
         self.untold.insert(instance);
         Ok(())
     }
@@ -119,27 +118,29 @@ impl Publisher {
         self.withdrawal(Withdrawn::Node, wall)
     }
 
-    /// The whole set under a fresh lease that lasts `ttl`, as this node's own view takes it in.
+    /// The whole set under a fresh lease that lasts `ttl`, as this node's own view takes it in. The lease covers no news: what
+    /// has not been told yet still is to be.
     ///
     /// # Errors
     /// If `ttl` is outside what a lease may have.
     pub fn whole(&mut self, ttl: Duration, wall: UnixMillis) -> Result<Batch, SealError> {
-        let hashes = self.node.iter().map(Verified::hash).chain(self.services.values().map(Verified::hash));
-        let digest = Hash::of_set(hashes);
-        let seq = self.next(wall);
-        let ttl_secs = u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX);
-        let lease = self.seal(Lease { seq, digest, ttl_secs, issued: wall, extensions: Extensions::new() })?;
-        let node = self.node.as_ref().map(|node| node.record().clone());
-        let services = self.services.values().map(|service| service.record().clone()).collect();
-        Ok(Batch { lease, remaining: None, node, services, whole: true })
+        self.renewed(Vec::new(), ttl, wall)
     }
 
-    /// What has not been told yet, under the lease of the whole set.
-    pub fn news(&mut self, lease: Verified<Lease>) -> News {
-        let node = if std::mem::take(&mut self.untold_node) { self.node.clone() } else { None };
-        let untold = std::mem::take(&mut self.untold);
-        let services = untold.iter().filter_map(|i| self.services.get(i)).cloned().collect();
-        News { lease, node, services }
+    /// The same, and what has not been told yet as announcements under that lease. News of more than `pushed` bytes, or more than
+    /// a lease can cover, are left out: receivers see from the lease's digest that they are missing, and ask for them.
+    ///
+    /// # Errors
+    /// If `ttl` is outside what a lease may have. What has not been told then still is to be.
+    pub fn renewal(&mut self, ttl: Duration, pushed: usize, wall: UnixMillis) -> Result<Renewal, SealError> {
+        let node = self.node.as_ref().filter(|_| self.untold_node);
+        let services = self.untold.iter().filter_map(|instance| self.services.get(instance));
+        let groups = grouped(node, services, pushed);
+        let whole = self.renewed(groups.iter().filter_map(Group::digest).collect(), ttl, wall)?;
+        self.untold_node = false;
+        self.untold.clear();
+        let announcements = groups.iter().map(|group| group.under(&whole.lease)).collect();
+        Ok(Renewal { whole, announcements })
     }
 
     /// Makes everything news again, for listeners that have heard nothing yet.
@@ -164,12 +165,12 @@ impl Publisher {
     /// The record of one instance.
     #[must_use]
     pub fn service(&self, instance: InstanceId) -> Option<&ServiceRecord> {
-        self.services.get(&instance).map(Verified::value)
+        self.services.get(&instance).map(Proved::value)
     }
 
     /// The services offered.
     pub fn services(&self) -> impl Iterator<Item = &ServiceRecord> {
-        self.services.values().map(Verified::value)
+        self.services.values().map(Proved::value)
     }
 
     /// Says whom this node is connected to.
@@ -193,6 +194,16 @@ impl Publisher {
     /// If it is this node itself.
     pub fn suspect(&self, node: NodeId, lease: Seq, wall: UnixMillis) -> Result<Verified<Suspicion>, SealError> {
         self.seal(Suspicion { node, lease, issued: wall })
+    }
+
+    fn renewed(&mut self, news: Vec<Hash>, ttl: Duration, wall: UnixMillis) -> Result<Batch, SealError> {
+        let hashes = self.node.iter().map(Proved::hash).chain(self.services.values().map(Proved::hash));
+        let digest = Hash::of_set(hashes);
+        let seq = self.next(wall);
+        let ttl_secs = u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX);
+        let lease = Lease { seq, digest, ttl_secs, issued: wall, news, extensions: Extensions::new() };
+        let (node, services) = (self.node.clone(), self.services.values().cloned().collect());
+        Ok(Batch { lease: self.seal(lease)?, remaining: None, node, services, whole: true })
     }
 
     fn withdrawal(&mut self, what: Withdrawn, wall: UnixMillis) -> Result<Verified<Withdrawal>, SealError> {

@@ -1,6 +1,10 @@
 //! Tests of the exchange, one file per concern. Here is what they share; whole networks run in the simulator (`make sim`).
 
-use atoll_protocol::service::Suspicion;
+use atoll_protocol::{
+    directory::News,
+    sealed::{Hash, Proved, Signed},
+    service::{Lease, Suspicion},
+};
 
 use super::*;
 use crate::services::{DirectoryLimits, Holding, tests::service};

@@ -3,7 +3,8 @@
 //! Keys cost nothing, addresses do: whoever runs a thousand nodes in one data centre must not become all that others know
 //! of the network. Peers are therefore counted by the /24 (IPv4) or /48 (IPv6) that they were reached in, in each bucket of
 //! the routing table and in the whole of it. Loopback, link-local and private addresses are not counted: there, many peers
-//! in one subnet are what a home, an office or a test looks like, and nobody from outside can be among them.
+//! in one subnet are what a home, an office or a test looks like, and nobody from outside can be among them. In a network
+//! whose public addresses are private ones elsewhere ([`PublicRanges`]), those are counted.
 //!
 //! This is an account of who is in the table, not the table itself: whoever owns that asks before it takes a peer in, and
 //! says when one has left, for whatever reason.
@@ -15,7 +16,7 @@ use std::{
 
 use atoll_protocol::identity::NodeId;
 
-use super::Scope;
+use super::{PublicRanges, Scope};
 
 #[cfg(test)]
 mod tests;
@@ -32,9 +33,16 @@ pub enum Subnet {
 impl Subnet {
     /// The subnet that peers at this address are counted in; `None` if they are not counted: loopback, link-local and
     /// private addresses. Addresses that no registry knows are counted.
+    ///
+    /// Where the owner may have said what else is public, ask [`PublicRanges::subnet`] instead.
     #[must_use]
     pub fn counted(address: IpAddr) -> Option<Self> {
-        match Scope::of(address) {
+        Self::counted_at(address, Scope::of(address))
+    }
+
+    /// As [`Subnet::counted`], the scope of the address being known.
+    pub(super) fn counted_at(address: IpAddr, scope: Option<Scope>) -> Option<Self> {
+        match scope {
             Some(Scope::Loopback | Scope::LinkLocal | Scope::Private) => None,
             Some(Scope::Global) | None => Some(Self::of(address)),
         }
@@ -90,6 +98,7 @@ pub struct Diversity {
     peers: HashMap<NodeId, Place>,
     in_bucket: HashMap<(Bucket, Subnet), usize>,
     in_table: HashMap<Subnet, usize>,
+    ranges: PublicRanges,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,10 +113,16 @@ impl Diversity {
     /// Peers of one subnet in the whole table at most.
     pub const PER_TABLE: usize = 10;
 
-    /// Nobody is in the table.
+    /// Nobody is in the table; only what is public everywhere is.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Nobody is in the table of a node to which these ranges are public too.
+    #[must_use]
+    pub fn with_public(ranges: PublicRanges) -> Self {
+        Self { ranges, ..Self::default() }
     }
 
     /// Enters a peer that was reached at `address`. One that is in the account already moves there; if it may not, it is
@@ -117,7 +132,7 @@ impl Diversity {
     /// [`Crowded`] if the peer may not be in the table; then it is not in the account either.
     pub fn enter(&mut self, peer: NodeId, bucket: Bucket, address: IpAddr) -> Result<(), Crowded> {
         self.leave(&peer);
-        let subnet = Subnet::counted(address);
+        let subnet = self.ranges.subnet(address);
         if let Some(subnet) = subnet {
             let in_bucket = self.in_bucket.get(&(bucket, subnet)).copied().unwrap_or_default();
             let in_table = self.in_table.get(&subnet).copied().unwrap_or_default();

@@ -6,7 +6,7 @@ use atoll_protocol::{
     adjacency::{Adjacency, Neighbour},
     identity::SecretKey,
     names::NetworkName,
-    sealed::{Signed, Verified},
+    sealed::{Proved, Signed, Verified},
     service::{Extensions, Seq, ServiceRecord, UnixMillis},
 };
 
@@ -89,7 +89,7 @@ fn instance(seed: u8, number: u64, name: &str, version: &str) -> Instance {
         seq: Seq(1),
         extensions: Extensions::new(),
     };
-    let record = Signed::seal(&key(seed), &NetworkName::main(), record).unwrap().record().clone();
+    let record = Proved::own(&key(seed), record).unwrap();
     Instance { node: id(seed), record, learnt: Time(0), expires: Time(90_000), suspect: false }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use atoll_protocol::{
-    directory::OpenSet,
+    directory::{OpenNews, OpenSet},
     identity::NodeId,
     limits,
     names::InstanceId,
@@ -33,6 +33,13 @@ impl From<OpenSet> for Batch {
     fn from(set: OpenSet) -> Self {
         let OpenSet { lease, remaining, node, services } = set;
         Self { lease, remaining: Some(remaining), node, services, whole: true }
+    }
+}
+
+impl From<OpenNews> for Batch {
+    fn from(news: OpenNews) -> Self {
+        let OpenNews { lease, node, services } = news;
+        Self { lease, remaining: None, node, services, whole: false }
     }
 }
 
@@ -69,12 +76,12 @@ pub enum Heard {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// A record is not by the author of the lease.
+    /// A record is not by the author of the lease: no set that was opened has one.
     #[error("a record of {author} came under the lease of {node}")]
     Foreign {
         /// Whose lease it is.
         node: NodeId,
-        /// Who signed the record.
+        /// Whose record it is.
         author: NodeId,
     },
     /// A record was made after the lease that is said to cover it.

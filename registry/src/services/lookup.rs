@@ -7,7 +7,7 @@ use atoll_protocol::{
     identity::NodeId,
     names::{InstanceId, ServiceQuery},
     sealed::{Proved, Verified},
-    service::{Lease, NodeRecord, Seq, ServiceRecord},
+    service::{Lease, NodeRecord, Seq, ServiceRecord, UnixMillis},
 };
 
 use super::{Directory, order::by_version, table::Entry};
@@ -119,6 +119,12 @@ impl Directory {
     #[must_use]
     pub fn lease_of(&self, node: &NodeId) -> Option<Seq> {
         self.table.node(node).map(|entry| entry.lease.value().seq)
+    }
+
+    /// When a node's lease was made, by the node's clock.
+    #[must_use]
+    pub fn issued_of(&self, node: &NodeId) -> Option<UnixMillis> {
+        self.table.node(node).map(|entry| entry.lease.value().issued)
     }
 
     /// Nodes whose lease will soon end: at least one renewal was not heard, or there was none. At most `most`.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use atoll_node::{
     NodeId,
-    control::api::{ConnectionRow, GraphNode, NodeRow, RouteRow, ServiceDescription, ServiceRow, StatusReport},
+    control::api::{
+        ConnectionRow, DoctorReport, GraphNode, Health, NodeRow, RouteRow, ServiceDescription, ServiceRow, StatusReport,
+    },
 };
 use atoll_tests::{Network, NodeProcess, PATIENCE, embedded, until};
 use serde_json::Value;
@@ -35,6 +37,15 @@ async fn everything_that_is_there_is_listed_everywhere() -> Result<()> {
     ensure!(status.joined && status.nodes == everyone.len() && status.network.as_str() == "main", "{status:?}");
     // Each node offers `system`, the provider two versions more.
     ensure!(status.instances == everyone.len() + 2, "{status:?}");
+
+    let doctor: DoctorReport = node.ask(&["doctor"]).await?;
+    ensure!(doctor.node == node.id && !doctor.findings.is_empty(), "{doctor:?}");
+    // On a machine of its own nothing is wrong, and nobody needs a relay, or a router: ports are given here.
+    ensure!(doctor.findings.iter().all(|finding| finding.health != Health::Bad), "{doctor:?}");
+    ensure!(doctor.relays.iter().all(|relay| relay.state != "held") && doctor.port_mapping == "off", "{doctor:?}");
+    ensure!(doctor.clock_ahead_ms.is_some_and(|ahead| ahead.abs() < 60_000), "{doctor:?}");
+    let page = node.run(&["doctor"]).await?.succeeded()?.stdout;
+    ensure!(page.contains("reachability") && page.contains("clock"), "{page}");
 
     // For people, the same in columns.
     let table = node.run(&["network", "services"]).await?.succeeded()?.stdout;

@@ -2,8 +2,8 @@
 
 use std::{net::UdpSocket, time::Duration};
 
-use anyhow::{Context, Result, ensure};
-use atoll_node::control::api::{NodeRow, ServiceRow, StatusReport};
+use anyhow::{Context, Result, bail, ensure};
+use atoll_node::control::api::{DoctorReport, Health, NodeRow, ServiceRow, StatusReport};
 use atoll_tests::{Network, NodeOptions, PATIENCE, until};
 use serde_json::Value;
 
@@ -44,6 +44,9 @@ async fn the_first_node_says_that_it_is_alone() -> Result<()> {
     let status: StatusReport = node.ask(&["network", "status"]).await?;
     ensure!(!status.joined && status.peers == 0, "{status:?}");
     ensure!(status.node == node.id && status.pid == node.process.pid()?, "{status:?}");
+    let doctor: DoctorReport = node.ask(&["doctor"]).await?;
+    let [alone] = doctor.findings.as_slice() else { bail!("{doctor:?}") };
+    ensure!(alone.health == Health::Bad && alone.advice.is_some(), "{alone:?}");
     // A network of one is a network: what is on this node is there.
     let services: Vec<ServiceRow> = node.ask(&["network", "services"]).await?;
     ensure!(services.iter().any(|row| row.name.as_str() == "system"), "{services:?}");

@@ -7,7 +7,8 @@ use serde_json::Value;
 #[tokio::test]
 async fn without_a_node_every_question_says_how_to_start_one() -> Result<()> {
     let nowhere = tempfile::tempdir()?;
-    let questions: [&[&str]; 13] = [
+    let questions: [&[&str]; 14] = [
+        &["doctor"],
         &["network", "nodes"],
         &["network", "services"],
         &["network", "routes"],
@@ -34,7 +35,9 @@ async fn without_a_node_every_question_says_how_to_start_one() -> Result<()> {
 #[tokio::test]
 async fn what_is_typed_wrongly_is_exit_code_2() -> Result<()> {
     let nowhere = tempfile::tempdir()?;
-    let wrong: [&[&str]; 7] = [
+    let wrong: [&[&str]; 9] = [
+        &["--peer", "--public-range", "10.0.0.0/40"],
+        &["doctor", "now"],
         &["nonsense"],
         &["network", "nonsense"],
         &["call"],

@@ -57,6 +57,9 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: BenchAction,
     },
+    /// Find out how this node is reached, and what can be done about it
+    #[command(after_help = DOCTOR)]
+    Doctor,
     /// Who this node is
     Identity {
         #[command(subcommand)]
@@ -75,6 +78,14 @@ pub(crate) enum Command {
         shell: Shell,
     },
 }
+
+const DOCTOR: &str = "\
+Looks at whether strangers can dial this node, what NAT it is behind, port mapping, relays, hole punching, IPv6 and the clock, \
+and says what can be done about each.
+
+Examples:
+  node doctor
+  node doctor --output json";
 
 const COMPLETIONS: &str = "\
 Examples:

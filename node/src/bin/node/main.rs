@@ -10,6 +10,7 @@ mod commands;
 mod completions;
 mod config;
 mod describe;
+mod doctor;
 mod dot;
 mod failure;
 mod identity;
@@ -75,6 +76,7 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Service { query } => service::run(query, &session).await,
         Command::Call(args) => call::run(*args, &session).await,
         Command::Bench { action } => bench::run(action, &session).await,
+        Command::Doctor => doctor::run(&session).await,
         Command::Identity { .. } => identity::show(&session).await,
         Command::Config { action } => config::run(action, &cli.run.global, &session).await,
         Command::Completions { .. } => Ok(()),

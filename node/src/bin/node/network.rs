@@ -83,7 +83,7 @@ Examples:
   node network graph --output dot | dot -Tsvg -o network.svg";
 
 const CONNECTIONS: &str = "\
-PATH is direct or relayed, TRANSPORT quic or tcp, RTT_MS the measured round trip. FAULTS, shown if there are any, is what \
+PATH is direct or relayed, and via which node, TRANSPORT quic, tcp or websocket, RTT_MS the measured round trip. FAULTS, shown if there are any, is what \
 the peer has sent that was refused.";
 
 const CONNECT: &str = "\
@@ -185,8 +185,9 @@ fn connections(rows: &[ConnectionRow]) -> Table {
     for row in rows {
         let cells = [
             row.peer.short(),
-            without_peer(&row.address).to_owned(),
-            row.path.clone(),
+            // Of a relayed connection, where the relay is.
+            row.address.split("/p2p/").next().unwrap_or_default().to_owned(),
+            row.via.as_ref().map_or(row.path.clone(), |relay| format!("{} via {}", row.path, relay.short())),
             row.transport.clone(),
             rtt(row.rtt_ms),
         ];

@@ -8,6 +8,7 @@ use libp2p::Multiaddr;
 use tracing_subscriber::EnvFilter;
 
 use super::address::{dial_address, listen_address};
+use crate::config::PublicRange;
 
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,10 @@ pub struct ConfigArgs {
     /// Read the configuration from this TOML file; options win over it
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Count these addresses as public, too, such as 10.0.0.0/8 in a network that has no other internet; may be given
+    /// several times
+    #[arg(long, value_name = "CIDR")]
+    pub public_range: Vec<PublicRange>,
     /// Neither look for nodes on the local network nor be found there
     #[arg(long)]
     pub no_mdns: bool,
@@ -75,6 +80,7 @@ impl ConfigArgs {
             (self.peer.is_some(), "--peer"),
             (!self.listen.is_empty(), "--listen"),
             (self.config.is_some(), "--config"),
+            (!self.public_range.is_empty(), "--public-range"),
             (self.no_mdns, "--no-mdns"),
             (self.bench, "--bench"),
             (self.log.is_some(), "--log"),

@@ -16,7 +16,10 @@ use super::{
     ConfigArgs, GlobalArgs, RunError,
     address::{check_peer, dial_address},
 };
-use crate::{cli::Role, config::Config};
+use crate::{
+    cli::Role,
+    config::{Config, WEBSOCKET_PORT},
+};
 
 #[cfg(test)]
 mod tests;
@@ -50,7 +53,10 @@ fn patched(args: &ConfigArgs, global: &GlobalArgs, role: Role, environment: &str
     }
     if !args.listen.is_empty() {
         config.net.listen.clone_from(&args.listen);
+        // Who says where to listen means there and nowhere else.
+        config.net.websocket_port = None;
     }
+    config.net.public_ranges = config.net.public_ranges.iter().chain(args.public_range.iter().copied()).collect();
     config.net.mdns &= !args.no_mdns;
     config.bench |= args.bench;
     if let Some(log) = &args.log {
@@ -69,16 +75,20 @@ fn base(file: Option<&Path>, role: Role) -> Result<Config, RunError> {
             reason,
         })?;
     }
-    if role == Role::Seed && !file.is_some_and(sets_mdns) {
-        config.net.mdns = false;
+    if role == Role::Seed {
+        config.net.mdns &= file.is_some_and(|file| sets(file, "mdns"));
+        if config.net.listen.is_empty() && !file.is_some_and(|file| sets(file, "websocket_port")) {
+            config.net.websocket_port = Some(WEBSOCKET_PORT);
+        }
+        config.net.relay |= !file.is_some_and(|file| sets(file, "relay"));
     }
     Ok(config)
 }
 
-/// Whether the file itself says something of multicast DNS, so that a role's default does not overrule it.
-fn sets_mdns(file: &Path) -> bool {
+/// Whether the file itself says something of this in its table `net`, so that a role's default does not overrule it.
+fn sets(file: &Path, key: &str) -> bool {
     let table = fs::read_to_string(file).ok().and_then(|text| text.parse::<toml::Table>().ok());
-    table.is_some_and(|table| table.get("net").is_some_and(|net| net.get("mdns").is_some()))
+    table.is_some_and(|table| table.get("net").is_some_and(|net| net.get(key).is_some()))
 }
 
 /// The addresses in [`BOOTSTRAP_VARIABLE`].

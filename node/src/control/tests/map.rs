@@ -90,10 +90,8 @@ fn offer(key: SecretKey, network: &NetworkName) -> Announcement {
     let wall = UnixMillis(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis().try_into().unwrap());
     let mut publisher = Publisher::new(key, network.clone(), Seq(0));
     publisher.add(record("far.away", "1.0.0", 1), wall).unwrap();
-    let lease = publisher.whole(std::time::Duration::from_secs(90), wall).unwrap().lease;
-    let news = publisher.news(lease);
-    let services = news.services.iter().map(|service| service.signed().clone()).collect();
-    Announcement::Lease { lease: news.lease.signed().clone(), node: None, services }
+    let ttl = std::time::Duration::from_secs(90);
+    publisher.renewal(ttl, usize::MAX, wall).unwrap().announcements.remove(0)
 }
 
 /// The nodes in a line from the root, if that is all there is.

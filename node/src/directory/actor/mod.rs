@@ -19,7 +19,7 @@ use atoll_protocol::{
 };
 use atoll_registry::{
     exchange::{Effect, Exchange, Moment, Opened, Verdict},
-    peers::{Subnet, conduct::Fault},
+    peers::conduct::Fault,
     services::{Change, Directory as View},
 };
 use libp2p::PeerId;
@@ -129,11 +129,9 @@ impl Actor {
                 let verdict = self.gossip(&source, &data);
                 self.directory.net.verdict(message, source, verdict).await;
             }
-            NetEvent::Ready { peer, from } => {
+            NetEvent::Ready { peer, subnet } => {
                 self.with(|exchange, view, at| {
-                    if let Some(from) = from {
-                        view.connected(peer, Subnet::counted(from), at.now);
-                    }
+                    view.connected(peer, subnet, at.now);
                     exchange.ready(view, peer, at);
                 });
                 self.survey_met(peer);

@@ -3,7 +3,7 @@
 
 use atoll_protocol::{
     codec,
-    directory::{Announcement, SyncReply, SyncRequest},
+    directory::{Announcement, News, SyncReply, SyncRequest},
     identity::NodeId,
     limits,
     sealed::Signed,
@@ -13,7 +13,7 @@ use atoll_registry::peers::conduct::{Fault, Faults, LIMITED};
 
 use super::{
     exchange::{ask, request},
-    forging::{Author, DAY, Set, announcement, claim, encode, framed, key, misattributed, now, reply, tamper},
+    forging::{Author, DAY, altered, announcement, claim, encode, framed, key, now, reply, tamper},
     gossip::gossip,
     sync::{AnswerTo, answer, lasting, say, tell},
 };
@@ -88,18 +88,26 @@ fn goodbye(withdrawal: Signed<atoll_protocol::service::Withdrawal>) -> Vec<u8> {
 async fn forged_records() {
     let set = Author::new("a.lie").set();
     let farewell = Author::new("x").leave().signed();
-    let stolen = Set { lease: claim(&set.lease, key().node_id()), ..set.clone() };
-    let changed = Set { lease: tamper(&set.lease), ..set.clone() };
-    let records = Set { services: set.services.iter().map(tamper).collect(), ..set };
-    let mut messages: Vec<_> = [&stolen, &changed, &records].map(|lie| encode(&announcement(lie))).into();
-    messages.push(encode(&announcement(&misattributed())));
+    let stolen = News { lease: claim(&set.lease, key().node_id()), ..set.clone() };
+    let changed = News { lease: tamper(&set.lease), ..set };
+    let mut messages: Vec<_> = [&stolen, &changed].map(|lie| encode(&announcement(lie))).into();
     messages.push(encode(&Announcement::Withdrawal { withdrawal: tamper(&farewell), lease: None }));
     gossiped(Fault::Forged, messages).await;
     answered(Fault::Forged, &[reply(&stolen)]).await;
     answered(Fault::Forged, &[reply(&changed)]).await;
-    // In an answer records have no signature of their own, but they are not what their lease covers.
-    answered(Fault::Inconsistent, &[reply(&records)]).await;
     asked(Fault::Forged, vec![goodbye(tamper(&farewell)), goodbye(claim(&farewell, key().node_id()))]).await;
+}
+
+/// Records have no signature of their own: they are what their lease covers, or nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn altered_records() {
+    let mut author = Author::new("a.lie");
+    let (earlier, set) = (author.set(), author.set());
+    let changed = News { services: set.services.iter().map(altered).collect(), ..set.clone() };
+    let twice = News { services: vec![set.services[0].clone(); 2], ..set };
+    gossiped(Fault::Inconsistent, [&changed, &twice].map(|lie| encode(&announcement(lie))).into()).await;
+    answered(Fault::Inconsistent, &[reply(&changed)]).await;
+    answered(Fault::Inconsistent, &[reply(&News { services: Vec::new(), ..earlier })]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -143,22 +151,22 @@ fn long_lease() -> Signed<Lease> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oversize_records() {
-    let lease = encode(&Announcement::Lease { lease: long_lease(), node: None, services: Vec::new() });
+    let lease = encode(&Announcement::Lease(News::none(long_lease())));
     gossiped(Fault::Oversize, vec![vec![0; limits::ANNOUNCEMENT + 1], lease]).await;
     let honest = Author::new("a.lie").set();
-    answered(Fault::Oversize, &[reply(&Set { lease: long_lease(), ..honest.clone() })]).await;
+    answered(Fault::Oversize, &[reply(&News { lease: long_lease(), ..honest.clone() })]).await;
     let too_long = u32::try_from(limits::SYNC_MESSAGE + 1).unwrap().to_le_bytes();
     answered_with(Fault::Oversize, &too_long).await;
     // A set without end.
     let services = vec![honest.services[0].clone(); limits::RECORDS_PER_NODE / 2 + 1];
-    let piece = SyncReply { last: false, ..reply(&Set { services, ..honest }) };
+    let piece = SyncReply { last: false, ..reply(&News { services, ..honest }) };
     answered(Fault::Oversize, &[piece.clone(), piece]).await;
     let nodes = vec![key().node_id(); limits::SYNC_KNOWN + 1];
     asked(Fault::Oversize, vec![too_long.to_vec(), request(&SyncRequest::Describe { nodes })]).await;
 }
 
 /// Somebody whose clock is wrong by this many days.
-fn ahead(days: u64) -> Set {
+fn ahead(days: u64) -> News {
     Author::of(key(), &network(), "a.lie", UnixMillis(now().0 + days * DAY)).set()
 }
 
@@ -195,9 +203,9 @@ async fn a_peer_of_another_network() {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_under_the_lease_of_another_key() {
     let others = Author::new("a.truth").set();
-    let lie = Set { services: others.services, ..Author::new("a.lie").set() };
-    gossiped(Fault::Foreign, vec![encode(&announcement(&lie))]).await;
-    // In an answer a record does not say whose it is: that of another key is not what the lease covers.
+    let lie = News { services: others.services, ..Author::new("a.lie").set() };
+    // A record does not say whose it is: that of another key is not what the lease covers.
+    gossiped(Fault::Inconsistent, vec![encode(&announcement(&lie))]).await;
     answered(Fault::Inconsistent, &[reply(&lie)]).await;
 }
 

@@ -1,6 +1,9 @@
 //! Peers that send more than anyone should.
 
-use atoll_protocol::{directory::Announcement, identity::NodeId};
+use atoll_protocol::{
+    directory::{Announcement, News},
+    identity::NodeId,
+};
 use atoll_registry::{
     peers::conduct::{BARRED, Fault, LIMITED, SAMPLE},
     services::{Directory as View, DirectoryLimits},
@@ -23,7 +26,7 @@ const FLOOD: u32 = BARRED as u32 * (SAMPLE + 1);
 fn forged() -> Vec<u8> {
     let set = Author::new("a.lie").set();
     let lease = claim(&set.lease, key().node_id());
-    encode(&Announcement::Lease { lease, node: None, services: Vec::new() })
+    encode(&Announcement::Lease(News::none(lease)))
 }
 
 fn true_words(author: &mut Author) -> Vec<u8> {
@@ -121,6 +124,8 @@ async fn nodes_to_join_through_are_named_with_their_id_or_without() {
     for address in [named, unnamed] {
         let node = node(&[address]).await;
         eventually("it is dialled", || connected(&node, &bare_peer.net.me)).await;
+        // Only once it has said who it is can it be named.
+        rpc(&node).net.dial(Some(bare_peer.net.me), Vec::new()).await.unwrap();
         let conduct = &rpc(&node).net.conduct;
         for _ in 0..100 {
             conduct.charge(Some(bare_peer.net.me), Fault::Forged, "a test");

@@ -2,11 +2,11 @@
 
 use atoll_protocol::{
     codec,
-    directory::{Announcement, RecordSet, SyncReply},
+    directory::{Announcement, News, RecordSet, SyncReply},
     identity::{NodeId, SecretKey},
     names::NetworkName,
     sealed::{Body, Signed, Verified},
-    service::{Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal},
+    service::{Seq, UnixMillis, Withdrawal},
 };
 use atoll_registry::exchange::Publisher;
 use bytes::Bytes;
@@ -44,15 +44,11 @@ impl Author {
         Self { publisher, wall }
     }
 
-    pub(super) fn set(&mut self) -> Set {
-        let lease = self.publisher.whole(TTL, self.wall).unwrap().lease;
+    pub(super) fn set(&mut self) -> News {
         self.publisher.retell();
-        let news = self.publisher.news(lease);
-        Set {
-            lease: news.lease.signed(),
-            node: news.node.map(|node| node.signed()),
-            services: news.services.iter().map(Verified::signed).collect(),
-        }
+        let said = self.publisher.renewal(TTL, usize::MAX, self.wall).unwrap().announcements;
+        let [Announcement::Lease(all)] = <[_; 1]>::try_from(said).unwrap() else { panic!("a lease") };
+        all
     }
 
     pub(super) fn leave(&mut self) -> Verified<Withdrawal> {
@@ -60,38 +56,15 @@ impl Author {
     }
 }
 
-/// All that a node says of itself, or is made to say.
-#[derive(Clone)]
-pub(super) struct Set {
-    pub(super) lease: Signed<Lease>,
-    pub(super) node: Option<Signed<NodeRecord>>,
-    pub(super) services: Vec<Signed<ServiceRecord>>,
-}
-
-/// The set as a neighbour passes it on: only its lease is signed.
-pub(super) fn reply(set: &Set) -> SyncReply {
-    SyncReply {
-        set: RecordSet {
-            lease: set.lease.clone(),
-            remaining_ms: 60_000,
-            node: set.node.as_ref().map(body),
-            services: set.services.iter().map(body).collect(),
-        },
-        last: true,
-    }
+/// The set as a neighbour passes it on.
+pub(super) fn reply(all: &News) -> SyncReply {
+    let News { lease, node, services } = all.clone();
+    SyncReply { set: RecordSet { lease, remaining_ms: 60_000, node, services }, last: true }
 }
 
 /// The set as it is gossiped.
-pub(super) fn announcement(set: &Set) -> Announcement {
-    let Set { lease, node, services } = set.clone();
-    Announcement::Lease { lease, node, services }
-}
-
-/// What was signed: it stands between the author's 32 bytes and the signature's 64, which follow their number.
-fn body<T>(signed: &Signed<T>) -> Body<T> {
-    let bytes = codec::encode(signed).unwrap();
-    let body = &bytes[32..bytes.len() - 65];
-    codec::decode(body, body.len()).unwrap()
+pub(super) fn announcement(all: &News) -> Announcement {
+    Announcement::Lease(all.clone())
 }
 
 /// The same statement under another author's name: the first 32 bytes say who is said to have signed.
@@ -109,8 +82,15 @@ pub(super) fn tamper<T>(signed: &Signed<T>) -> Signed<T> {
     codec::decode(&bytes, bytes.len()).unwrap()
 }
 
+/// The same record with its last bit turned over.
+pub(super) fn altered<T>(record: &Body<T>) -> Body<T> {
+    let mut bytes = codec::encode(record).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    codec::decode(&bytes, bytes.len()).unwrap()
+}
+
 /// What is wrong, and a set in which it is.
-pub(super) fn lies() -> Vec<(&'static str, Set)> {
+pub(super) fn lies() -> Vec<(&'static str, News)> {
     let mut author = Author::new("a.lie");
     let honest = author.set();
     let foreign = Author::new("a.lie").set();
@@ -118,7 +98,7 @@ pub(super) fn lies() -> Vec<(&'static str, Set)> {
     let future = UnixMillis(now().0 + 2 * DAY);
     let ahead = Author::of(key(), &network(), "a.lie", future).set();
     let victim = key().node_id();
-    let with = |change: &dyn Fn(&mut Set)| {
+    let with = |change: &dyn Fn(&mut News)| {
         let mut lie = honest.clone();
         change(&mut lie);
         lie
@@ -129,20 +109,14 @@ pub(super) fn lies() -> Vec<(&'static str, Set)> {
     vec![
         ("a lease in another's name", with(&|r| r.lease = claim(&r.lease, victim))),
         ("a lease that was changed", with(&|r| r.lease = tamper(&r.lease))),
-        ("a record that was changed", with(&|r| r.services = r.services.iter().map(tamper).collect())),
+        ("a record that was changed", with(&|r| r.services = r.services.iter().map(altered).collect())),
         ("a record of somebody else", with(&|r| r.services.clone_from(&foreign.services))),
         ("a set of another network", elsewhere),
         ("a set from the day after tomorrow", ahead),
         ("one record twice", with(&|r| r.services.extend(r.services.clone()))),
-        ("records later than their lease", Set { services: later.services, ..earlier }),
+        ("records later than their lease", News { services: later.services.clone(), ..earlier.clone() }),
+        ("records of an earlier lease", News { services: earlier.services, ..later }),
     ]
-}
-
-/// A record in another's name: one that has a signature of its own, that is, in gossip.
-pub(super) fn misattributed() -> Set {
-    let honest = Author::new("a.lie").set();
-    let victim = key().node_id();
-    Set { services: honest.services.iter().map(|service| claim(service, victim)).collect(), ..honest }
 }
 
 pub(super) fn encode(announcement: &Announcement) -> Vec<u8> {

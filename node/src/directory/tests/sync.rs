@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use atoll_protocol::{
     codec,
-    directory::{Head, Heads, RecordSet, SyncReply, SyncRequest},
+    directory::{Head, Heads, News, RecordSet, SyncReply, SyncRequest},
     identity::NodeId,
     sealed::{Hash, Verified},
     service::Seq,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 
-use super::forging::{Author, Set, framed, lies, reply};
+use super::forging::{Author, framed, lies, reply};
 use crate::{
     Node,
     net::streams::Substream,
@@ -59,7 +59,7 @@ pub(super) fn say(replies: &[SyncReply]) -> Vec<u8> {
 }
 
 /// A set under a lease of which so much is left.
-pub(super) fn lasting(remaining_ms: u32, set: &Set) -> SyncReply {
+pub(super) fn lasting(remaining_ms: u32, set: &News) -> SyncReply {
     let SyncReply { set, last } = reply(set);
     SyncReply { set: RecordSet { remaining_ms, ..set }, last }
 }
@@ -129,7 +129,7 @@ async fn one_lie_in_a_set_makes_all_of_it_worthless() {
     let node = node(&[]).await;
     let mut author = Author::new("a.truth");
     let mut mixed = author.set();
-    mixed.services.push(super::forging::tamper(&mixed.services[0]));
+    mixed.services.push(super::forging::altered(&mixed.services[0]));
     tell(&node, &[reply(&mixed)]).await;
     eventually("it is refused", || refused(&node) == 1).await;
     assert!(!lists(&node, "a.truth"));

@@ -13,8 +13,12 @@ fn at(text: &str) -> Multiaddr {
     text.parse().unwrap()
 }
 
+fn peer(n: u8) -> NodeId {
+    SecretKey::from_seed(&[n; 32]).node_id()
+}
+
 fn told(addresses: &[&str]) -> Vec<String> {
-    worth_telling(addresses.iter().map(|a| at(a))).iter().map(ToString::to_string).collect()
+    worth_telling(addresses.iter().map(|a| at(a)), &PublicRanges::default()).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -30,7 +34,7 @@ fn the_scope_is_that_of_the_ip_address() {
         ("/memory/1", None),
     ];
     for (address, scope_of) in expected {
-        assert_eq!(scope(&at(address)), scope_of, "{address}");
+        assert_eq!(scope(&at(address), &PublicRanges::default()), scope_of, "{address}");
     }
 }
 
@@ -61,7 +65,7 @@ fn a_node_serves_the_dht_only_if_all_its_peers_could_dial_it() {
     let serves = |own: &[&str], peers: &[&str]| {
         let (own, peers): (Vec<_>, Vec<_>) =
             (own.iter().map(|a| at(a)).collect(), peers.iter().map(|a| at(a)).collect());
-        serves_dht(&own, &peers)
+        serves_dht(&own, &peers, &PublicRanges::default())
     };
     assert!(serves(&[LOOPBACK], &[]));
     assert!(serves(&[LOOPBACK], &[LOOPBACK]));
@@ -81,16 +85,18 @@ fn a_node_serves_the_dht_only_if_all_its_peers_could_dial_it() {
 fn a_peer_has_no_nearer_addresses_than_the_one_it_was_reached_at() {
     let all = [LOOPBACK, LINK, PRIVATE, GLOBAL, "/dns4/example.org/tcp/1", "/memory/1"];
     let reaching = |from: &str| {
-        let kept = reaching(all.iter().map(|a| at(a)), from.parse().unwrap());
+        let kept = super::reaching(all.iter().map(|a| at(a)), from.parse().unwrap(), &PublicRanges::default());
         kept.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(reaching("1.2.3.4"), [GLOBAL]);
     assert_eq!(reaching("198.18.0.1"), [GLOBAL], "nobody knows that network");
     assert_eq!(reaching("10.0.0.1"), [GLOBAL, PRIVATE]);
     assert_eq!(reaching("127.0.0.1"), [GLOBAL, PRIVATE]);
-    let alone = super::reaching([at(LOOPBACK)], "127.0.0.1".parse().unwrap());
+    let alone = super::reaching([at(LOOPBACK)], "127.0.0.1".parse().unwrap(), &PublicRanges::default());
     assert_eq!(alone, [at(LOOPBACK)]);
-    assert!(super::reaching([at(LOOPBACK), at(PRIVATE)], "1.2.3.4".parse().unwrap()).is_empty());
+    assert!(
+        super::reaching([at(LOOPBACK), at(PRIVATE)], "1.2.3.4".parse().unwrap(), &PublicRanges::default()).is_empty()
+    );
 }
 
 #[test]
@@ -125,4 +131,22 @@ fn a_text_that_is_no_address_is_shown_with_the_reason_and_an_example() {
     assert!(message.contains("127.0.0.1:4077") && message.contains("/udp/4077/quic-v1"), "{message}");
     let long = parse_address(&"x".repeat(100_000)).unwrap_err().to_string();
     assert!(long.len() < 1_000, "{} bytes", long.len());
+}
+
+#[test]
+fn a_relay_that_is_connected_is_gone_through_once() {
+    let (first, second) = (peer(1), peer(2));
+    let circuit = |at: &str, relay: &NodeId| with_peer(&at.parse().unwrap(), relay).with(Protocol::P2pCircuit);
+    let all = vec![
+        at(GLOBAL),
+        circuit("/ip4/1.1.1.1/udp/1/quic-v1", &first),
+        circuit("/ip4/1.1.1.1/tcp/1", &first),
+        circuit("/ip4/2.2.2.2/udp/1/quic-v1", &second),
+        circuit("/ip4/2.2.2.2/tcp/1", &second),
+    ];
+    let kept = one_way_through(all.clone(), |relay| *relay == first);
+    let left_out = all.get(2).cloned();
+    assert_eq!(kept, all.iter().filter(|a| Some(*a) != left_out.as_ref()).cloned().collect::<Vec<_>>());
+    assert_eq!(relay(&kept[1]), Some(first));
+    assert_eq!(relay(&kept[0]), None);
 }

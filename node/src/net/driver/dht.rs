@@ -15,6 +15,9 @@ use tokio::{sync::oneshot, time::Instant};
 
 use crate::net::{Counters, LookUp, addresses, node_id, records::Records};
 
+#[cfg(test)]
+mod tests;
+
 type Kad = kad::Behaviour<Records>;
 
 /// Provider announcements under way at a time: a node with a thousand services must not flood its neighbours.
@@ -53,6 +56,9 @@ pub(super) struct Dht {
     /// Keys still to be announced; at most as many as this node may have records.
     waiting: VecDeque<Vec<u8>>,
     announcing: HashSet<QueryId>,
+    /// Keys whose announcement ran out of time, as it does where the network is slow or this node has just come: nobody would
+    /// find them until the next renewal.
+    failed: Vec<Vec<u8>>,
     searches: HashMap<QueryId, Search>,
     /// Look-ups by key: whoever asks for what is being looked for gets the same answer.
     by_key: HashMap<(Vec<u8>, LookUp), QueryId>,
@@ -66,6 +72,7 @@ impl Dht {
         Self {
             waiting: VecDeque::new(),
             announcing: HashSet::new(),
+            failed: Vec::new(),
             searches: HashMap::new(),
             by_key: HashMap::new(),
             announced_to: 0,
@@ -80,17 +87,19 @@ impl Dht {
 
     pub(super) fn unprovide(&mut self, kad: &mut Kad, key: &[u8]) {
         self.waiting.retain(|k| k != key);
+        self.failed.retain(|k| k != key);
         kad.stop_providing(&RecordKey::new(&key));
     }
 
-    /// Announces everything again once the routing table has doubled: in a network that has grown, others are now the
-    /// closest to a key, and have never heard of it.
-    pub(super) fn network_has(&mut self, kad: &mut Kad, peers: usize) {
-        if peers < self.announced_to.saturating_mul(2).max(1) || !self.waiting.is_empty() {
-            return;
+    /// To be called now and then, with the number of peers in the routing table. Announces again what could not be; and
+    /// everything, once the table has doubled: in a network that has grown, others are now the closest to a key, and have
+    /// never heard of it.
+    pub(super) fn look_after(&mut self, kad: &mut Kad, peers: usize) {
+        self.waiting.extend(self.failed.drain(..));
+        if peers >= self.announced_to.saturating_mul(2).max(1) && self.waiting.is_empty() {
+            self.announced_to = peers;
+            self.waiting = kad.store_mut().provided().map(|record| record.key.to_vec()).collect();
         }
-        self.announced_to = peers;
-        self.waiting = kad.store_mut().provided().map(|record| record.key.to_vec()).collect();
         self.announce(kad);
     }
 
@@ -141,8 +150,13 @@ impl Dht {
     /// Kademlia still remembers where it heard of them.
     pub(super) fn progress(&mut self, kad: &mut Kad, id: QueryId, result: kad::QueryResult, last: bool) -> Vec<NodeId> {
         match result {
-            kad::QueryResult::StartProviding(_) => {
+            kad::QueryResult::StartProviding(result) => {
                 self.announcing.remove(&id);
+                if let Err(kad::AddProviderError::Timeout { key }) = result
+                    && kad.store_mut().provided().any(|record| record.key == key)
+                {
+                    self.failed.push(key.to_vec());
+                }
                 self.announce(kad);
                 Vec::new()
             }

@@ -25,19 +25,35 @@ impl Driver {
         match event {
             SwarmEvent::Behaviour(event) => self.behaviour_event(event),
             SwarmEvent::NewListenAddr { address, .. } => {
+                self.address_gained(&address);
                 let address = addresses::with_peer(&address, &self.me);
                 self.reports.report(NodeEvent::Listening { address });
                 self.addresses_changed();
             }
-            SwarmEvent::ExpiredListenAddr { .. } | SwarmEvent::ListenerClosed { .. } => self.addresses_changed(),
+            SwarmEvent::ExternalAddrConfirmed { .. } | SwarmEvent::ExternalAddrExpired { .. } => {
+                self.addresses_changed()
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.address_lost(&address);
+                self.addresses_changed();
+            }
+            SwarmEvent::ListenerClosed { listener_id, .. } => {
+                self.listener_closed(listener_id);
+                self.addresses_changed();
+            }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
                 self.dials.established(connection_id, peer_id);
-                self.dht_mode_changed();
+                self.connections_changed(peer_id);
+                self.dial_ended(connection_id, Ok(peer_id));
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established: 0, cause, .. } => {
-                self.last_connection_closed(peer_id, cause.as_ref());
+            SwarmEvent::ConnectionClosed { peer_id, num_established, cause, .. } => {
+                if num_established == 0 {
+                    self.last_connection_closed(peer_id, cause.as_ref());
+                }
+                self.connections_changed(peer_id);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error } => {
+                self.dial_ended(connection_id, Err(error.to_string()));
                 self.dials.connection_failed(connection_id, &error);
                 if let Some(peer) = peer_id.filter(|p| !self.swarm.is_connected(p)) {
                     self.dials.peer_failed(&peer, &dials::describe(&error));
@@ -58,6 +74,7 @@ impl Driver {
                     self.connections.measured(&node, connection, rtt);
                 }
             }
+            BehaviourEvent::RelayClient(event) => self.relay_event(event),
             BehaviourEvent::Kad(event) => self.kad_event(event),
             BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source, message_id, message }) => {
                 self.gossip_arrived(message_id, propagation_source, message.data);
@@ -101,6 +118,14 @@ impl Driver {
         }
     }
 
+    /// A connection has come or gone.
+    fn connections_changed(&mut self, peer: PeerId) {
+        self.dht_mode_changed();
+        if let Some(node) = node_id(&peer) {
+            self.reach_changed(node);
+        }
+    }
+
     /// The address of the best connection to a peer.
     fn reached_at(&self, peer: &PeerId) -> Option<Multiaddr> {
         Some(self.connections.best(&node_id(peer)?)?.address.clone())
@@ -120,11 +145,15 @@ impl Driver {
         match &result {
             Ok(node) => {
                 let anew = self.ready.insert(*node);
+                if let Some(connection) = self.connections.of(node).into_iter().find(|c| c.id == connection) {
+                    self.reach_identified(&connection, &info);
+                }
                 self.tell_kademlia(&peer, connection, info, anew);
                 if anew {
                     let address = self.connections.all().into_iter().find(|c| c.id == connection);
                     let address = address.map(|c| c.address.clone());
-                    self.tell(NetEvent::Ready { peer: *node, from: address.as_ref().and_then(addresses::ip) });
+                    let ip = address.as_ref().and_then(addresses::ip);
+                    self.tell(NetEvent::Ready { peer: *node, subnet: ip.and_then(|ip| self.public.subnet(ip)) });
                     if let Some(address) = address {
                         self.reports.report(NodeEvent::PeerConnected { peer: *node, address });
                     }
@@ -196,7 +225,6 @@ impl Driver {
                 self.next_round = Instant::now();
             }
         }
-        self.dht_mode_changed();
     }
 }
 

@@ -5,6 +5,7 @@
 mod dht;
 mod dials;
 mod events;
+mod reach;
 mod routing;
 mod setup;
 
@@ -14,7 +15,7 @@ use std::{
 };
 
 use atoll_protocol::{identity::NodeId, names::NetworkName};
-use atoll_registry::exchange::Verdict;
+use atoll_registry::{exchange::Verdict, peers::PublicRanges};
 use futures::StreamExt;
 use libp2p::{
     Multiaddr, PeerId, Swarm, gossipsub,
@@ -28,7 +29,7 @@ use tokio::{
     time::{Duration, Instant, sleep_until, timeout_at},
 };
 
-use self::{dht::Dht, dials::Dials, routing::Routing};
+use self::{dht::Dht, dials::Dials, reach::Reach, routing::Routing};
 use super::{
     Command, Counters, EVENTS, NetEvent, Protocols, addresses,
     behaviour::Behaviour,
@@ -36,6 +37,8 @@ use super::{
     connections::Connections,
     joining::{Joining, Target},
     peer_id,
+    relay::Relay,
+    streams::Accepted,
 };
 use crate::{
     error::ConnectError,
@@ -65,6 +68,7 @@ struct Driver {
     network: NetworkName,
     protocols: Arc<Protocols>,
     topic: gossipsub::IdentTopic,
+    public: PublicRanges,
     connections: Connections,
     counters: Arc<Counters>,
     conduct: Conduct,
@@ -83,6 +87,11 @@ struct Driver {
     dials: Dials,
     dht: Dht,
     routing: Routing,
+    reach: Reach,
+    /// The relay service, and whether the owner wants it on where it can be of use.
+    relay: Relay,
+    relays: bool,
+    accepted: Accepted,
     joining: Joining,
     next_round: Instant,
     next_sweep: Instant,
@@ -109,6 +118,8 @@ impl Driver {
                     self.dht.settle(&mut self.swarm.behaviour_mut().kad, Instant::now());
                 }
                 () = sleep_until(self.next_sweep) => self.sweep(),
+                () = sleep_until(self.reach.due()) => self.look_around(),
+                done = self.reach.done() => self.reach_done(done),
                 event = self.swarm.select_next_some() => self.swarm_event(event),
                 () = sleep_until(self.next_round) => self.join_round(),
             }
@@ -126,6 +137,10 @@ impl Driver {
             Command::Providers { key, look_up, reply } => {
                 self.dht.providers(&mut self.swarm.behaviour_mut().kad, key, look_up, reply);
             }
+            Command::Punch { peer, agreed } => self.punch(peer, agreed),
+            Command::DialAnew { peer, address, reply } => self.dial_anew(peer, address, reply),
+            Command::Reach { reply } => drop(reply.send(self.reach_report())),
+            Command::Close { connection } => drop(self.swarm.close_connection(connection)),
             // Handled by the loop, which it ends.
             Command::Shutdown { .. } => {}
         }
@@ -153,6 +168,9 @@ impl Driver {
     }
 
     fn dial(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
+        let mut addresses = addresses;
+        addresses.extend(self.circuits());
+        let addresses = addresses::one_way_through(addresses, |relay| self.connections.best(relay).is_some());
         let dial = DialOpts::peer_id(id)
             .condition(PeerCondition::DisconnectedAndNotDialing)
             .addresses(addresses)
@@ -230,12 +248,12 @@ impl Driver {
         self.part_from_other_networks();
     }
 
-    /// Drops provider records that have expired, and tells a network that has grown what this node provides.
+    /// Drops provider records that have expired, and tells the network again what this node provides, where that is needed.
     fn sweep(&mut self) {
         self.next_sweep = Instant::now() + SWEEP;
         let kad = &mut self.swarm.behaviour_mut().kad;
         kad.store_mut().expire(std::time::Instant::now());
-        self.dht.network_has(kad, self.routing.len());
+        self.dht.look_after(kad, self.routing.len());
     }
 
     /// Hangs up on nodes of other networks that have dialled and do not hang up themselves.
@@ -266,22 +284,26 @@ impl Driver {
     /// Tells everyone concerned where this node can be dialled now.
     fn addresses_changed(&mut self) {
         let external = self.swarm.external_addresses().cloned();
-        let now = addresses::worth_telling(external.chain(self.swarm.listeners().cloned()));
+        let now = addresses::worth_telling(external.chain(self.swarm.listeners().cloned()), &self.public);
         if *self.addresses.borrow() != now {
             self.addresses.send_replace(now);
             self.tell(NetEvent::Addresses);
         }
+        self.offer();
         self.dht_mode_changed();
     }
 
     fn dht_mode_changed(&mut self) {
         let peers = self.connections.all();
-        let own = self.addresses.borrow().clone();
-        let serves = addresses::serves_dht(&own, peers.iter().map(|c| &c.address));
+        let own = self.dialable();
+        let serves = addresses::serves_dht(&own, peers.iter().map(|c| &c.address), &self.public);
         if self.dht_server.send_if_modified(|was| std::mem::replace(was, serves) != serves) {
             let mode = if serves { libp2p::kad::Mode::Server } else { libp2p::kad::Mode::Client };
             self.swarm.behaviour_mut().kad.set_mode(Some(mode));
         }
+        // Whoever needs a relay must be able to dial it, as whoever asks the DHT must.
+        self.relay.set_enabled(self.relays && serves);
+        self.accepted.set_server(serves);
     }
 
     /// Closes every connection, so that peers notice at once, and waits a little until that has gone out.
@@ -290,6 +312,7 @@ impl Driver {
         for peer in peers {
             let _ = self.swarm.disconnect_peer_id(peer);
         }
+        self.reach.portmap.release().await;
         let end = Instant::now() + CLOSING;
         while self.swarm.connected_peers().next().is_some() {
             if timeout_at(end, self.swarm.select_next_some()).await.is_err() {

@@ -6,7 +6,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use atoll_protocol::identity::NodeId;
-use atoll_registry::peers::{Bucket, Diversity};
+use atoll_registry::peers::{Bucket, Diversity, PublicRanges};
 use libp2p::{
     Multiaddr, PeerId,
     kad::{self, Addresses, KBucketKey, RoutingUpdate},
@@ -25,6 +25,7 @@ const ADDRESSES_PER_PEER: usize = 6;
 pub(super) struct Routing {
     me: KBucketKey<PeerId>,
     diversity: Diversity,
+    public: PublicRanges,
     counters: Arc<Counters>,
 }
 
@@ -41,8 +42,8 @@ pub(super) struct Said {
 }
 
 impl Routing {
-    pub(super) fn new(me: PeerId, counters: Arc<Counters>) -> Self {
-        Self { me: me.into(), diversity: Diversity::new(), counters }
+    pub(super) fn new(me: PeerId, public: PublicRanges, counters: Arc<Counters>) -> Self {
+        Self { me: me.into(), diversity: Diversity::with_public(public.clone()), public, counters }
     }
 
     /// Peers in the table.
@@ -56,7 +57,7 @@ impl Routing {
         let relayed = addresses::is_circuit(&said.over);
         let dialled = Some(said.over).filter(|_| said.dialled);
         let all = dialled.into_iter().chain(said.addresses).map(|address| addresses::bare(&address));
-        let mut told = addresses::reaching(all, reached);
+        let mut told = addresses::reaching(all, reached, &self.public);
         kad.store_mut().heard(node, told.clone());
         if !said.serves {
             return self.remove(kad, peer);
@@ -111,7 +112,7 @@ impl Routing {
             self.enter(kad, peer, node, at);
         }
         let (useful, useless): (Vec<&Multiaddr>, Vec<&Multiaddr>) =
-            in_table.iter().partition(|a| !addresses::is_circuit(a) && addresses::reaches(a, at));
+            in_table.iter().partition(|a| !addresses::is_circuit(a) && addresses::reaches(a, at, &self.public));
         // The last are the newest; those that it was dialled at are among them.
         let too_many = useful.into_iter().rev().skip(ADDRESSES_PER_PEER);
         for address in useless.into_iter().chain(too_many) {

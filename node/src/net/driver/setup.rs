@@ -7,30 +7,38 @@ use std::{
     time::Duration,
 };
 
+use atoll_registry::reach::capacity::RelayLimits;
 use libp2p::{
-    Multiaddr, Swarm, SwarmBuilder, Transport, core::upgrade::Version, gossipsub, identity::Keypair, noise, quic, tcp,
-    yamux,
+    Multiaddr, PeerId, Swarm, SwarmBuilder, Transport,
+    core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
+    gossipsub,
+    identity::Keypair,
+    noise, quic, relay, tcp, websocket, yamux,
 };
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
 
-use super::{Dht, Dials, Driver, Routing};
+use super::{Dht, Dials, Driver, Reach, Routing};
 use crate::{
     config::STREAMS_OVER_QUIC,
     error::SpawnError,
     event::NodeEvent,
     net::{
         COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started,
+        autonat::{self, Nonces},
         behaviour::{Behaviour, Shared},
         conduct::Conduct,
         connections::Connections,
         joining::Joining,
         listen,
         patient::Patient,
+        portmap::PortMap,
+        punch,
+        relay::Relay,
         split_peer,
-        streams::{INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS_OVER_TCP},
+        streams::{Accepted, INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS_OVER_TCP},
         tls::Tls,
     },
 };
@@ -49,31 +57,52 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let counters = Arc::new(Counters::default());
     let conduct = Conduct::new(setup.clock, setup.events.clone());
     setup.bootstrap.iter().filter_map(|a| split_peer(a).1).for_each(|peer| conduct.name(peer));
+    let (addresses, known_addresses) = watch::channel(Vec::new());
     let (inbound, streams) = mpsc::channel(INBOUND_QUEUE);
+    let public = setup.config.public_ranges.clone();
 
     let key = Keypair::ed25519_from_bytes(*setup.key.seed()).map_err(failed)?;
+    let service = {
+        let addresses = known_addresses.clone();
+        Relay::new(me, RelayLimits::default(), move || addresses.borrow().clone())
+    };
+    let accepted = Accepted::new(
+        [
+            protocols.rpc.clone(),
+            protocols.bulk.clone(),
+            protocols.describe.clone(),
+            punch::PROTOCOL,
+            autonat::DIAL_BACK,
+        ],
+        [autonat::DIAL_REQUEST],
+    );
+    let nonces = Nonces::default();
     let shared = Shared {
+        accepted: accepted.clone(),
+        relay: service.clone(),
         connections: connections.clone(),
         inbound,
         counters: Arc::clone(&counters),
         conduct: conduct.clone(),
         storage: setup.storage.clone(),
+        public: public.clone(),
     };
-    let behaviour = Behaviour::new(&key, &protocols, setup.config.mdns, shared)?;
-    let routing = Routing::new(key.public().to_peer_id(), Arc::clone(&counters));
+    let routing = Routing::new(key.public().to_peer_id(), public.clone(), Arc::clone(&counters));
     let over_quic = streams_over_quic(setup.config.streams_over_quic)?;
-    let mut swarm = build(key, behaviour, over_quic)?;
+    let behaviour = |relay| Behaviour::new(&key, &protocols, setup.config.mdns, relay, shared);
+    let mut swarm = build(key.clone(), over_quic, behaviour).await?;
     let port = listen(&mut swarm, &setup)?;
 
     let (commands, requests) = mpsc::channel(COMMANDS);
     let (events, reported) = mpsc::channel(EVENTS);
-    let (addresses, known_addresses) = watch::channel(Vec::new());
     let (dht_server, is_dht_server) = watch::channel(false);
+    let (offered, candidates) = watch::channel(Vec::new());
     let driver = Driver {
         swarm,
         me,
         network: setup.network,
         topic: gossipsub::IdentTopic::new(&protocols.announcements),
+        public: public.clone(),
         protocols: Arc::clone(&protocols),
         connections: connections.clone(),
         counters: Arc::clone(&counters),
@@ -89,6 +118,16 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         dials: Dials::default(),
         dht: Dht::new(Arc::clone(&counters)),
         routing,
+        reach: Reach::new(
+            setup.clock,
+            setup.config.public_ranges,
+            nonces.clone(),
+            PortMap::new(port.filter(|_| setup.config.port_mapping)),
+            offered,
+        ),
+        accepted,
+        relay: service.clone(),
+        relays: setup.config.relay,
         joining: Joining::new(setup.storage.remembered(), setup.bootstrap, setup.config.mdns),
         next_round: Instant::now(),
         next_sweep: Instant::now(),
@@ -99,9 +138,14 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         connections,
         counters,
         conduct,
+        relay: service,
         commands,
         addresses: known_addresses,
         dht_server: is_dht_server,
+        candidates,
+        nonces,
+        tests: autonat::Limits::default(),
+        public,
     };
     Ok(Started { net, events: reported, inbound: streams, port, task: tokio::spawn(driver.run()) })
 }
@@ -120,19 +164,15 @@ fn streams_over_quic(streams: u32) -> Result<u32, SpawnError> {
     )))
 }
 
-fn build(key: Keypair, behaviour: Behaviour, streams: u32) -> Result<Swarm<Behaviour>, SpawnError> {
+/// The swarm with its transports, the relayed one included; `behaviour` gets the half of that which is a behaviour.
+async fn build(
+    key: Keypair,
+    streams: u32,
+    behaviour: impl FnOnce(relay::client::Behaviour) -> Result<Behaviour, SpawnError>,
+) -> Result<Swarm<Behaviour>, SpawnError> {
     let builder = SwarmBuilder::with_existing_identity(key)
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default().nodelay(true),
-            // TLS with AES is the faster of the two on today's machines; js-libp2p speaks only Noise.
-            (Tls::new, noise::Config::new),
-            || {
-                let mut config = yamux::Config::default();
-                config.set_max_num_streams(SUBSTREAMS_OVER_TCP);
-                config
-            },
-        )
+        .with_tcp(tcp::Config::default().nodelay(true), (Tls::new, noise::Config::new), multiplexer)
         .map_err(failed)?
         .with_other_transport(|key| {
             let mut config = quic::Config::new(key);
@@ -150,16 +190,36 @@ fn build(key: Keypair, behaviour: Behaviour, streams: u32) -> Result<Swarm<Behav
     };
     // Without a resolver's configuration (a machine that was never online) names cannot be resolved; all else works.
     if Path::new("/etc/resolv.conf").exists() || cfg!(windows) {
-        let builder = builder.with_dns().map_err(failed)?.with_behaviour(|_| behaviour).map_err(failed)?;
+        let builder = builder.with_dns().map_err(failed)?;
+        let builder = builder.with_websocket((Tls::new, noise::Config::new), multiplexer).await.map_err(failed)?;
+        let builder = builder.with_relay_client((Tls::new, noise::Config::new), multiplexer).map_err(failed)?;
+        let builder = builder.with_behaviour(|_, relay| Ok(behaviour(relay)?)).map_err(failed)?;
         Ok(builder.with_swarm_config(config).build())
     } else {
-        Ok(builder.with_behaviour(|_| behaviour).map_err(failed)?.with_swarm_config(config).build())
+        let builder = builder.with_other_transport(|key| Ok(websocket_by_address(key)?)).map_err(failed)?;
+        let builder = builder.with_relay_client((Tls::new, noise::Config::new), multiplexer).map_err(failed)?;
+        let builder = builder.with_behaviour(|_, relay| Ok(behaviour(relay)?)).map_err(failed)?;
+        Ok(builder.with_swarm_config(config).build())
     }
+}
+
+/// TLS with AES is the faster of the two on today's machines; js-libp2p speaks only Noise.
+fn multiplexer() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(SUBSTREAMS_OVER_TCP);
+    config
+}
+
+/// WebSocket for addresses without names. Noise alone will do: whoever listens offers it.
+fn websocket_by_address(key: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true));
+    let secured = websocket::Config::new(tcp).upgrade(Version::V1Lazy).authenticate(noise::Config::new(key)?);
+    Ok(secured.multiplex(multiplexer()).map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).boxed())
 }
 
 /// Listens on every planned address that can be; an error only if none can. Gives the common port, if there is one.
 fn listen(swarm: &mut Swarm<Behaviour>, setup: &Setup) -> Result<Option<u16>, SpawnError> {
-    let plan = listen::plan(&setup.config.listen, setup.storage.port());
+    let plan = listen::plan(&setup.config.listen, setup.storage.port(), setup.config.websocket_port);
     for (wanted, using) in plan.moved {
         setup.events.report(NodeEvent::PortTaken { wanted, using });
     }

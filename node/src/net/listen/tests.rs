@@ -34,13 +34,13 @@ fn free_addresses_are_taken_as_they_are() {
     let (listener, port) = taken();
     drop(listener);
     let wanted = [tcp(port), quic(port), at("/ip4/127.0.0.1/tcp/0"), at("/dns4/localhost/tcp/1")];
-    assert_eq!(plan(&wanted, None), Plan { addresses: wanted.to_vec(), port: None, moved: Vec::new() });
+    assert_eq!(plan(&wanted, None, None), Plan { addresses: wanted.to_vec(), port: None, moved: Vec::new() });
 }
 
 #[test]
 fn a_taken_port_is_moved_to_a_neighbour_and_that_is_reported() {
     let (_held, port) = taken();
-    let plan = plan(&[tcp(port)], None);
+    let plan = plan(&[tcp(port)], None, None);
     let [(from, to)] = plan.moved[..] else { panic!("{plan:?}") };
     assert_eq!(from, port);
     assert_ne!(to, port);
@@ -52,7 +52,7 @@ fn a_taken_port_is_moved_to_a_neighbour_and_that_is_reported() {
 fn addresses_that_share_a_port_go_on_sharing_one() {
     let (_held, port) = taken();
     // The UDP port is free, and listed first; it moves with the TCP one all the same.
-    let plan = plan(&[quic(port), tcp(port), tcp(0)], None);
+    let plan = plan(&[quic(port), tcp(port), tcp(0)], None, None);
     let [(from, to)] = plan.moved[..] else { panic!("{plan:?}") };
     assert_eq!(from, port);
     assert_eq!(plan.addresses, [quic(to), tcp(to), tcp(0)]);
@@ -63,7 +63,7 @@ fn the_neighbour_is_free_for_all_that_share_it() {
     let (_held, port) = taken();
     // Somebody else may hold the neighbour already: then it is taken just the same.
     let _next = UdpSocket::bind((Ipv4Addr::LOCALHOST, port + 1));
-    let plan = plan(&[tcp(port), quic(port)], None);
+    let plan = plan(&[tcp(port), quic(port)], None, None);
     let [(_, to)] = plan.moved[..] else { panic!("{plan:?}") };
     assert_ne!(to, port + 1);
 }
@@ -72,7 +72,7 @@ fn the_neighbour_is_free_for_all_that_share_it() {
 fn by_default_the_last_port_is_used_for_everything() {
     // Whether it is free over IPv6 too is known only by trying.
     let port = (0..100).filter_map(|_| any_port()).find(|port| default_plan(Some(*port)).moved.is_empty()).unwrap();
-    let plan = plan(&[], Some(port));
+    let plan = plan(&[], Some(port), None);
     assert_eq!(plan.port, Some(port));
     assert!(plan.addresses.contains(&at(&format!("/ip4/0.0.0.0/udp/{port}/quic-v1"))), "{plan:?}");
     assert!(plan.addresses.contains(&at(&format!("/ip4/0.0.0.0/tcp/{port}"))), "{plan:?}");
@@ -83,7 +83,7 @@ fn by_default_the_last_port_is_used_for_everything() {
 fn by_default_a_taken_port_is_left_for_another_and_reported() {
     let held = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let port = held.local_addr().unwrap().port();
-    let plan = plan(&[], Some(port));
+    let plan = plan(&[], Some(port), None);
     let using = plan.port.unwrap();
     assert_ne!(using, port);
     assert_eq!(plan.moved, [(port, using)]);

@@ -21,7 +21,7 @@ use std::{
 };
 
 use atoll_protocol::{identity::NodeId, limits};
-use atoll_registry::peers::Subnet;
+use atoll_registry::peers::PublicRanges;
 use libp2p::{
     Multiaddr, PeerId,
     kad::{
@@ -57,20 +57,22 @@ pub(super) struct Records {
     /// which few nodes have; without any, whoever asks is not even told of the provider.
     dialable: HashMap<NodeId, Vec<Multiaddr>>,
     storage: Storage,
+    public: PublicRanges,
     counters: Arc<Counters>,
 }
 
 impl Records {
     /// Begins with what the storage has kept.
-    pub(super) fn new(me: PeerId, storage: Storage, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(me: PeerId, storage: Storage, public: PublicRanges, counters: Arc<Counters>) -> Self {
         let (provided, table) = (HashMap::new(), Table::new(me));
-        let mut records = Self { me, provided, table, dialable: HashMap::new(), storage, counters };
+        let mut records = Self { me, provided, table, dialable: HashMap::new(), storage, public, counters };
         let (kept, damaged) = records.storage.take_providers();
         records.counters.dht.damaged_records.add(damaged);
         let now = Instant::now();
         for Provider { key, node, from, addresses, remaining } in kept {
             let addresses = addresses.into_iter().filter_map(|a| Multiaddr::try_from(a).ok()).take(ADDRESSES).collect();
-            let held = Held { provider: node, subnet: Subnet::counted(from), addresses, expires: now + remaining };
+            let subnet = records.public.subnet(from);
+            let held = Held { provider: node, subnet, addresses, expires: now + remaining };
             match records.table.keep(key, held) {
                 Ok(None) => {}
                 Ok(Some((key, node))) => records.storage.forget_provider(key, node),
@@ -90,13 +92,13 @@ impl Records {
         let from = from.ok_or(Refused::Provider)?;
         let remaining = record.expires.map_or(TTL, |at| at.saturating_duration_since(now)).min(TTL);
         let useful = record.addresses.into_iter().filter(|a| a.len() <= ADDRESS);
-        let mut addresses = addresses::reaching(useful, from);
+        let mut addresses = addresses::reaching(useful, from, &self.public);
         if addresses.is_empty() {
             addresses = self.dialable.get(&node).cloned().unwrap_or_default();
         }
         addresses.truncate(ADDRESSES);
         let stored = addresses.iter().map(Multiaddr::to_vec).collect();
-        let held = Held { provider: node, subnet: Subnet::counted(from), addresses, expires: now + remaining };
+        let held = Held { provider: node, subnet: self.public.subnet(from), addresses, expires: now + remaining };
         let kept = self.table.keep(key, held);
         match kept {
             Ok(evicted) => {

@@ -32,7 +32,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn held(provider: u16, from: &str, expires: Instant) -> Held {
-    Held { provider: node(provider), subnet: Subnet::counted(ip(from)), addresses: Vec::new(), expires }
+    Held { provider: node(provider), subnet: PublicRanges::default().subnet(ip(from)), addresses: Vec::new(), expires }
 }
 
 fn later() -> Instant {
@@ -161,7 +161,7 @@ fn the_indices_agree_whatever_happens() {
 }
 
 fn records(storage: &Storage) -> Records {
-    Records::new(peer(0), storage.clone(), Arc::default())
+    Records::new(peer(0), storage.clone(), PublicRanges::default(), Arc::default())
 }
 
 fn said(key: &[u8], provider: PeerId, addresses: &[&str]) -> ProviderRecord {

@@ -9,7 +9,7 @@ use std::{
 
 use atoll_protocol::identity::NodeId;
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol,
+    Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
     swarm::{
         ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
@@ -19,16 +19,17 @@ use libp2p::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Inbound, OPENS_PER_CONNECTION, handler::Handler};
+use super::{Accepted, Inbound, OPENS_PER_CONNECTION, Uses, handler::Handler};
 use crate::net::{
     Counters,
+    addresses::is_circuit,
     connections::{Connection, Connections},
 };
 
 /// See the [module docs](super).
 #[derive(Debug)]
 pub(crate) struct Behaviour {
-    protocols: Arc<[StreamProtocol]>,
+    protocols: Accepted,
     connections: Connections,
     inbound: mpsc::Sender<Inbound>,
     counters: Arc<Counters>,
@@ -39,7 +40,7 @@ pub(crate) struct Behaviour {
 impl Behaviour {
     /// Accepts substreams of `protocols` into `inbound` and keeps `connections` up to date.
     pub(crate) fn new(
-        protocols: Arc<[StreamProtocol]>,
+        protocols: Accepted,
         connections: Connections,
         inbound: mpsc::Sender<Inbound>,
         counters: Arc<Counters>,
@@ -53,10 +54,12 @@ impl Behaviour {
             return Handler::idle();
         };
         let (opens, requests) = mpsc::channel(OPENS_PER_CONNECTION);
+        let uses = Uses::default();
         let gone = CancellationToken::new();
-        self.pending.insert(id, Connection::new(id, peer, address.clone(), outbound, opens, gone.clone()));
-        let (protocols, counters) = (Arc::clone(&self.protocols), Arc::clone(&self.counters));
-        Handler::new(peer, protocols, requests, self.inbound.clone(), counters, gone)
+        self.pending
+            .insert(id, Connection::new(id, peer, address.clone(), outbound, opens, uses.clone(), gone.clone()));
+        let (protocols, counters) = (self.protocols.clone(), Arc::clone(&self.counters));
+        Handler::new(peer, protocols, requests, self.inbound.clone(), counters, uses, gone)
     }
 }
 
@@ -68,10 +71,12 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         id: ConnectionId,
         peer: PeerId,
-        _local: &Multiaddr,
+        local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(id, peer, remote, false))
+        // Who comes through a relay comes from no address of its own: the relay is named on this side.
+        let address = if is_circuit(local) { local } else { remote };
+        Ok(self.handler(id, peer, address, false))
     }
 
     fn handle_established_outbound_connection(
@@ -79,10 +84,11 @@ impl NetworkBehaviour for Behaviour {
         id: ConnectionId,
         peer: PeerId,
         address: &Multiaddr,
-        _role: Endpoint,
+        role: Endpoint,
         _port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(id, peer, address, true))
+        // Where a hole is punched both have dialled, and one of them as if it had been dialled: that is what both agree on.
+        Ok(self.handler(id, peer, address, role == Endpoint::Dialer))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm) {

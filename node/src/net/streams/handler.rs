@@ -19,19 +19,19 @@ use libp2p::{
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Inbound, OpenError, OpenRequest, Substream};
+use super::{Accepted, Inbound, OpenError, OpenRequest, Substream, Uses};
 use crate::net::Counters;
 
 /// Accepts any of the project's protocols and says which one it was.
 #[derive(Debug, Clone)]
-pub(crate) struct Accept(Arc<[StreamProtocol]>);
+pub(crate) struct Accept(Option<Accepted>);
 
 impl UpgradeInfo for Accept {
     type Info = StreamProtocol;
     type InfoIter = Vec<StreamProtocol>;
 
     fn protocol_info(&self) -> Self::InfoIter {
-        self.0.to_vec()
+        self.0.as_ref().map(Accepted::now).unwrap_or_default()
     }
 }
 
@@ -52,6 +52,7 @@ struct Active {
     requests: mpsc::Receiver<OpenRequest>,
     inbound: mpsc::Sender<Inbound>,
     counters: Arc<Counters>,
+    uses: Uses,
     gone: CancellationToken,
     /// Ends the connection's substreams together with it.
     _end: DropGuard,
@@ -60,32 +61,33 @@ struct Active {
 /// See the [module docs](self).
 #[derive(Debug)]
 pub(crate) struct Handler {
-    protocols: Arc<[StreamProtocol]>,
+    protocols: Option<Accepted>,
     active: Option<Active>,
 }
 
 impl Handler {
     pub(super) fn new(
         peer: NodeId,
-        protocols: Arc<[StreamProtocol]>,
+        protocols: Accepted,
         requests: mpsc::Receiver<OpenRequest>,
         inbound: mpsc::Sender<Inbound>,
         counters: Arc<Counters>,
+        uses: Uses,
         gone: CancellationToken,
     ) -> Self {
         let end = gone.clone().drop_guard();
-        let active = Some(Active { peer, requests, inbound, counters, gone, _end: end });
-        Self { protocols, active }
+        let active = Some(Active { peer, requests, inbound, counters, uses, gone, _end: end });
+        Self { protocols: Some(protocols), active }
     }
 
     pub(super) fn idle() -> Self {
-        Self { protocols: Arc::from([]), active: None }
+        Self { protocols: None, active: None }
     }
 
     fn accepted(&self, stream: Stream, protocol: StreamProtocol) {
         let Some(active) = &self.active else { return };
-        let Active { peer, inbound, counters, gone, .. } = active;
-        let stream = Substream::new(stream, gone, None);
+        let Active { peer, inbound, counters, uses, gone, .. } = active;
+        let stream = Substream::new(stream, gone, Some(uses.accepted()));
         if let Err(refused) = inbound.try_send(Inbound { peer: *peer, protocol, stream }) {
             counters.refused_streams.add(1);
             tracing::warn!(%peer, protocol = %refused.into_inner().protocol, "refused a substream: too many wait");
@@ -102,7 +104,7 @@ impl ConnectionHandler for Handler {
     type OutboundOpenInfo = OpenRequest;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Accept> {
-        SubstreamProtocol::new(Accept(Arc::clone(&self.protocols)), ())
+        SubstreamProtocol::new(Accept(self.protocols.clone()), ())
     }
 
     fn poll(

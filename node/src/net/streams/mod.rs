@@ -8,8 +8,15 @@
 mod behaviour;
 mod handler;
 mod substream;
+mod uses;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use atoll_protocol::{identity::NodeId, limits};
 use libp2p::StreamProtocol;
@@ -18,6 +25,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use behaviour::Behaviour;
 pub(crate) use substream::Substream;
+pub(crate) use uses::{Place, Uses};
 
 /// Requests to open substreams that may wait at one connection.
 const OPENS_PER_CONNECTION: usize = 64;
@@ -29,6 +37,31 @@ pub(crate) const STREAMS_PER_PEER: usize = 12 * 1024;
 pub(crate) const SUBSTREAMS_OVER_TCP: usize = 4096;
 /// Incoming substreams of one connection whose protocol is not known yet.
 pub(crate) const NEGOTIATING: usize = 256;
+
+/// The protocols that peers may open substreams of. Cheap to clone; all clones change together.
+#[derive(Debug, Clone)]
+pub(crate) struct Accepted {
+    always: Arc<[StreamProtocol]>,
+    /// Those that only a node speaks that its peers can all dial.
+    as_server: Arc<[StreamProtocol]>,
+    server: Arc<AtomicBool>,
+}
+
+impl Accepted {
+    pub(crate) fn new(always: impl Into<Arc<[StreamProtocol]>>, as_server: impl Into<Arc<[StreamProtocol]>>) -> Self {
+        Self { always: always.into(), as_server: as_server.into(), server: Arc::default() }
+    }
+
+    /// Peers are told when their connection is next used, or pinged.
+    pub(crate) fn set_server(&self, server: bool) {
+        self.server.store(server, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Vec<StreamProtocol> {
+        let as_server = self.as_server.iter().filter(|_| self.server.load(Ordering::Relaxed));
+        self.always.iter().chain(as_server).cloned().collect()
+    }
+}
 
 /// "Open a substream of this protocol on your connection."
 #[derive(Debug)]

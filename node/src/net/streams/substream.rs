@@ -19,8 +19,9 @@ use std::{
 
 use futures::{AsyncRead, AsyncWrite, task::AtomicWaker};
 use libp2p::Stream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::Place;
 
 #[cfg(test)]
 mod tests;
@@ -52,16 +53,17 @@ pub(crate) struct Substream<S = Stream> {
     waker: Waker,
     /// Why a read has failed, after which nothing can be done any more.
     failed: Option<io::ErrorKind>,
-    /// Its place among those that its connection may have open.
-    _place: Option<OwnedSemaphorePermit>,
+    /// Its place among those of its connection, where they are counted.
+    _place: Option<Place>,
 }
 
 impl<S: Unpin> Substream<S> {
     /// A substream of the connection that ends when `gone` is cancelled.
-    pub(crate) fn new(stream: S, gone: &CancellationToken, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn new(stream: S, gone: &CancellationToken, place: Option<Place>) -> Self {
         let waiting = Arc::<Waiting>::default();
         let waker = Waker::from(Arc::clone(&waiting));
-        Self { stream, gone: Box::pin(gone.clone().cancelled_owned()), waiting, waker, failed: None, _place: place }
+        let gone = Box::pin(gone.clone().cancelled_owned());
+        Self { stream, gone, waiting, waker, failed: None, _place: place }
     }
 
     /// Polls for the half whose task waits at `place`. What can be done is done, whether or not the connection is gone.

@@ -108,7 +108,7 @@ async fn a_node_that_is_dropped_leaves_nothing_behind() {
     // The very same ports can be used again, which a plan that finds them taken would not do.
     for address in &ports {
         eventually("the port is free", || {
-            crate::net::listen::plan(std::slice::from_ref(address), None).moved.is_empty()
+            crate::net::listen::plan(std::slice::from_ref(address), None, None).moved.is_empty()
         })
         .await;
     }

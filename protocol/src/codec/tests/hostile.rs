@@ -10,7 +10,7 @@ use crate::{
     limits::SYNC_MESSAGE,
     names::InstanceId,
     rpc::{RequestHead, ResponseHead},
-    sealed::{Sealable, Signed},
+    sealed::{Body, Sealable, Signed, Statement},
     service::{NodeRecord, Suspicion, Withdrawal},
     strategies,
 };
@@ -33,6 +33,11 @@ fn opens_as<T: Sealable>(bytes: &[u8]) -> bool {
     decode::<Signed<T>>(bytes, SYNC_MESSAGE).is_ok_and(|signed| signed.open(&golden::network()).is_ok())
 }
 
+fn is_admitted_as<T: Statement>(bytes: &[u8]) -> bool {
+    let author = golden::key().node_id();
+    decode::<Body<T>>(bytes, SYNC_MESSAGE).is_ok_and(|body| body.hashed().admit(author).is_ok())
+}
+
 /// Reads the bytes as everything that a stranger may send; counts what they could be.
 fn read_as_everything(bytes: &[u8]) -> usize {
     let readable = [
@@ -47,8 +52,8 @@ fn read_as_everything(bytes: &[u8]) -> usize {
         reads_as::<ResponseHead>(bytes),
         reads_as::<NodeId>(bytes),
         reads_as::<InstanceId>(bytes),
-        opens_as::<ServiceRecord>(bytes),
-        opens_as::<NodeRecord>(bytes),
+        is_admitted_as::<ServiceRecord>(bytes),
+        is_admitted_as::<NodeRecord>(bytes),
         opens_as::<Lease>(bytes),
         opens_as::<Withdrawal>(bytes),
         opens_as::<Suspicion>(bytes),

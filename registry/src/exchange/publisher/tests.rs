@@ -14,10 +14,13 @@ fn digest(batch: &Batch) -> Hash {
     Hash::of_set(batch.node.iter().map(|n| n.hash()).chain(batch.services.iter().map(|s| s.hash())))
 }
 
-/// The instances that are news.
+/// What is news: whether the node's own record is, and which instances are.
 fn told(publisher: &mut Publisher) -> (bool, Vec<u64>) {
-    let lease = publisher.whole(TTL, WALL).unwrap().lease;
-    let news = publisher.news(lease);
+    let Renewal { whole, announcements } = publisher.renewal(TTL, usize::MAX, WALL).unwrap();
+    let [Announcement::Lease(news)] = &announcements[..] else { panic!("{announcements:?}") };
+    let news = news.clone().open(&NetworkName::main()).unwrap();
+    assert_eq!(news.lease.hash(), whole.lease.hash());
+    assert_eq!(whole.lease.value().digest, digest(&whole));
     (news.node.is_some(), news.services.iter().map(|s| s.value().instance.0).collect())
 }
 
@@ -28,6 +31,7 @@ fn the_lease_carries_the_digest_of_the_whole_set() {
         let batch = publisher.whole(TTL, WALL).unwrap();
         assert_eq!(batch.lease.value().digest, digest(&batch), "{what}");
         assert_eq!(batch.services.len(), services, "{what}");
+        assert_eq!(batch.lease.value().news, [], "nothing is told with it");
         assert!(batch.whole && batch.remaining.is_none());
         assert!(batch.services.iter().all(|s| s.value().seq < batch.lease.value().seq), "{what}");
     };
@@ -88,6 +92,8 @@ fn news_is_told_once_and_again_on_request() {
     publisher.add(record("a.b", "1.0.0", 1), WALL).unwrap();
     publisher.add(record("a.b", "1.0.0", 2), WALL).unwrap();
     publisher.remove([InstanceId(2)], WALL).unwrap().unwrap();
+    publisher.whole(TTL, WALL).unwrap();
+    publisher.renewal(Duration::ZERO, usize::MAX, WALL).unwrap_err();
     assert_eq!(told(&mut publisher), (true, vec![1]), "what is gone again is no news");
     assert_eq!(told(&mut publisher), (false, vec![]));
     publisher.add(record("a.b", "1.0.0", 3), WALL).unwrap();

@@ -3,7 +3,35 @@
 use super::*;
 
 fn records(announcement: &Announcement) -> usize {
-    if let Announcement::Lease { services, .. } = announcement { services.len() } else { 0 }
+    if let Announcement::Lease(news) = announcement { news.services.len() } else { 0 }
+}
+
+/// What the lease of an announcement covers beside the whole set.
+fn covered(announcement: &Announcement) -> Vec<Hash> {
+    let lease = match announcement.clone() {
+        Announcement::Lease(news) => news.lease,
+        Announcement::Withdrawal { lease, .. } => lease.unwrap(),
+        Announcement::Suspicion { .. } => panic!("it has no lease"),
+    };
+    lease.open(&NetworkName::main()).unwrap().value().news.clone()
+}
+
+/// Offers so many services of eight kilobytes, of which three fit into a message.
+fn offer_large(peer: &mut Peer, count: u64) {
+    for instance in 0..count {
+        let doc = "x".repeat(8_000);
+        let large = ServiceRecord { doc, ..record("c.d", "1.0.0", instance) };
+        peer.tell(|exchange, view, at| exchange.register(view, large, at)).unwrap();
+    }
+}
+
+/// All orders of so few.
+fn orders<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
+    let Some((first, rest)) = all.split_first() else { return vec![Vec::new()] };
+    let insert = |order: Vec<T>| {
+        (0..=order.len()).map(move |at| [&order[..at], std::slice::from_ref(first), &order[at..]].concat())
+    };
+    orders(rest).into_iter().flat_map(insert).collect()
 }
 
 #[test]
@@ -41,13 +69,14 @@ fn a_lease_is_renewed_before_it_ends() {
     for _ in 0..5 {
         peer.wait(Duration::from_secs(30));
         let said = peer.said();
-        assert!(matches!(&said[..], [Announcement::Lease { services, .. }] if services.is_empty()), "{said:?}");
+        assert_eq!(said.iter().map(records).collect::<Vec<_>>(), [0]);
+        assert_eq!(covered(&said[0]), [], "a renewal brings no news");
     }
 }
 
 #[test]
 fn in_a_large_network_only_the_head_of_much_is_pushed() {
-    for (nodes, pushed) in [(20_u8, 20), (200, 0)] {
+    for (nodes, pushed) in [(20_u8, 40), (200, 0)] {
         let first = Peer::new(255);
         let mut peer = Peer::new(254);
         peer.join(&first);
@@ -55,7 +84,7 @@ fn in_a_large_network_only_the_head_of_much_is_pushed() {
             peer.learn(&provider(seed));
         }
         peer.effects();
-        (0..20).for_each(|instance| peer.offer("c.d", instance));
+        (0..40).for_each(|instance| peer.offer("c.d", instance));
         peer.wait(Duration::from_millis(20));
         let said: Vec<_> = peer.said();
         assert_eq!(said.iter().map(records).sum::<usize>(), pushed, "among {nodes}");
@@ -65,6 +94,65 @@ fn in_a_large_network_only_the_head_of_much_is_pushed() {
         peer.wait(Duration::from_millis(20));
         assert_eq!(peer.said().iter().map(records).sum::<usize>(), 1, "among {nodes}");
     }
+}
+
+#[test]
+fn the_messages_of_one_lease_may_come_in_any_order_and_twice() {
+    let (first, mut peer) = (Peer::new(1), Peer::new(2));
+    peer.join(&first);
+    offer_large(&mut peer, 10);
+    peer.wait(Duration::from_millis(20));
+    let said = peer.said();
+    assert_eq!(said.iter().map(records).collect::<Vec<_>>(), [3, 3, 3, 1]);
+    assert!(said.iter().all(|one| covered(one) == covered(&said[0])) && covered(&said[0]).len() == said.len());
+    for order in orders(&said) {
+        let mut listener = Peer::joined(3, &first);
+        for one in &order {
+            assert_eq!(listener.hear(one.clone()), Verdict::Accept);
+            assert_eq!(listener.hear(one.clone()), Verdict::Accept, "others may have it only from this node");
+        }
+        let held = listener.view.holding(&peer.id(), listener.now).expect("the whole set");
+        assert_eq!((held.services.len(), held.lease.hash()), (10, peer.holding().lease.hash()));
+        assert_eq!(listener.effects().iter().filter(|effect| !matches!(effect, Effect::Ask { .. })).count(), 0);
+    }
+}
+
+#[test]
+fn news_that_need_more_messages_than_a_lease_covers_are_asked_for() {
+    let first = Peer::new(1);
+    let most = 3 * atoll_protocol::limits::NEWS as u64;
+    for (count, pushed) in [(most, most), (most + 1, 0)] {
+        let mut peer = Peer::new(2);
+        peer.join(&first);
+        offer_large(&mut peer, count);
+        peer.wait(Duration::from_millis(20));
+        let said = peer.said();
+        assert_eq!(said.iter().map(records).sum::<usize>() as u64, pushed);
+        let mut listener = Peer::joined(3, &peer);
+        said.into_iter().for_each(|one| assert_eq!(listener.hear(one), Verdict::Accept));
+        listener.wait(Duration::from_millis(200));
+        let missed = SyncRequest::Describe { nodes: vec![peer.id()] };
+        let asks = |effect: &Effect| matches!(effect, Effect::Ask { question, .. } if *question == missed);
+        assert_eq!(listener.effects().iter().any(asks), pushed == 0);
+    }
+}
+
+#[test]
+fn the_lease_of_a_withdrawal_takes_no_news_with_it() {
+    let (first, mut peer) = (Peer::new(1), provider(2));
+    peer.join(&first);
+    peer.offer("c.d", 7);
+    peer.tell(|exchange, view, at| exchange.withdraw(view, [InstanceId(2)], at)).unwrap();
+    let said = peer.said();
+    assert!(matches!(&said[..], [Announcement::Withdrawal { .. }]), "{said:?}");
+    assert_eq!(covered(&said[0]), []);
+    peer.wait(Duration::from_millis(20));
+    let said = peer.said();
+    assert_eq!(
+        (said.len(), records(&said[0]), covered(&said[0]).len()),
+        (1, 1, 1),
+        "what is new is told a moment later"
+    );
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn a_record_set_that_does_not_come_is_asked_for_a_few_times() {
     missing.tell(|exchange, _, at| exchange.listened_to(at));
     // Its lease alone was heard.
     let lease = missing.holding().lease.signed();
-    assert_eq!(peer.hear(Announcement::Lease { lease, node: None, services: Vec::new() }), Verdict::Accept);
+    assert_eq!(peer.hear(Announcement::Lease(News::none(lease))), Verdict::Accept);
     let mut asked = 0;
     for _ in 0..20 {
         peer.wait(Duration::from_millis(500));

@@ -4,24 +4,24 @@ use super::*;
 
 /// All that it says of itself, as it is gossiped.
 fn announced(peer: &mut Peer) -> Announcement {
-    let lease = peer.holding().lease;
+    let wall = peer.at().wall;
     peer.exchange.publisher.retell();
-    let News { lease, node, services } = peer.exchange.publisher.news(lease);
-    Announcement::Lease {
-        lease: lease.signed(),
-        node: node.map(|node| node.signed()),
-        services: services.iter().map(Verified::signed).collect(),
-    }
+    let mut said = peer.exchange.publisher.renewal(Duration::from_secs(90), usize::MAX, wall).unwrap().announcements;
+    assert_eq!(said.len(), 1);
+    said.remove(0)
 }
 
-/// A record of `theirs` under the lease of `mine`.
-fn under_anothers_lease(mine: &mut Peer, theirs: &mut Peer) -> Announcement {
-    let (Announcement::Lease { lease, node, .. }, Announcement::Lease { services, .. }) =
-        (announced(mine), announced(theirs))
-    else {
-        panic!("two leases")
-    };
-    Announcement::Lease { lease, node, services }
+fn news(peer: &mut Peer) -> News {
+    if let Announcement::Lease(news) = announced(peer) { news } else { panic!("a lease") }
+}
+
+/// A record that is later than the lease that covers it: no honest node says that.
+fn contradictory(peer: &Peer) -> Announcement {
+    let record = ServiceRecord { seq: Seq(u64::MAX), issued: WALL, ..record("a.lie", "1.0.0", 1) };
+    let record = Proved::own(&peer.key, record).unwrap();
+    let lease = Lease { news: vec![Hash::of_set([record.hash()])], ..peer.holding().lease.value().clone() };
+    let lease = Signed::seal(&peer.key, &NetworkName::main(), lease).unwrap().signed();
+    Announcement::Lease(News { lease, node: None, services: vec![record.body().clone()] })
 }
 
 /// Who is charged, and whether with a replay.
@@ -37,9 +37,8 @@ fn charged(peer: &mut Peer) -> Vec<(Option<NodeId>, bool)> {
 #[test]
 fn what_is_refused_is_charged_to_who_sent_it() {
     let (mut peer, sender) = (provider(1), provider(9));
-    let (mut mine, mut theirs) = (provider(2), provider(3));
-    let lie = under_anothers_lease(&mut mine, &mut theirs);
-    assert_eq!(peer.hear_from(Some(sender.id()), lie), Verdict::Reject);
+    let liar = provider(2);
+    assert_eq!(peer.hear_from(Some(sender.id()), contradictory(&liar)), Verdict::Reject);
     assert_eq!(charged(&mut peer), [(Some(sender.id()), false)]);
 
     let mut ahead = provider(4);
@@ -50,7 +49,24 @@ fn what_is_refused_is_charged_to_who_sent_it() {
     let batch = Batch { lease, remaining: Some(Duration::from_secs(9)), node, services, whole: true };
     peer.tell(|exchange, view, at| exchange.learned(view, sender.id(), vec![batch], at));
     assert_eq!(charged(&mut peer), [(Some(sender.id()), false); 2]);
-    assert!([&mine, &theirs, &ahead].iter().all(|author| !peer.lists(author)));
+    assert!([&liar, &ahead].iter().all(|author| !peer.lists(author)));
+}
+
+/// What does not open is refused before any exchange sees it: whoever sent it is charged all the same.
+#[test]
+fn records_that_their_lease_does_not_cover_are_a_proof() {
+    use crate::peers::conduct::Fault;
+    let (mut mine, mut theirs) = (provider(2), provider(3));
+    let (earlier, theirs) = (news(&mut mine), news(&mut theirs));
+    mine.offer("c.d", 4);
+    let later = news(&mut mine);
+    for services in [theirs.services, earlier.services, Vec::from(&later.services[..1])] {
+        let lie = Announcement::Lease(News { services, ..later.clone() });
+        let error = Opened::verify(lie, &NetworkName::main()).unwrap_err();
+        assert!(matches!(error, SealError::NotCovered { author, .. } if author == mine.id()), "{error}");
+        assert!(Fault::from(&error) == Fault::Inconsistent && Fault::Inconsistent.is_proof());
+    }
+    assert!(Opened::verify(Announcement::Lease(later), &NetworkName::main()).is_ok());
 }
 
 #[test]
@@ -87,7 +103,7 @@ fn what_is_only_passed_on_is_checked_too() {
     peer.effects();
     assert_eq!(peer.hear(announced(outside)), Verdict::Accept, "others may have a place for it");
     let sender = provider(9).id();
-    assert_eq!(peer.hear_from(Some(sender), under_anothers_lease(outside, &mut provider(3))), Verdict::Reject);
+    assert_eq!(peer.hear_from(Some(sender), contradictory(outside)), Verdict::Reject);
     assert_eq!(charged(&mut peer), [(Some(sender), false)]);
 }
 
@@ -98,6 +114,6 @@ fn a_sender_is_blamed_for_proofs_only() {
     let ahead = Refused::FutureDated { node, ahead: Duration::from_secs(100_000) };
     let foreign = Refused::Foreign { node, author: provider(3).id() };
     assert_eq!((Fault::of(&ahead), ahead.blames_sender()), (Some(Fault::FutureDated), false));
-    assert_eq!((Fault::of(&foreign), foreign.blames_sender()), (Some(Fault::Foreign), true));
+    assert_eq!((Fault::of(&foreign), foreign.blames_sender()), (Some(Fault::Inconsistent), true));
     assert_eq!(Fault::of(&Refused::Mine { seq: Seq(1) }), None, "no fault of the sender at all");
 }

@@ -17,9 +17,7 @@ pub enum Fault {
     Malformed,
     /// More than the protocol allows.
     Oversize,
-    /// A record that another key has signed than the lease it came under.
-    Foreign,
-    /// A set of records that contradicts itself or its signed digest.
+    /// A set of records that contradicts itself, or is not what its lease covers.
     Inconsistent,
     /// A peer of another network.
     WrongNetwork,
@@ -35,11 +33,10 @@ pub enum Fault {
 
 impl Fault {
     /// Every kind, in the order in which they are shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Forged,
         Self::Malformed,
         Self::Oversize,
-        Self::Foreign,
         Self::Inconsistent,
         Self::WrongNetwork,
         Self::FutureDated,
@@ -55,7 +52,6 @@ impl Fault {
             Self::Forged => "forged",
             Self::Malformed => "malformed",
             Self::Oversize => "oversize",
-            Self::Foreign => "foreign",
             Self::Inconsistent => "inconsistent",
             Self::WrongNetwork => "wrong_network",
             Self::FutureDated => "future_dated",
@@ -69,7 +65,7 @@ impl Fault {
     #[must_use]
     pub const fn is_proof(self) -> bool {
         match self {
-            Self::Forged | Self::Malformed | Self::Oversize | Self::Foreign | Self::Inconsistent => true,
+            Self::Forged | Self::Malformed | Self::Oversize | Self::Inconsistent => true,
             Self::WrongNetwork | Self::FutureDated | Self::Replayed | Self::Equivocated | Self::Excess => false,
         }
     }
@@ -106,10 +102,10 @@ impl Fault {
     #[must_use]
     pub fn of(refused: &Refused) -> Option<Self> {
         Some(match refused {
-            Refused::Foreign { .. } => Self::Foreign,
-            Refused::BeyondLease { .. } | Refused::Duplicate { .. } | Refused::Inconsistent { .. } => {
-                Self::Inconsistent
-            }
+            Refused::Foreign { .. }
+            | Refused::BeyondLease { .. }
+            | Refused::Duplicate { .. }
+            | Refused::Inconsistent { .. } => Self::Inconsistent,
             Refused::FutureDated { .. } => Self::FutureDated,
             Refused::Equivocation { .. } => Self::Equivocated,
             Refused::TooManyRecords { .. } => Self::Excess,

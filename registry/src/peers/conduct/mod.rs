@@ -10,8 +10,7 @@
 //! | [`Forged`](Fault::Forged) | a signature is not its author's, or was made for another network | yes |
 //! | [`Malformed`](Fault::Malformed) | bytes that are no message: truncated, garbage, against the rules of a record | yes |
 //! | [`Oversize`](Fault::Oversize) | more than the protocol allows | yes |
-//! | [`Foreign`](Fault::Foreign) | a record under the lease of another key | yes |
-//! | [`Inconsistent`](Fault::Inconsistent) | a set of records that contradicts itself or its signed digest | yes |
+//! | [`Inconsistent`](Fault::Inconsistent) | a set of records that contradicts itself, or is not what its lease covers, as with the record of another key | yes |
 //! | [`WrongNetwork`](Fault::WrongNetwork) | a peer of another network: somebody has mistyped an address | no |
 //! | [`FutureDated`](Fault::FutureDated) | dated ahead of this node's clock, which may be the wrong one | no |
 //! | [`Replayed`](Fault::Replayed) | what has ended or was overtaken, said again: it may have been on its way for long | no |

@@ -2,8 +2,7 @@
 
 use atoll_protocol::{
     limits,
-    names::NetworkName,
-    sealed::Signed,
+    sealed::Proved,
     service::{Endpoint, EndpointKind},
 };
 
@@ -65,7 +64,7 @@ fn what_is_named_is_told_with_who_names_it() {
         let [request, response] = hashes.map(Schema::Reference);
         let record = record(vec![endpoint("x", request.clone(), response), endpoint("y", request, Schema::Raw)]);
         let key = SecretKey::from_seed(&[seed; 32]);
-        let record = Signed::seal(&key, &NetworkName::main(), record).unwrap().record().clone();
+        let record = Proved::own(&key, record).unwrap();
         let (learnt, expires) = (Time::default(), Time::NEVER);
         Instance { node: record.author(), record, learnt, expires, suspect: false }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use atoll_protocol::directory::Announcement;
+use atoll_protocol::directory::{Announcement, News};
 
 use super::*;
 use crate::{
@@ -140,7 +140,7 @@ fn a_hundred_thousand_forgeries_cost_a_few_checks_and_a_bar() {
             continue;
         }
         checks += 1;
-        let lie = Announcement::Lease { lease: lease.clone(), node: None, services: Vec::new() };
+        let lie = Announcement::Lease(News::none(lease.clone()));
         let forged = Opened::verify(lie, &network).unwrap_err();
         ledger.charge(sender, Fault::from(&forged), now);
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use atoll_protocol::{
     identity::{NodeId, SecretKey},
     names::{InstanceId, NetworkName, ServiceQuery},
-    sealed::{Hash, Proved, Sealable, Signed, Verified},
+    sealed::{Hash, Proved, Sealable, Signed, Statement, Verified},
     service::{Extensions, Lease, NodeRecord, Seq, ServiceRecord, UnixMillis, Withdrawal, Withdrawn},
 };
 
@@ -56,8 +56,8 @@ impl Author {
         Signed::seal(&self.key, &NetworkName::main(), value).unwrap()
     }
 
-    fn record<T: Sealable>(&self, value: T) -> Proved<T> {
-        self.seal(value).record().clone()
+    fn record<T: Statement>(&self, value: T) -> Proved<T> {
+        Proved::own(&self.key, value).unwrap()
     }
 
     /// Makes a record of an instance and puts it in the set.
@@ -91,7 +91,7 @@ impl Author {
         let hashes = self.services.values().map(Proved::hash).chain(self.node.as_ref().map(Proved::hash));
         let digest = Hash::of_set(hashes);
         let seq = self.next();
-        self.seal(Lease { seq, digest, ttl_secs, issued, extensions: Extensions::new() })
+        self.seal(Lease { seq, digest, ttl_secs, issued, news: Vec::new(), extensions: Extensions::new() })
     }
 
     /// A renewal: a lease and no records.

@@ -75,6 +75,7 @@ fn connections_have_the_known_columns() {
         peer: id(1),
         address: format!("/ip4/192.0.2.7/udp/4077/quic-v1/p2p/{}", id(1)),
         path: "direct".to_owned(),
+        via: None,
         transport: "quic".to_owned(),
         rtt_ms: None,
         outbound: true,
@@ -85,6 +86,12 @@ fn connections_have_the_known_columns() {
         format!("{}  /ip4/192.0.2.7/udp/4077/quic-v1  direct  quic       -", id(1).short()),
     ];
     assert_eq!(connections(std::slice::from_ref(&row)).render(None), expected.join("\n"));
+
+    let relay = "/ip4/192.0.2.9/udp/4077/quic-v1";
+    let address = format!("{relay}/p2p/{}/p2p-circuit/p2p/{}", id(2), id(1));
+    let relayed = ConnectionRow { address, path: "relayed".to_owned(), via: Some(id(2)), ..row.clone() };
+    let lines = connections(&[relayed]).render(None);
+    assert!(lines.contains(&format!("{relay}  relayed via {}  quic", id(2).short())), "{lines}");
 
     let faults = [("replayed".to_owned(), 1), ("forged".to_owned(), 20)].into_iter().collect();
     let faulty = ConnectionRow { faults, ..row.clone() };

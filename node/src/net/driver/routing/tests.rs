@@ -35,10 +35,14 @@ fn said(over: &Multiaddr, addresses: &[Multiaddr]) -> Said {
 impl Desk {
     fn new() -> Self {
         let (me, counters) = (peer(0), Arc::<Counters>::default());
-        let records = Records::new(me, Storage::open(None).unwrap(), Arc::clone(&counters));
+        let records = Records::new(me, Storage::open(None).unwrap(), PublicRanges::default(), Arc::clone(&counters));
         let mut config = kad::Config::new(StreamProtocol::new("/test/kad/1"));
         config.set_kbucket_inserts(kad::BucketInserts::Manual).set_kbucket_pending_timeout(Duration::ZERO);
-        Self { kad: kad::Behaviour::with_config(me, records, config), routing: Routing::new(me, counters), me }
+        Self {
+            kad: kad::Behaviour::with_config(me, records, config),
+            routing: Routing::new(me, PublicRanges::default(), counters),
+            me,
+        }
     }
 
     fn identified(&mut self, n: u16, said: Said) {

@@ -1,0 +1,47 @@
+//! Keeps the best connection to each peer, and closes those that are in its way.
+
+use atoll_protocol::identity::NodeId;
+use atoll_registry::reach::{Transport, paths};
+use libp2p::swarm::ConnectionId;
+
+use super::Driver;
+use crate::net::connections::{Connection, Path};
+
+impl Driver {
+    /// Decides about the connections to a peer.
+    pub(super) fn settle(&mut self, peer: NodeId) {
+        let clock = self.reach.clock;
+        let all: Vec<paths::Connection<ConnectionId>> = self
+            .connections
+            .of(&peer)
+            .iter()
+            .map(|connection| paths::Connection {
+                id: connection.id,
+                transport: transport(connection),
+                path: match connection.path {
+                    Path::Direct => paths::Path::Direct,
+                    Path::Relayed => paths::Path::Relayed,
+                },
+                dialled: connection.outbound,
+                established: clock.time_of(connection.established),
+                in_flight: connection.in_use(),
+            })
+            .collect();
+        let decision = paths::decide(&self.me, &peer, &all, clock.now());
+        match decision.again {
+            Some(at) => self.reach.unsettled.insert(peer, at),
+            None => self.reach.unsettled.remove(&peer),
+        };
+        for id in decision.close {
+            self.swarm.close_connection(id);
+        }
+    }
+}
+
+pub(super) fn transport(connection: &Connection) -> Transport {
+    match connection.transport() {
+        "quic" => Transport::Quic,
+        "websocket" => Transport::WebSocket,
+        _ => Transport::Tcp,
+    }
+}

@@ -1,0 +1,49 @@
+//! What a relay gives at most.
+
+use serde::{Deserialize, Serialize};
+
+/// What a relay gives at most. The defaults are for carrying calls, not only for signalling, on a rented machine with a
+/// gigabit line and a gigabyte of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RelayLimits {
+    /// Reservations, of which each peer has one. 256: each keeps a connection open, some 100 KiB with its buffers.
+    pub reservations: usize,
+    /// Reservations of one subnet. 16: a large office behind one address, and a sixteenth of the whole.
+    pub reservations_per_subnet: usize,
+    /// Circuits. 512: two for each reservation; each holds up to 64 KiB of buffers, 32 MiB in all.
+    pub circuits: usize,
+    /// Circuits that one peer has opened. 16: a caller of services at as many homes.
+    pub circuits_per_source: usize,
+    /// Circuits that peers of one subnet have opened. 64: an eighth of the whole.
+    pub circuits_per_subnet: usize,
+    /// Circuits to one peer. 32: a service at home with as many callers that cannot get to it directly.
+    pub circuits_per_destination: usize,
+    /// Bytes a second between two peers, both directions and all their circuits together. 2 MiB: a video call, or a home's
+    /// upstream; who needs more has a reason to map a port.
+    pub bytes_per_second: u64,
+    /// Bytes a second of all circuits that one subnet has opened. 8 MiB: a quarter of the whole.
+    pub bytes_per_second_per_subnet: u64,
+    /// Bytes a second of all circuits. 32 MiB in and the same out: half of a gigabit line, and 80 TiB in a month at most.
+    pub bytes_per_second_total: u64,
+    /// For how long the rates may have been saved up, in milliseconds. 2000: a page or a picture comes at once.
+    pub burst_ms: u64,
+}
+
+impl Default for RelayLimits {
+    fn default() -> Self {
+        const MIB: u64 = 1024 * 1024;
+        Self {
+            reservations: 256,
+            reservations_per_subnet: 16,
+            circuits: 512,
+            circuits_per_source: 16,
+            circuits_per_subnet: 64,
+            circuits_per_destination: 32,
+            bytes_per_second: 2 * MIB,
+            bytes_per_second_per_subnet: 8 * MIB,
+            bytes_per_second_total: 32 * MIB,
+            burst_ms: 2_000,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Atoll's own programs: `atoll-bootstrap` on an internet host, `node` in each home, all driven by the command line.
+
+mod program;
+
+use std::{
+    path::Path as FilePath,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use tokio::time::{sleep, timeout};
+
+pub use self::program::Program;
+use self::program::Programs;
+use super::{Outcome, Subject};
+use crate::{
+    nat::{Nat, Path, expected},
+    topology::{Host, Lab, Site},
+};
+
+/// How long a node may take to listen, to join, and to be called.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a relayed path is given to become a direct one. What takes longer than the 3 s is still a path.
+const UPGRADE: Duration = Duration::from_secs(15);
+/// How long a path that ought to stay relayed is watched.
+const WATCH: Duration = Duration::from_secs(5);
+/// How long to let things happen before asking again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Bootstraps that run, and what is needed to start nodes that join through them.
+#[derive(Debug)]
+pub struct NodePrograms {
+    programs: Programs,
+    relays: Vec<(Host, Program)>,
+}
+
+/// What a node says of a connection, as far as it matters here: a line of `node network connections --output json`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Connection {
+    /// The peer's identity.
+    pub peer: String,
+    /// How it is reached.
+    pub path: Path,
+    /// The relay between, if there is one.
+    pub via: Option<String>,
+}
+
+impl NodePrograms {
+    /// Starts so many bootstraps, each on a host and in a network of its own (there are two of them); nodes join through all.
+    /// `directory` is where the programs are; `options` are given to each when it is started.
+    ///
+    /// # Errors
+    /// If one does not listen; with all that it said.
+    pub async fn start(lab: &mut Lab, directory: &FilePath, bootstraps: usize, options: Vec<String>) -> Result<Self> {
+        let mut this = Self { programs: Programs { directory: directory.to_owned(), options }, relays: Vec::new() };
+        for network in 0..bootstraps {
+            let host = lab.internet_host(network)?;
+            let bootstrap = this.programs.bootstrap(&host, &format!("bootstrap{network}"), &this.seeds()).await?;
+            this.relays.push((host, bootstrap));
+        }
+        Ok(this)
+    }
+
+    /// The options that make the lab's networks public ones.
+    #[must_use]
+    pub fn public() -> Vec<String> {
+        let ranges = ["203.0.113.0/24", "198.51.100.0/24", "2001:db8::/32"];
+        ranges.iter().flat_map(|range| ["--public-range".to_owned(), (*range).to_owned()]).collect()
+    }
+
+    /// The host of a bootstrap: what is relayed flows through it, and can be counted there.
+    #[must_use]
+    pub fn relay(&self, id: &str) -> Option<&Host> {
+        self.relays.iter().find(|(_, program)| program.id() == id).map(|(host, _)| host)
+    }
+
+    /// The identity of the first bootstrap.
+    #[must_use]
+    pub fn seed(&self) -> Option<&str> {
+        self.relays.first().map(|(_, program)| program.id())
+    }
+
+    /// Ends a bootstrap as a power cut does.
+    pub fn kill(&mut self, id: &str) {
+        self.relays.retain(|(_, program)| program.id() != id);
+    }
+
+    /// Starts a node that joins through all bootstraps, and waits until it has. `name` is one that no other has.
+    ///
+    /// # Errors
+    /// If it does not join; with all that it said.
+    pub async fn join(&self, host: &Host, name: &str) -> Result<Program> {
+        self.programs.node(host, name, &self.seeds()).await
+    }
+
+    /// Starts a node that looks for others on its local network alone.
+    ///
+    /// # Errors
+    /// If it finds nobody; with all that it said.
+    pub async fn join_lan(&self, host: &Host, name: &str, first: bool) -> Result<Program> {
+        self.programs.lan_node(host, name, first).await
+    }
+
+    fn seeds(&self) -> Vec<String> {
+        self.relays.iter().flat_map(|(_, program)| program.addresses().to_vec()).collect()
+    }
+}
+
+impl Subject for NodePrograms {
+    const EXCLUSIVE: bool = true;
+
+    /// Nodes have TCP besides: with UDP blocked, a public side is reached directly, and between others either path may
+    /// come out.
+    fn expected(&self, a: Nat, b: Nat) -> Option<Path> {
+        match (a, b) {
+            (Nat::UdpBlocked, Nat::None) | (Nat::None, Nat::UdpBlocked) => Some(Path::Direct),
+            (Nat::UdpBlocked, _) | (_, Nat::UdpBlocked) => None,
+            _ => Some(expected(a, b)),
+        }
+    }
+
+    async fn connect(&self, a: &Site, b: &Site, attempt: u64) -> Result<Outcome> {
+        let (first, second) = (format!("node{attempt}a"), format!("node{attempt}b"));
+        let (caller, callee) = tokio::try_join!(self.join(&a.host, &first), self.join(&b.host, &second))?;
+        let begun = Instant::now();
+        self.call(&a.host, &caller, &callee).await?;
+        let talked = begun.elapsed();
+        let wanted = self.expected(a.nat, b.nat);
+        let watched = if wanted == Some(Path::Relayed) { WATCH } else { UPGRADE };
+        let direct = timeout(watched, self.direct(&a.host, &caller, &callee)).await;
+        match direct {
+            Ok(direct) => {
+                direct?;
+                let after = begun.elapsed().saturating_sub(talked);
+                // What is claimed must carry calls.
+                self.call(&a.host, &caller, &callee).await?;
+                Ok(Outcome { path: Path::Direct, talked, direct_after: Some(after) })
+            }
+            Err(_) => Ok(Outcome { path: Path::Relayed, talked, direct_after: None }),
+        }
+    }
+}
+
+impl NodePrograms {
+    /// Calls the callee's own `system` service until it answers.
+    ///
+    /// # Errors
+    /// If it does not within half a minute.
+    pub async fn call(&self, host: &Host, caller: &Program, callee: &Program) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.call_once(host, caller, callee).await {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() >= end => {
+                    return Err(error.context(format!("no call got through within {PATIENCE:?}")));
+                }
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    }
+
+    /// Calls it once.
+    ///
+    /// # Errors
+    /// If it does not answer within 5 s.
+    pub async fn call_once(&self, host: &Host, caller: &Program, callee: &Program) -> Result<()> {
+        let arguments = ["call", "system", "ping", "--peer", callee.id(), "--deadline", "5s"];
+        self.programs.ask(host, caller, &arguments).await.map(drop)
+    }
+
+    /// What a node says of its connections to a peer.
+    ///
+    /// # Errors
+    /// If it does not say.
+    pub async fn connections(&self, host: &Host, of: &Program, to: &Program) -> Result<Vec<Connection>> {
+        let answer = self.programs.ask(host, of, &["network", "connections"]).await?;
+        let all: Vec<Connection> =
+            serde_json::from_str(&answer).with_context(|| format!("these are no connections: {answer}"))?;
+        Ok(all.into_iter().filter(|connection| connection.peer == to.id()).collect())
+    }
+
+    /// Waits until the caller says that it has a direct connection to the callee, for as long as it takes.
+    async fn direct(&self, host: &Host, caller: &Program, callee: &Program) -> Result<()> {
+        while !self.connections(host, caller, callee).await?.iter().any(|c| c.path == Path::Direct) {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! One running `node` or `atoll-bootstrap`.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::Child,
+    sync::watch,
+    time::timeout,
+};
+
+use super::PATIENCE;
+use crate::topology::Host;
+
+/// Where data directories are: in the sandbox's own /run, so that they are gone with it.
+const STATE: &str = "/run/atoll-state";
+
+/// The stable port.
+const PORT: u16 = 4077;
+
+/// Lines that are kept of what a program prints, for messages about what went wrong; beyond that the oldest go.
+const LINES: usize = 400;
+
+/// Where the programs are, and what they are started with.
+#[derive(Debug)]
+pub(super) struct Programs {
+    pub(super) directory: PathBuf,
+    pub(super) options: Vec<String>,
+}
+
+/// A program that runs. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Program {
+    id: String,
+    data: PathBuf,
+    addresses: Vec<String>,
+    child: Child,
+}
+
+impl Program {
+    /// Its identity.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Where it can be joined, with its identity.
+    pub(super) fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.start_kill();
+        // All of it is in memory, and there are many of these.
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+impl Programs {
+    /// Starts a bootstrap, and waits until it listens.
+    pub(super) async fn bootstrap(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
+        let address = host.address()?;
+        let listen = [format!("/ip4/{address}/udp/{PORT}/quic-v1"), format!("/ip4/{address}/tcp/{PORT}")];
+        let mut arguments = Vec::new();
+        if !join.is_empty() {
+            arguments.push("--peer".to_owned());
+            arguments.extend(join.iter().cloned());
+        }
+        for address in &listen {
+            arguments.extend(["--listen".to_owned(), address.clone()]);
+        }
+        let (mut program, _) = self.start(host, "atoll-bootstrap", name, arguments, "listening").await?;
+        program.addresses = listen.iter().map(|address| format!("{address}/p2p/{}", program.id)).collect();
+        Ok(program)
+    }
+
+    /// Starts a node, and waits until it has joined.
+    pub(super) async fn node(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
+        let mut arguments = vec!["--no-mdns".to_owned(), "--peer".to_owned()];
+        arguments.extend(join.iter().cloned());
+        for listen in [format!("/ip4/0.0.0.0/udp/{PORT}/quic-v1"), format!("/ip4/0.0.0.0/tcp/{PORT}")] {
+            arguments.extend(["--listen".to_owned(), listen]);
+        }
+        Ok(self.start(host, "node", name, arguments, "joined").await?.0)
+    }
+
+    /// Starts a node that is told of nobody, and waits until it has found somebody; the first one until it listens.
+    pub(super) async fn lan_node(&self, host: &Host, name: &str, first: bool) -> Result<Program> {
+        let until = if first { "listening" } else { "joined" };
+        Ok(self.start(host, "node", name, vec!["--peer".to_owned()], until).await?.0)
+    }
+
+    async fn start(
+        &self,
+        host: &Host,
+        program: &str,
+        name: &str,
+        arguments: Vec<String>,
+        until: &str,
+    ) -> Result<(Program, Value)> {
+        let data = Path::new(STATE).join(name);
+        std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+        let mut child = host
+            .command(self.directory.join(program))
+            .args(arguments)
+            .args(&self.options)
+            .arg("--data-dir")
+            .arg(&data)
+            .args(["--output", "json"])
+            .env_remove("ATOLL_BOOTSTRAP")
+            .env_remove("ATOLL_DATA_DIR")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {program} on {}", host.namespace().name()))?;
+        let stdout = collect(child.stdout.take().context("no stdout")?);
+        let stderr = collect(child.stderr.take().context("no stderr")?);
+        let wait = async {
+            let started = event(stdout.clone(), "started").await?;
+            let last = event(stdout.clone(), until).await?;
+            anyhow::Ok((started, last))
+        };
+        let found = timeout(PATIENCE, wait).await.unwrap_or_else(|_| Err(anyhow!("not within {PATIENCE:?}")));
+        let said = || format!("{}\n{}", stdout.borrow().join("\n"), stderr.borrow().join("\n"));
+        let (started, last) = found
+            .with_context(|| format!("{program} on {} is not {until}; it said\n{}", host.namespace().name(), said()))?;
+        let id = started.get("node").and_then(Value::as_str).context("it has not said who it is")?.to_owned();
+        Ok((Program { id, data, addresses: Vec::new(), child }, last))
+    }
+
+    /// Runs `node` with these arguments against a running one; what it printed as JSON.
+    pub(super) async fn ask(&self, host: &Host, of: &Program, arguments: &[&str]) -> Result<String> {
+        let output = host
+            .command(self.directory.join("node"))
+            .arg("--data-dir")
+            .arg(&of.data)
+            .args(arguments)
+            .args(["--output", "json"])
+            .env_remove("ATOLL_DATA_DIR")
+            .stdin(Stdio::null())
+            .output();
+        let output =
+            timeout(PATIENCE, output).await.with_context(|| format!("`node {arguments:?}` does not end"))??;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "`node {}` ended with {}: {}",
+            arguments.join(" "),
+            output.status,
+            said.trim()
+        );
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// Waits for the first event of a name.
+async fn event(mut lines: watch::Receiver<Vec<String>>, name: &str) -> Result<Value> {
+    loop {
+        let values = lines
+            .borrow_and_update()
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .collect::<Vec<_>>();
+        if let Some(found) = values.into_iter().find(|value| value.get("event").is_some_and(|event| event == name)) {
+            return Ok(found);
+        }
+        lines.changed().await.map_err(|_| anyhow!("it has ended"))?;
+    }
+}
+
+/// Reads lines as they come, so that the program never waits for a reader.
+fn collect(source: impl AsyncRead + Send + Unpin + 'static) -> watch::Receiver<Vec<String>> {
+    let (sender, receiver) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(source).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            sender.send_modify(|lines: &mut Vec<String>| {
+                if lines.len() >= LINES {
+                    lines.drain(..LINES / 2);
+                }
+                lines.push(line);
+            });
+        }
+    });
+    receiver
+}

@@ -1,0 +1,64 @@
+//! Running a test in a lab: the test's program starts itself again in a sandbox, with that test alone.
+
+use std::{
+    env,
+    ffi::OsStr,
+    future::Future,
+    io::{BufRead, BufReader, Read},
+    process::{Child, Stdio},
+    thread,
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use crate::sandbox;
+
+/// Runs `body` in a sandbox of its own. `name` is the test's name, as `cargo test` lists it.
+///
+/// Where there can be no lab, the test prints why and passes; but if the environment says `CI=true` it fails.
+///
+/// # Errors
+/// If `body` fails, or there can be no lab and `CI=true`.
+pub fn sandboxed(name: &str, body: impl Future<Output = Result<()>>) -> Result<()> {
+    if sandbox::inside() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        return runtime.block_on(body);
+    }
+    let means = match sandbox::means() {
+        Ok(means) => means,
+        Err(missing) if env::var_os("CI").is_some_and(|ci| ci == "true") => return Err(missing.into()),
+        Err(missing) => {
+            eprintln!("{name} is skipped: {missing}");
+            return Ok(());
+        }
+    };
+    let program = env::current_exe().context("cannot tell where this program is")?;
+    let arguments = ["--exact", name, "--nocapture", "--include-ignored"];
+    let child = sandbox::command(means, program.as_os_str(), arguments.map(OsStr::new))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot start the sandbox")?;
+    judge(name, child)
+}
+
+/// Waits for the test in the sandbox, passing on what it says, so that it belongs to this test.
+fn judge(name: &str, mut child: Child) -> Result<()> {
+    let stdout = child.stdout.take().context("no stdout")?;
+    let stderr = child.stderr.take().context("no stderr")?;
+    let complaints = thread::spawn(move || {
+        let lines = BufReader::new(stderr).lines().map_while(Result::ok);
+        lines.for_each(|line| eprintln!("{line}"));
+    });
+    let mut said = String::new();
+    BufReader::new(stdout).read_to_string(&mut said)?;
+    complaints.join().map_err(|_| anyhow!("the reader of stderr has failed"))?;
+    let status = child.wait()?;
+    print!("{said}");
+    if !status.success() {
+        bail!("{name} failed in its sandbox ({status}); what it said is above");
+    }
+    ensure!(said.contains("1 passed"), "{name} was not run: is that its name? {said}");
+    Ok(())
+}

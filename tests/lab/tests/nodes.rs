@@ -1,0 +1,193 @@
+//! Atoll's own programs behind NATs.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use atoll_lab::{
+    matrix::{Arena, Cell, Plan, run, table},
+    nat::{Nat, Path},
+    subject::node::{NodePrograms, Program},
+    testing::sandboxed,
+    topology::{Flow, Host, Lab},
+};
+use tokio::time::{sleep, timeout};
+
+/// How long what ought to come is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Where the programs are: beside the lab's own.
+fn programs() -> Result<PathBuf> {
+    let lab = PathBuf::from(env!("CARGO_BIN_EXE_lab"));
+    let directory = lab.parent().context("the lab's program is in no directory")?;
+    for program in ["node", "atoll-bootstrap"] {
+        ensure!(directory.join(program).exists(), "{program} is not built; run `cargo build --bins`, or `make test`");
+    }
+    Ok(directory.to_owned())
+}
+
+async fn start(lab: &mut Lab, bootstraps: usize) -> Result<NodePrograms> {
+    NodePrograms::start(lab, &programs()?, bootstraps, NodePrograms::public()).await
+}
+
+/// Waits until something holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    let waiting = async {
+        while !holds().await? {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    };
+    timeout(PATIENCE, waiting).await.with_context(|| format!("{what}: not within {PATIENCE:?}"))?
+}
+
+#[test]
+fn pairs_of_nodes_find_the_path_that_they_must() -> Result<()> {
+    use Nat::{
+        AddressRestricted, CgnatCone, CgnatSymmetric, Firewall, FullCone, None, PortRestricted, PortShift, Symmetric,
+        UdpBlocked,
+    };
+    sandboxed("pairs_of_nodes_find_the_path_that_they_must", async {
+        let pairs = vec![
+            (None, PortRestricted),
+            (Firewall, Firewall),
+            (FullCone, Symmetric),
+            (AddressRestricted, CgnatSymmetric),
+            (PortRestricted, PortRestricted),
+            (PortRestricted, Symmetric),
+            (PortShift, PortRestricted),
+            (PortShift, CgnatCone),
+            (Symmetric, None),
+            (Symmetric, Symmetric),
+            (CgnatCone, CgnatCone),
+            (UdpBlocked, None),
+            (UdpBlocked, PortRestricted),
+            (UdpBlocked, Symmetric),
+        ];
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let plan = Plan { pairs, repeat: 1, jobs: 2, delays: Option::None };
+        let arena = Arena::build(&mut lab, &plan)?;
+        let cells = run(&start(&mut lab, 2).await?, &arena, &plan, |_, _, _| {}).await?;
+        ensure!(cells.iter().all(Cell::holds), "{}", table(&cells));
+        Ok(())
+    })
+}
+
+/// Calls that are counted at the relay.
+const CALLS: u64 = 40;
+
+/// Bytes that a relay's host has passed between two external addresses: the least that either has got.
+fn passed(relay: &Host, addresses: [std::net::Ipv4Addr; 2]) -> Result<u64> {
+    let flows: Vec<Flow> = relay.flows()?;
+    let sent = |to| flows.iter().filter(|flow| flow.remote == to).map(|flow| flow.sent.bytes).sum::<u64>();
+    Ok(addresses.into_iter().map(sent).min().unwrap_or_default())
+}
+
+/// Has one node call the other often, and gives the path that it says the calls took, and what the relays passed on.
+async fn watched(lab: &mut Lab, programs: &NodePrograms, nats: [Nat; 2]) -> Result<(Path, u64)> {
+    let [a, b] = [lab.site(nats[0])?, lab.site(nats[1])?];
+    let [first, second] = ["a", "b"].map(|end| format!("{end}-of-{}-{}", nats[0], nats[1]));
+    let (caller, callee) = tokio::try_join!(programs.join(&a.host, &first), programs.join(&b.host, &second))?;
+    programs.call(&a.host, &caller, &callee).await?;
+    let settled = async || {
+        let all = programs.connections(&a.host, &caller, &callee).await?;
+        let expected = atoll_lab::nat::expected(nats[0], nats[1]);
+        Ok(!all.is_empty() && all.iter().all(|connection| connection.path == expected))
+    };
+    until("all connections are of the path that there must be", settled).await?;
+    let path = programs.connections(&a.host, &caller, &callee).await?.first().context("no connection")?.path;
+    let relay = programs.relay(programs.seed().context("no bootstrap")?).context("no relay")?;
+    let count = || passed(relay, [a.external_address()?, b.external_address()?]);
+    let before = count()?;
+    for _ in 0..CALLS {
+        programs.call_once(&a.host, &caller, &callee).await?;
+    }
+    Ok((path, count()? - before))
+}
+
+#[test]
+fn what_a_node_says_of_its_path_is_true() -> Result<()> {
+    sandboxed("what_a_node_says_of_its_path_is_true", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let programs = start(&mut lab, 1).await?;
+        programs.relay(programs.seed().context("no bootstrap")?).context("no relay")?.meter()?;
+        let (path, direct) = watched(&mut lab, &programs, [Nat::PortRestricted, Nat::PortRestricted]).await?;
+        ensure!(path == Path::Direct);
+        let (path, relayed) = watched(&mut lab, &programs, [Nat::PortRestricted, Nat::Symmetric]).await?;
+        ensure!(path == Path::Relayed);
+        // Each call and each answer is at least a packet with its headers, beside the little that nodes tell their relay.
+        ensure!(
+            relayed > CALLS * 60 && relayed > 4 * direct,
+            "{relayed} bytes relayed, {direct} where nothing was to be"
+        );
+        Ok(())
+    })
+}
+
+/// Calls until a call gets through, and says how often none did.
+async fn again(programs: &NodePrograms, host: &Host, caller: &Program, callee: &Program) -> Result<usize> {
+    let mut failed = 0;
+    let calling = async {
+        while programs.call_once(host, caller, callee).await.is_err() {
+            failed += 1;
+            sleep(PAUSE).await;
+        }
+    };
+    timeout(PATIENCE, calling).await.with_context(|| format!("no call within {PATIENCE:?}"))?;
+    Ok(failed)
+}
+
+#[test]
+fn another_relay_takes_over_from_one_that_dies() -> Result<()> {
+    sandboxed("another_relay_takes_over_from_one_that_dies", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let mut programs = start(&mut lab, 2).await?;
+        let [a, b] = [lab.site(Nat::Symmetric)?, lab.site(Nat::Symmetric)?];
+        let (caller, callee) = tokio::try_join!(programs.join(&a.host, "a"), programs.join(&b.host, "b"))?;
+        programs.call(&a.host, &caller, &callee).await?;
+        let all = programs.connections(&a.host, &caller, &callee).await?;
+        let Some(used) = all.iter().find_map(|connection| connection.via.clone()) else {
+            bail!("not relayed: {all:?}")
+        };
+        programs.kill(&used);
+        again(&programs, &a.host, &caller, &callee).await?;
+        let moved = async || {
+            let all = programs.connections(&a.host, &caller, &callee).await?;
+            Ok(all.iter().any(|connection| connection.via.as_ref().is_some_and(|via| *via != used)))
+        };
+        until("the peer is reached through another relay", moved).await
+    })
+}
+
+#[test]
+fn a_node_that_roams_to_another_network_is_called_there() -> Result<()> {
+    sandboxed("a_node_that_roams_to_another_network_is_called_there", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let programs = start(&mut lab, 2).await?;
+        let (a, mut b) = (lab.site(Nat::PortRestricted)?, lab.site(Nat::PortRestricted)?);
+        let elsewhere = lab.site(Nat::FullCone)?;
+        let (caller, callee) = tokio::try_join!(programs.join(&a.host, "a"), programs.join(&b.host, "b"))?;
+        programs.call(&a.host, &caller, &callee).await?;
+        b.host.roam(&elsewhere.gateways.first().context("no router")?.lan().clone())?;
+        again(&programs, &a.host, &caller, &callee).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn two_nodes_on_a_lan_without_internet_find_and_call_each_other() -> Result<()> {
+    sandboxed("two_nodes_on_a_lan_without_internet_find_and_call_each_other", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let programs = start(&mut lab, 0).await?;
+        let home = lab.site(Nat::PortRestricted)?;
+        home.uplink()?.cut()?;
+        let router = home.gateways.first().context("no router")?;
+        let second = lab.host(&router.lan().clone())?;
+        let callee = programs.join_lan(&home.host, "first", true).await?;
+        let caller = programs.join_lan(&second, "second", false).await?;
+        programs.call(&second, &caller, &callee).await?;
+        let all = programs.connections(&second, &caller, &callee).await?;
+        ensure!(all.iter().all(|connection| connection.path == Path::Direct), "{all:?}");
+        Ok(())
+    })
+}
