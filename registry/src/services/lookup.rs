@@ -10,7 +10,7 @@ use atoll_protocol::{
     service::{Lease, NodeRecord, Seq, ServiceRecord, UnixMillis},
 };
 
-use super::{Directory, order::by_version, table::Entry};
+use super::{Directory, names::Listed, order::by_version, table::Entry};
 use crate::time::Time;
 
 /// A service instance as it is known here. Cheap to clone.
@@ -76,11 +76,10 @@ impl Directory {
     pub fn find(&self, query: &ServiceQuery) -> Vec<Instance> {
         let records = self.table.names().looked_up(&query.name, &self.me, self.now);
         let mut found: Vec<Instance> = records
-            .filter(|record| query.matches(&query.name, &record.value().version))
-            .filter_map(|record| {
-                let (entry, instance) = self.at(record)?;
-                entry.mark_used(self.now);
-                Some(instance)
+            .filter(|listed| query.matches(&query.name, &listed.record.value().version))
+            .map(|listed| {
+                listed.node.mark_used(self.now);
+                listed.instance()
             })
             .collect();
         found.sort_unstable_by(|a, b| a.suspect.cmp(&b.suspect).then_with(|| by_version(&a.record, &b.record)));
@@ -89,7 +88,7 @@ impl Directory {
 
     /// Every live instance, ordered by name, then version (latest first), then node.
     pub fn instances(&self) -> impl Iterator<Item = Instance> {
-        self.table.names().records().filter_map(|record| self.at(record).map(|(_, instance)| instance))
+        self.table.names().records().map(Listed::instance)
     }
 
     /// Every node with a live lease, this one included, ordered by id.
@@ -130,7 +129,7 @@ impl Directory {
     /// Nodes whose lease will soon end: at least one renewal was not heard, or there was none. At most `most`.
     #[must_use]
     pub fn fading(&self, now: Time, most: usize) -> Vec<NodeId> {
-        let fades = |entry: &Entry| !entry.suspect && entry.expires.since(now) < entry.lease.value().ttl() / 3;
+        let fades = |entry: &Entry| !entry.suspect() && entry.expires().since(now) < entry.lease.value().ttl() / 3;
         self.table.nodes().filter(|(_, entry)| fades(entry)).map(|(node, _)| *node).take(most).collect()
     }
 
@@ -169,7 +168,7 @@ impl Directory {
     pub(super) fn held(&self, node: &NodeId, now: Time) -> Option<Holding> {
         let entry = self.table.node(node).filter(|entry| entry.complete())?;
         // This node's own lease never ends here, but it does for whoever is told of it.
-        let ends = entry.expires.min(entry.renewed + entry.lease.value().ttl());
+        let ends = entry.expires().min(entry.renewed + entry.lease.value().ttl());
         let remaining = ends.since(now);
         if remaining.is_zero() {
             return None;
@@ -225,12 +224,6 @@ impl Directory {
         let entry = self.table.node(node)?;
         entry.services.get(&instance).map(|held| entry.instance(held))
     }
-
-    fn at(&self, record: &Proved<ServiceRecord>) -> Option<(&Entry, Instance)> {
-        let entry = self.table.node(&record.author())?;
-        let held = entry.services.get(&record.value().instance)?;
-        Some((entry, entry.instance(held)))
-    }
 }
 
 fn known(node: NodeId, entry: &Entry) -> KnownNode {
@@ -238,8 +231,8 @@ fn known(node: NodeId, entry: &Entry) -> KnownNode {
         node,
         record: entry.record.clone(),
         renewed: entry.renewed,
-        expires: entry.expires,
-        suspect: entry.suspect,
+        expires: entry.expires(),
+        suspect: entry.suspect(),
         services: entry.services.len(),
     }
 }

@@ -65,6 +65,7 @@ mod order;
 mod pattern;
 mod places;
 mod plan;
+mod presence;
 mod restore;
 mod room;
 pub mod search;

@@ -5,11 +5,7 @@
 //! [`shares`](super::shares)), and of strangers at most [`STRANGERS`]. Where a name has more, it takes another part of them
 //! every [`TURN`], each node beginning somewhere else: nobody stays unseen, and callers do not all crowd onto the same few.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Bound,
-    time::Duration,
-};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc, time::Duration};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -20,7 +16,9 @@ use atoll_protocol::{
 
 use super::{
     depth::position,
-    order::{ByPlace, ByVersion, Place, Placed, by_version},
+    lookup::Instance,
+    order::{Place, by_place, by_version, place},
+    presence::Presence,
     shares::Class,
 };
 use crate::{mix::mix, time::Time};
@@ -30,12 +28,38 @@ pub(super) const STRANGERS: usize = 1024;
 /// How long it takes the same part of them.
 pub(super) const TURN: Duration = Duration::from_secs(60);
 
-/// The records of one name.
+/// A record, and all that is told of it.
+#[derive(Debug, Clone)]
+pub(super) struct Listed {
+    pub(super) record: Proved<ServiceRecord>,
+    pub(super) learnt: Time,
+    pub(super) node: Arc<Presence>,
+}
+
+impl Listed {
+    /// The record as it is told.
+    pub(super) fn instance(&self) -> Instance {
+        Instance {
+            node: self.record.author(),
+            record: self.record.clone(),
+            learnt: self.learnt,
+            expires: self.node.expires(),
+            suspect: self.node.suspect(),
+        }
+    }
+}
+
+/// The records of one name. Most have one or two, so these are lists, which take less room than trees. In a list of ten
+/// thousand an insertion moves a quarter of a megabyte at most: less work than checking the signature that came before it.
 #[derive(Debug, Default)]
 struct Named {
-    known: BTreeSet<ByVersion>,
-    strangers: BTreeSet<ByPlace>,
+    /// Latest version first.
+    known: Vec<Listed>,
+    /// By place.
+    strangers: Vec<Listed>,
 }
+
+type Order = fn(&Proved<ServiceRecord>, &Proved<ServiceRecord>) -> Ordering;
 
 /// Every name that somebody offers something under.
 #[derive(Debug, Default)]
@@ -43,37 +67,51 @@ pub(super) struct Names(BTreeMap<ServiceName, Named>);
 
 impl Names {
     /// Lists a record of a node of this class.
-    pub(super) fn insert(&mut self, record: &Proved<ServiceRecord>, class: Class) {
-        let name = &record.value().name;
+    pub(super) fn insert(&mut self, listed: Listed, class: Class) {
+        let name = &listed.record.value().name;
         let named = match self.0.get_mut(name) {
             Some(named) => named,
             None => self.0.entry(name.clone()).or_default(),
         };
-        match class {
-            Class::Known => named.known.insert(ByVersion(record.clone())),
-            Class::Strangers => named.strangers.insert(ByPlace(record.clone())),
-        };
+        let (list, order) = named.class(class);
+        let at = list.partition_point(|held| order(&held.record, &listed.record).is_lt());
+        list.insert(at, listed);
     }
 
     /// Takes a record out, whichever class it was listed in.
     pub(super) fn remove(&mut self, record: &Proved<ServiceRecord>) {
         let name = &record.value().name;
         let Some(named) = self.0.get_mut(name) else { return };
-        if !named.known.remove(&ByVersion(record.clone())) {
-            named.strangers.remove(&ByPlace(record.clone()));
+        for class in [Class::Known, Class::Strangers] {
+            let (list, order) = named.class(class);
+            if let Ok(at) = list.binary_search_by(|held| order(&held.record, record)) {
+                list.remove(at);
+                // A flood that has gone leaves no empty room behind.
+                if list.len() < list.capacity() / 4 {
+                    list.shrink_to(2 * list.len());
+                }
+                break;
+            }
         }
         if named.known.is_empty() && named.strangers.is_empty() {
             self.0.remove(name);
         }
     }
 
-    /// The class that a record is listed in.
+    /// The class that a record is listed in, and what is told with it.
     #[cfg(test)]
-    pub(super) fn class_of(&self, record: &Proved<ServiceRecord>) -> Option<Class> {
+    pub(super) fn listed(&self, record: &Proved<ServiceRecord>) -> Option<(Class, &Listed)> {
         let named = self.0.get(&record.value().name)?;
-        let known = named.known.contains(&ByVersion(record.clone()));
-        let stranger = named.strangers.contains(&ByPlace(record.clone()));
-        known.then_some(Class::Known).xor(stranger.then_some(Class::Strangers))
+        let classes = [(Class::Known, &named.known), (Class::Strangers, &named.strangers)];
+        let all = classes.into_iter().flat_map(|(class, list)| list.iter().map(move |listed| (class, listed)));
+        let mut found = all.filter(|(_, listed)| by_place(&listed.record, record).is_eq());
+        found.next().filter(|_| found.next().is_none())
+    }
+
+    /// Records that a name has room for.
+    #[cfg(test)]
+    pub(super) fn room(&self, name: &ServiceName) -> usize {
+        self.0.get(name).map_or(0, |named| named.known.capacity() + named.strangers.capacity())
     }
 
     /// Names in alphabetical order.
@@ -82,42 +120,39 @@ impl Names {
     }
 
     /// Every record, by name, then version (latest first), then node.
-    pub(super) fn records(&self) -> impl Iterator<Item = &Proved<ServiceRecord>> {
+    pub(super) fn records(&self) -> impl Iterator<Item = &Listed> {
         self.0.values().flat_map(|named| {
-            let (known, strangers) = (named.known.iter().map(|it| &it.0), named.strangers.iter().map(|it| &it.0));
-            let mut records: Vec<_> = known.chain(strangers).collect();
-            records.sort_unstable_by(|a, b| by_version(a, b));
+            let mut records: Vec<_> = named.known.iter().chain(&named.strangers).collect();
+            records.sort_unstable_by(|a, b| by_version(&a.record, &b.record));
             records
         })
     }
 
     /// The records that a look-up of `me` at this time takes, in no particular order.
-    pub(super) fn looked_up(
-        &self,
-        name: &ServiceName,
-        me: &NodeId,
-        now: Time,
-    ) -> impl Iterator<Item = &Proved<ServiceRecord>> {
-        self.0.get(name).into_iter().flat_map(move |named| {
-            let begin = beginning(me, now);
-            let known = named.known.iter().map(|it| &it.0);
-            let (from, before) = (named.from(&begin), named.before(&begin));
-            known.chain(from.chain(before).take(STRANGERS))
-        })
+    pub(super) fn looked_up(&self, name: &ServiceName, me: &NodeId, now: Time) -> impl Iterator<Item = &Listed> {
+        self.0.get(name).into_iter().flat_map(move |named| named.known.iter().chain(named.some_strangers(me, now)))
     }
 }
 
 impl Named {
-    /// Strangers' records from some place on.
-    fn from<'a>(&'a self, place: &Place) -> impl Iterator<Item = &'a Proved<ServiceRecord>> + use<'a> {
-        let range = (Bound::Included(place as &dyn Placed), Bound::Unbounded);
-        self.strangers.range::<dyn Placed, _>(range).map(|it| &it.0)
+    /// The list of a class, and its order.
+    fn class(&mut self, class: Class) -> (&mut Vec<Listed>, Order) {
+        match class {
+            Class::Known => (&mut self.known, by_version),
+            Class::Strangers => (&mut self.strangers, by_place),
+        }
     }
 
-    /// Those before it.
-    fn before<'a>(&'a self, place: &Place) -> impl Iterator<Item = &'a Proved<ServiceRecord>> + use<'a> {
-        let range = (Bound::Unbounded, Bound::Excluded(place as &dyn Placed));
-        self.strangers.range::<dyn Placed, _>(range).map(|it| &it.0)
+    /// The strangers' records that `me` takes at this time.
+    fn some_strangers(&self, me: &NodeId, now: Time) -> impl Iterator<Item = &Listed> {
+        let first = if self.strangers.len() > STRANGERS {
+            let begin = beginning(me, now);
+            self.strangers.partition_point(|listed| place(&listed.record) < begin)
+        } else {
+            0
+        };
+        let (before, from) = self.strangers.split_at(first);
+        from.iter().chain(before).take(STRANGERS)
     }
 }
 

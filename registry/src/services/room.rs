@@ -116,7 +116,7 @@ impl Directory {
 
     fn evict(&mut self, victim: NodeId) {
         if let Some(entry) = self.table.remove_node(&victim, Removal::Evicted, &mut self.changes) {
-            self.floors.end_node(victim, entry.lease.value().seq, self.now, entry.expires);
+            self.floors.end_node(victim, entry.lease.value().seq, self.now, entry.expires());
         }
     }
 
@@ -125,7 +125,7 @@ impl Directory {
         for node in forgotten.into_iter().chain([node]) {
             self.table.set_member(&node, self.places.member(&node));
         }
-        if self.table.node(&node).is_some_and(|entry| entry.expires != Time::NEVER) {
+        if self.table.node(&node).is_some_and(|entry| entry.expires() != Time::NEVER) {
             let (member, records) = (Some(self.places.member(&node)), self.table.count_of(&node));
             self.trim_subnet(&Wanted { node, member, records, new: false });
         }

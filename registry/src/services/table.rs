@@ -5,7 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::Arc,
     time::Duration,
 };
 
@@ -20,8 +20,9 @@ use super::{
     depth::{Part, covers},
     index::Index,
     lookup::Instance,
-    names::Names,
+    names::{Listed, Names},
     plan::Plan,
+    presence::Presence,
     shares::{Class, Group, Member, Rank, Shares},
     watch::{Change, Changes, Removal},
 };
@@ -33,21 +34,17 @@ pub(super) struct Entry {
     pub(super) lease: Verified<Lease>,
     /// When the lease arrived.
     pub(super) renewed: Time,
-    /// When it ends; [`Time::NEVER`] for this node itself.
-    pub(super) expires: Time,
     pub(super) record: Option<Proved<NodeRecord>>,
     pub(super) services: BTreeMap<InstanceId, Held>,
     /// Digest of `record` and `services`.
     held: Hash,
     /// The highest lease whose whole record set was held.
     pub(super) settled: Option<Seq>,
-    pub(super) suspect: bool,
+    /// When the lease ends, when the node was last of use, whether it is suspect.
+    presence: Arc<Presence>,
     /// Whether it is known only from before a restart: then it is suspect, too.
     pub(super) restored: bool,
-    /// When the node was last renewed or one of its records found, in milliseconds of [`Time`]. Atomic because
-    /// finding happens under a shared lock.
-    used: AtomicU64,
-    /// Where the node stands in the order of eviction, which lags behind `used`.
+    /// Where the node stands in the order of eviction, which lags behind its use.
     rank: Rank,
     /// Where it is counted, and with how many records.
     member: Member,
@@ -81,14 +78,12 @@ impl Entry {
         Self {
             lease,
             renewed: now,
-            expires,
+            presence: Arc::new(Presence::new(now, expires)),
             record: None,
             services: BTreeMap::new(),
             held: Hash::of_set([]),
             settled: None,
-            suspect: false,
             restored: false,
-            used: AtomicU64::new(now.0),
             rank: Rank { trusted: member.trusted, services: false, inside: false, used: now },
             member,
             counted: 0,
@@ -103,23 +98,30 @@ impl Entry {
     /// How long ago the lease was made, as far as can be told.
     pub(super) fn age(&self, now: Time) -> Duration {
         let heard = now.since(self.renewed);
-        if self.mortal() { heard.max(self.lease.value().ttl().saturating_sub(self.expires.since(now))) } else { heard }
+        if self.mortal() {
+            heard.max(self.lease.value().ttl().saturating_sub(self.expires().since(now)))
+        } else {
+            heard
+        }
     }
 
-    /// Notes that one of the node's records was wanted.
-    pub(super) fn mark_used(&self, now: Time) {
-        self.used.store(now.0, Ordering::Relaxed);
+    /// When the lease ends; [`Time::NEVER`] for this node itself.
+    pub(super) fn expires(&self) -> Time {
+        self.presence.expires()
+    }
+
+    pub(super) fn suspect(&self) -> bool {
+        self.presence.suspect()
     }
 
     /// A record of this node as it is told.
     pub(super) fn instance(&self, held: &Held) -> Instance {
-        Instance {
-            node: self.lease.author(),
-            record: held.record.clone(),
-            learnt: held.learnt,
-            expires: self.expires,
-            suspect: self.suspect,
-        }
+        self.listed(held).instance()
+    }
+
+    /// A record of this node as it is listed by its name.
+    fn listed(&self, held: &Held) -> Listed {
+        Listed { record: held.record.clone(), learnt: held.learnt, node: Arc::clone(&self.presence) }
     }
 
     /// A complete record set settles all that was said up to its lease.
@@ -132,12 +134,12 @@ impl Entry {
     }
 
     fn rank_now(&self, inside: bool) -> Rank {
-        let used = Time(self.used.load(Ordering::Relaxed));
-        Rank { trusted: self.member.trusted, services: !self.services.is_empty(), inside, used }
+        let (services, used) = (!self.services.is_empty(), self.presence.used());
+        Rank { trusted: self.member.trusted, services, inside, used }
     }
 
     fn mortal(&self) -> bool {
-        self.expires != Time::NEVER
+        self.expires() != Time::NEVER
     }
 
     /// This node itself is no stranger.
@@ -231,9 +233,9 @@ impl Table {
         let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal()) else { return };
         self.shares.leave(*node, entry.member, entry.rank, entry.counted);
         if member.class != entry.member.class {
-            for record in entry.services.values().map(|held| &held.record) {
-                self.names.remove(record);
-                self.names.insert(record, member.class);
+            for held in entry.services.values() {
+                self.names.remove(&held.record);
+                self.names.insert(entry.listed(held), member.class);
             }
         }
         entry.member = member;
@@ -270,7 +272,7 @@ impl Table {
     pub(super) fn remove_node(&mut self, node: &NodeId, why: Removal, changes: &mut Changes) -> Option<Entry> {
         let entry = self.nodes.remove(node)?;
         self.part.nodes = self.part.nodes.saturating_sub(usize::from(self.part.covers(node)));
-        self.expiries.remove(&(entry.expires, *node));
+        self.expiries.remove(&(entry.expires(), *node));
         self.index.suspect(node, false);
         if entry.mortal() {
             self.shares.leave(*node, entry.member, entry.rank, entry.counted);
@@ -329,10 +331,9 @@ impl Table {
     pub(super) fn set_suspect(&mut self, node: &NodeId, suspect: bool, changes: &mut Changes) {
         let Some(entry) = self.nodes.get_mut(node) else { return };
         entry.restored = false;
-        if entry.suspect == suspect {
+        if !entry.presence.set_suspect(suspect) {
             return;
         }
-        entry.suspect = suspect;
         self.index.suspect(node, suspect);
         for held in entry.services.values() {
             let instance = entry.instance(held);
@@ -342,11 +343,11 @@ impl Table {
 
     /// Ends a node's lease at `ends` at the latest.
     pub(super) fn shorten(&mut self, node: &NodeId, ends: Time) {
-        let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal() && ends < entry.expires) else {
+        let Some(entry) = self.nodes.get_mut(node).filter(|entry| entry.mortal() && ends < entry.expires()) else {
             return;
         };
-        self.expiries.remove(&(entry.expires, *node));
-        entry.expires = ends;
+        self.expiries.remove(&(entry.expires(), *node));
+        entry.presence.set_expires(ends);
         self.expiries.insert((ends, *node));
     }
 
@@ -355,15 +356,16 @@ impl Table {
             if new.lease.value().seq <= entry.lease.value().seq {
                 return;
             }
-            self.expiries.remove(&(entry.expires, node));
-            entry.mark_used(now);
-            (entry.lease, entry.renewed, entry.expires) = (new.lease, new.renewed, new.expires);
+            self.expiries.remove(&(entry.expires(), node));
+            entry.presence.mark_used(now);
+            entry.presence.set_expires(new.expires());
+            (entry.lease, entry.renewed) = (new.lease, new.renewed);
             if entry.mortal() {
-                self.expiries.insert((entry.expires, node));
+                self.expiries.insert((entry.expires(), node));
             }
         } else {
             if new.mortal() {
-                self.expiries.insert((new.expires, node));
+                self.expiries.insert((new.expires(), node));
                 self.shares.enter(node, new.member, new.rank, 0);
             }
             self.nodes.insert(node, new);
@@ -386,7 +388,8 @@ impl Table {
     fn put_record(&mut self, node: &NodeId, record: Proved<ServiceRecord>, now: Time, changes: &mut Changes) {
         let Some(entry) = self.nodes.get_mut(node) else { return };
         let held = Held { record: record.clone(), learnt: now };
-        let (instance, class) = (entry.instance(&held), entry.class());
+        let (listed, class) = (entry.listed(&held), entry.class());
+        let instance = listed.instance();
         match entry.services.insert(record.value().instance, held) {
             Some(old) => {
                 self.unlist(&old.record);
@@ -397,7 +400,7 @@ impl Table {
         self.records += 1;
         self.part.records += usize::from(self.part.covers(node));
         self.index.insert(&record);
-        self.names.insert(&record, class);
+        self.names.insert(listed, class);
     }
 
     fn remove_record(&mut self, node: &NodeId, instance: InstanceId, why: Removal, changes: &mut Changes) {

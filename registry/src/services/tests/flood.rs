@@ -169,6 +169,20 @@ fn all_nodes_of_one_subnet_have_a_tenth_of_the_view_at_most() {
 }
 
 #[test]
+fn a_flood_that_has_gone_leaves_no_room_behind() {
+    let mut directory = directory();
+    let name = "math.calc".parse().unwrap();
+    for number in 0..2_000 {
+        hear(&mut directory, stranger(number, "math.calc", "1.0.0").whole(), at(0));
+    }
+    assert!(directory.table.names().room(&name) >= 2_000);
+    hear(&mut directory, stranger(2_000, "math.calc", "1.0.0").whole(), at(60));
+    directory.expire(at(100));
+    assert_eq!(looked_up(&directory, "math.calc"), 1);
+    assert!(directory.table.names().room(&name) <= 8);
+}
+
+#[test]
 fn a_look_up_sees_all_of_a_crowd_in_turn_and_all_of_the_known_at_once() {
     let mut directory = directory();
     let crowd = 3_000;

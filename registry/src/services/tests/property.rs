@@ -114,7 +114,10 @@ fn consistent(directory: &Directory, limits: &DirectoryLimits) {
     for instance in &all {
         let mine = instance.node == directory.me;
         let class = if mine { Class::Known } else { directory.places.member(&instance.node).class };
-        assert_eq!(directory.table.names().class_of(&instance.record), Some(class), "listed once, where it belongs");
+        let (listed_in, listed) = directory.table.names().listed(&instance.record).expect("listed once");
+        assert_eq!((listed_in, listed.record.hash()), (class, instance.record.hash()), "listed where it belongs");
+        let held = directory.instance(&instance.node, instance.record.value().instance).expect("its node has it");
+        assert_eq!(format!("{held:?}"), format!("{instance:?}"), "both ways tell the same");
     }
     for node in directory.nodes() {
         assert!(node.services <= limits.records_per_node);
