@@ -165,7 +165,16 @@ impl NodePrograms {
     /// # Errors
     /// If it does not answer within 5 s.
     pub async fn call_once(&self, host: &Host, caller: &Program, callee: &Program) -> Result<()> {
-        let arguments = ["call", "system", "ping", "--peer", callee.id(), "--deadline", "5s"];
+        self.call_with(host, caller, callee, 0).await
+    }
+
+    /// Calls it once, with an input of at least so many bytes.
+    ///
+    /// # Errors
+    /// If it does not answer within 5 s.
+    pub async fn call_with(&self, host: &Host, caller: &Program, callee: &Program, bytes: usize) -> Result<()> {
+        let input = serde_json::json!({ "padding": "x".repeat(bytes) }).to_string();
+        let arguments = ["call", "system", "ping", &input, "--peer", callee.id(), "--deadline", "5s"];
         self.programs.ask(host, caller, &arguments).await.map(drop)
     }
 
