@@ -7,7 +7,13 @@ use atoll_registry::peers::conduct::Fault;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Context, ServiceBuilder, Serving, directory::Clock, error::RegisterError, net::Counters, rpc::Rpc};
+use crate::{
+    Context, ServiceBuilder, Serving,
+    directory::Clock,
+    error::RegisterError,
+    net::{Counters, relay::figures::RelayFigures},
+    rpc::Rpc,
+};
 
 /// The service's name.
 pub(crate) const NAME: &str = "system";
@@ -80,6 +86,8 @@ struct Stats {
     schemas: SchemaStats,
     /// Streams closed because their frames broke the protocol.
     broken_frames: u64,
+    /// What it has done as a relay for others, and refused.
+    relay: RelayFigures,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -207,5 +215,6 @@ fn stats(rpc: &Rpc) -> Stats {
             refused: schemas.refused.count(),
         },
         broken_frames: broken_frames.count(),
+        relay: rpc.net.relay.figures().report(),
     }
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use atoll_protocol::names::NetworkName;
-pub use atoll_registry::peers::{PublicRange, PublicRangeError, PublicRanges};
+pub use atoll_registry::{
+    peers::{PublicRange, PublicRangeError, PublicRanges},
+    reach::capacity::RelayLimits,
+};
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +66,8 @@ pub struct NetConfig {
     pub port_mapping: bool,
     /// Whether to relay for nodes that cannot be dialled, as long as this one can be dialled by all of its peers.
     pub relay: bool,
+    /// What is relayed at most, for each peer, for each subnet and in all.
+    pub relay_limits: RelayLimits,
 }
 
 impl Default for Config {
@@ -88,6 +93,7 @@ impl Default for NetConfig {
             public_ranges: PublicRanges::default(),
             port_mapping: true,
             relay: false,
+            relay_limits: RelayLimits::default(),
         }
     }
 }

@@ -37,6 +37,9 @@ fn everything_can_be_said() {
         [net]
         listen = ["/ip4/0.0.0.0/udp/5000/quic-v1"]
         mdns = false
+
+        [net.relay_limits]
+        circuits = 8
         "#,
     )
     .unwrap();
@@ -47,6 +50,7 @@ fn everything_can_be_said() {
         net: NetConfig {
             listen: vec!["/ip4/0.0.0.0/udp/5000/quic-v1".parse().unwrap()],
             mdns: false,
+            relay_limits: RelayLimits { circuits: 8, ..RelayLimits::default() },
             ..NetConfig::default()
         },
         bench: true,
@@ -54,6 +58,13 @@ fn everything_can_be_said() {
     };
     assert_eq!(config, expected);
     assert_eq!(read(&toml::to_string(&expected).unwrap()).unwrap(), expected, "what is shown can be read again");
+}
+
+#[test]
+fn the_limits_in_the_file_for_seeds_are_those_that_hold_without_it() {
+    let seed = read(include_str!("../../../bootstrap/bootstrap.toml")).unwrap();
+    assert!(seed.net.relay && !seed.net.mdns && !seed.net.port_mapping);
+    assert_eq!(seed.net.relay_limits, RelayLimits::default());
 }
 
 #[test]

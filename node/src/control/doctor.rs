@@ -13,10 +13,7 @@ use super::{
     as_millis, as_u64,
 };
 use crate::{
-    net::{
-        reach::{PortMapping, Reach},
-        relay::figures::Refusal,
-    },
+    net::reach::{PortMapping, Reach},
     node::Inner,
 };
 
@@ -123,18 +120,7 @@ fn relayed(reach: &Reach) -> Vec<RelayedPeer> {
 
 fn relaying(node: &Inner) -> Option<RelayFigures> {
     let relay = &node.net().relay;
-    if !relay.is_enabled() {
-        return None;
-    }
-    let figures = relay.figures();
-    let refused = Refusal::ALL.into_iter().map(|why| (why.name().to_owned(), figures.refused(why)));
-    Some(RelayFigures {
-        reservations: figures.reservations.value(),
-        circuits: figures.circuits.value(),
-        circuits_total: figures.connected.count(),
-        bytes_total: figures.bytes.count(),
-        refused: refused.filter(|(_, count)| *count > 0).collect(),
-    })
+    relay.is_enabled().then(|| relay.figures().report())
 }
 
 /// How far this machine's clock is ahead of others': of each node whose lease came lately, what it says when that was made and

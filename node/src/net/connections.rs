@@ -20,7 +20,7 @@ use atoll_protocol::identity::NodeId;
 use libp2p::{Multiaddr, multiaddr::Protocol, swarm::ConnectionId};
 use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::streams::{OpenError, OpenRequest, STREAMS_PER_PEER, SUBSTREAMS_OVER_TCP, Substream, Uses};
 
@@ -86,9 +86,8 @@ impl Connection {
         address: Multiaddr,
         outbound: bool,
         opens: mpsc::Sender<OpenRequest>,
-        uses: Uses,
-        gone: CancellationToken,
     ) -> Self {
+        let (uses, gone) = (Uses::default(), CancellationToken::new());
         let path = Path::of(&address);
         let (established, rtt_micros) = (Instant::now(), AtomicU32::new(0));
         let opening = Arc::new(Semaphore::new(OPENING));
@@ -105,6 +104,16 @@ impl Connection {
         Ok(Substream::new(stream, &self.gone, Some(self.uses.opened(place))))
     }
 
+    /// A substream that the peer has opened on it.
+    pub(super) fn taken_up(&self, stream: libp2p::Stream) -> Substream {
+        Substream::new(stream, &self.gone, Some(self.uses.accepted()))
+    }
+
+    /// Ends the connection's substreams when dropped: for whoever ends together with the connection.
+    pub(super) fn ending(&self) -> DropGuard {
+        self.gone.clone().drop_guard()
+    }
+
     /// A place among the substreams that are being opened: to be held until the other side has said something on the substream,
     /// so that a burst of them is not refused for want of room in its queues.
     pub(crate) async fn opening(&self) -> Result<OwnedSemaphorePermit, OpenError> {
@@ -114,6 +123,11 @@ impl Connection {
     /// Substreams open on it, of both sides: whatever calls and streams are under way.
     pub(crate) fn in_use(&self) -> usize {
         self.uses.count()
+    }
+
+    /// Whether any call or stream was heard of on it since this was last asked.
+    pub(super) fn take_stirred(&self) -> bool {
+        self.uses.take_stirred()
     }
 
     /// Whether the connection is gone.
@@ -193,8 +207,8 @@ impl Connections {
         self.0.changes.fetch_add(1, Release);
     }
 
-    pub(super) fn insert(&self, connection: Connection) {
-        self.0.open.write().entry(connection.peer).or_default().push(Arc::new(connection));
+    pub(super) fn insert(&self, connection: Arc<Connection>) {
+        self.0.open.write().entry(connection.peer).or_default().push(connection);
         self.changed();
     }
 

@@ -63,6 +63,8 @@ const COMMANDS: usize = 256;
 const EVENTS: usize = 512;
 /// How long a dial may take until the peer has identified itself.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a peer that was dialled back may take to confirm the nonce.
+const NONCE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The protocol strings of one network.
 #[derive(Debug, Clone)]
@@ -378,11 +380,7 @@ impl Net {
         match &inbound.protocol {
             p if *p == punch::PROTOCOL => self.agree_to_punch(inbound).await,
             p if *p == autonat::DIAL_REQUEST => self.test(inbound).await,
-            p if *p == autonat::DIAL_BACK => {
-                if let Err(why) = autonat::accept_dial_back(inbound.stream, &self.nonces).await {
-                    tracing::debug!(peer = %inbound.peer, "a test of this node's address is void: {why}");
-                }
-            }
+            p if *p == autonat::DIAL_BACK => self.dialled_back(inbound).await,
             _ => return Some(inbound),
         }
         None
@@ -396,27 +394,43 @@ impl Net {
         }
     }
 
+    /// A server says the nonce of a test that this node has asked for. Over a connection that this node has dialled itself
+    /// it proves nothing.
+    async fn dialled_back(&self, inbound: Inbound) {
+        let Inbound { peer, connection, stream, .. } = inbound;
+        if connection.outbound {
+            tracing::debug!(%peer, "a test of this node's address is void: it came over a connection dialled from here");
+            return;
+        }
+        if let Err(why) = autonat::accept_dial_back(stream, connection.established, &self.nonces).await {
+            tracing::debug!(%peer, "a test of this node's address is void: {why}");
+        }
+    }
+
     /// Tries whether a peer can be dialled at one of the addresses that it names.
     async fn test(&self, inbound: Inbound) {
-        let Inbound { peer, stream, .. } = inbound;
-        let Some(from) = self.connections.best(&peer).map(|connection| connection.address.clone()) else { return };
+        let Inbound { peer, connection, stream, .. } = inbound;
+        let from = connection.address.clone();
         let public = |ip| self.public.contains(ip);
         let dial_back = async |address, nonce| self.dial_back(peer, address, nonce).await;
         let served = autonat::serve(stream, &Asker { peer, from }, &self.tests, public, dial_back).await;
         tracing::debug!(%peer, ?served, "tried whether a peer can be dialled");
     }
 
+    /// Dials a peer over a connection of its own, and says the nonce there. In a task of its own: whoever gives up waiting
+    /// must not leave the connection behind.
     async fn dial_back(&self, peer: NodeId, address: Multiaddr, nonce: u64) -> Result<(), DialBackError> {
-        let (reply, dialled) = oneshot::channel();
-        self.command(Command::DialAnew { peer, address, reply }).await;
-        let connection = dialled.await.map_err(|_| DialBackError::Unable)?.map_err(|_| DialBackError::Unreachable)?;
-        let confirmed = async {
-            let stream = connection.open(autonat::DIAL_BACK).await.map_err(|_| DialBackError::Unconfirmed)?;
-            autonat::say_nonce(stream, nonce).await.map_err(|_| DialBackError::Unconfirmed)
-        };
-        let confirmed = confirmed.await;
-        self.command(Command::Close { connection: connection.id }).await;
-        confirmed
+        let net = self.clone();
+        let dialling = tokio::spawn(async move {
+            let (reply, dialled) = oneshot::channel();
+            net.command(Command::DialAnew { peer, address, reply }).await;
+            let connection = dialled.await.map_err(|_| DialBackError::Unable)?;
+            let connection = connection.map_err(|_| DialBackError::Unreachable)?;
+            let confirmed = tokio::time::timeout(NONCE_PATIENCE, say_nonce(&connection, nonce)).await;
+            net.command(Command::Close { connection: connection.id }).await;
+            confirmed.unwrap_or(Err(DialBackError::Unconfirmed))
+        });
+        dialling.await.unwrap_or(Err(DialBackError::Unable))
     }
 
     /// How this node is reached, and reaches those that cannot be dialled; `None` if it is stopping.
@@ -443,6 +457,12 @@ impl Net {
     async fn command(&self, command: Command) {
         let _ = self.commands.send(command).await;
     }
+}
+
+/// Says a nonce on this very connection.
+async fn say_nonce(connection: &Connection, nonce: u64) -> Result<(), DialBackError> {
+    let stream = connection.open(autonat::DIAL_BACK).await.map_err(|_| DialBackError::Unconfirmed)?;
+    autonat::say_nonce(stream, nonce).await
 }
 
 /// The libp2p form of a node's identity.

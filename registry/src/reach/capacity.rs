@@ -28,7 +28,7 @@ use std::{
 
 use atoll_protocol::identity::NodeId;
 
-pub use self::limits::RelayLimits;
+pub use self::limits::{Nothing, RelayLimits};
 use self::{bucket::Bucket, shares::Shares};
 use crate::{peers::Subnet, time::Time};
 

@@ -6,10 +6,10 @@
 //! - **at once** when the first relayed connection to a peer is there;
 //! - after a failure again **while relayed traffic flows**, first after [`FIRST`], then twice as long each time, up to [`LONGEST`],
 //!   give or take a quarter so that peers do not fall into step. A peer with which nothing is exchanged needs no better path;
-//! - **afresh** after this node's network has changed, when a direct connection was lost, and when the peer has new
-//!   candidates. A peer can say that of itself as often as it likes, so it is heard once in [`CANDIDATES_GAP`];
-//! - **rarely** ([`RARELY`]) where the two NATs leave no hope ([`Outlook::Hopeless`]), but not never: what is known of NATs is
-//!   a guess, and boxes are replaced.
+//! - **afresh** after this node's network has changed, and when a direct connection was lost.
+//!
+//! Where the two NATs leave no hope it is tried all the same, every [`LONGEST`] while traffic flows: what is known of NATs is a
+//! guess, boxes are replaced, and an attempt costs less than a page that is relayed.
 //!
 //! An attempt of which nothing is heard for [`LIMIT`] has failed. Success is a direct connection, by whatever way it came, and
 //! nothing else: what the protocols report of themselves is not relied upon.
@@ -25,44 +25,20 @@ use std::{collections::BTreeMap, time::Duration};
 use atoll_protocol::identity::NodeId;
 
 pub use self::counts::{Counts, Failure};
-use super::mapping::Mapping;
 use crate::time::Time;
 
 /// The first wait after a failure.
 pub const FIRST: Duration = Duration::from_secs(1);
 /// The longest wait after a failure.
 pub const LONGEST: Duration = Duration::from_secs(5 * 60);
-/// The wait where there is no hope.
-pub const RARELY: Duration = Duration::from_secs(30 * 60);
 /// So long after the last byte relayed traffic still counts as flowing: a caller that thinks between two calls is not idle.
 pub const FLOWING: Duration = Duration::from_secs(10);
 /// How long an attempt may take: three rounds of the protocol with a dial each, on a slow line.
 pub const LIMIT: Duration = Duration::from_secs(30);
-/// How often a peer's new candidates start it afresh.
-pub const CANDIDATES_GAP: Duration = Duration::from_secs(60);
 /// Peers that are remembered.
 pub const PEERS: usize = 1024;
 /// Attempts under way at a time.
 pub const AT_ONCE: usize = 16;
-
-/// What is to be expected of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Outlook {
-    /// It may well work.
-    #[default]
-    Hopeful,
-    /// Both NATs give every destination another port, so that neither end can know where the other will come from.
-    Hopeless,
-}
-
-impl Outlook {
-    /// The outlook between two nodes behind NATs of these kinds. A node that does not know is hopeful: an attempt is the
-    /// surest way to find out.
-    #[must_use]
-    pub fn between(mine: Mapping, theirs: Mapping) -> Self {
-        if mine == Mapping::Symmetric && theirs == Mapping::Symmetric { Self::Hopeless } else { Self::Hopeful }
-    }
-}
 
 /// How it stands with a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +47,6 @@ pub struct Standing {
     pub attempts: u32,
     /// Why the last attempt failed, and when.
     pub failed: Option<(Failure, Time)>,
-    /// What is to be expected.
-    pub outlook: Outlook,
     /// Whether an attempt is under way.
     pub under_way: bool,
 }
@@ -87,15 +61,12 @@ pub struct Punches {
 
 #[derive(Debug, Clone, Copy)]
 struct Peer {
-    outlook: Outlook,
     /// Attempts since it was begun afresh.
     attempts: u32,
     failed: Option<(Failure, Time)>,
     state: State,
     /// The last relayed traffic.
     traffic: Time,
-    /// When new candidates last started it afresh.
-    candidates: Option<Time>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -131,8 +102,7 @@ impl Punches {
         }
         self.make_room();
         let state = State::at_once(now);
-        let (outlook, attempts) = (Outlook::default(), 0);
-        self.peers.insert(peer, Peer { outlook, attempts, failed: None, state, traffic: now, candidates: None });
+        self.peers.insert(peer, Peer { attempts: 0, failed: None, state, traffic: now });
     }
 
     /// There is a direct connection to a peer. If an attempt was under way, it has succeeded; returns whether one was.
@@ -158,27 +128,9 @@ impl Punches {
         }
     }
 
-    /// What is to be expected with a peer, now that more is known of the NATs.
-    pub fn expect(&mut self, peer: &NodeId, outlook: Outlook) {
-        if let Some(peer) = self.peers.get_mut(peer) {
-            peer.outlook = outlook;
-        }
-    }
-
-    /// A peer has addresses that were not tried.
-    pub fn candidates(&mut self, peer: &NodeId, now: Time) {
-        if let Some(peer) = self.peers.get_mut(peer)
-            && peer.candidates.is_none_or(|last| now >= last + CANDIDATES_GAP)
-        {
-            peer.candidates = Some(now);
-            peer.afresh(now);
-        }
-    }
-
     /// This node's network has changed: what was learnt in the old one is void.
     pub fn network_changed(&mut self, now: Time) {
         for peer in self.peers.values_mut() {
-            peer.outlook = Outlook::default();
             peer.afresh(now);
         }
     }
@@ -231,8 +183,8 @@ impl Punches {
     /// The peers that are reached through a relay, and how it stands with each.
     pub fn all(&self) -> impl Iterator<Item = (NodeId, Standing)> + '_ {
         self.peers.iter().map(|(node, peer)| {
-            let Peer { attempts, failed, outlook, .. } = *peer;
-            (*node, Standing { attempts, failed, outlook, under_way: peer.is_under_way() })
+            let Peer { attempts, failed, .. } = *peer;
+            (*node, Standing { attempts, failed, under_way: peer.is_under_way() })
         })
     }
 
@@ -281,11 +233,8 @@ impl Peer {
 
     fn fail(&mut self, why: Failure, now: Time, draw: u64) {
         self.failed = Some((why, now));
-        let wait = match self.outlook {
-            Outlook::Hopeless => RARELY,
-            // `attempts` is nought if it was begun afresh meanwhile: then soon.
-            Outlook::Hopeful => super::doubled(FIRST, self.attempts.saturating_sub(1), LONGEST),
-        };
+        // `attempts` is nought if it was begun afresh meanwhile: then soon.
+        let wait = super::doubled(FIRST, self.attempts.saturating_sub(1), LONGEST);
         self.state = State::Waiting { until: now + super::jittered(wait, draw), anyhow: false };
     }
 }

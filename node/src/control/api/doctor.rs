@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use atoll_protocol::identity::NodeId;
 use serde::{Deserialize, Serialize};
 
+pub use crate::net::relay::figures::RelayFigures;
+
 /// A check-up of how this node is reached, and reaches others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DoctorReport {
@@ -126,19 +128,4 @@ pub struct RelayedPeer {
     pub attempts: u32,
     /// Why the last one failed.
     pub failed: Option<String>,
-}
-
-/// What a node has relayed for others since its start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelayFigures {
-    /// Reservations that hold now.
-    pub reservations: usize,
-    /// Circuits that are open now.
-    pub circuits: usize,
-    /// Circuits that came to be.
-    pub circuits_total: u64,
-    /// Bytes passed on, both ways together.
-    pub bytes_total: u64,
-    /// What was refused, by reason; reasons that there were none of are left out.
-    pub refused: BTreeMap<String, u64>,
 }

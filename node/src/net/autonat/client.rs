@@ -1,6 +1,9 @@
 //! The side that wants to know whether it can be dialled.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use futures::{AsyncRead, AsyncWrite};
 use libp2p::Multiaddr;
@@ -171,7 +174,7 @@ pub(crate) enum DialBackRefused {
     Io(#[from] io::Error),
     #[error("what came cannot be read: {0}")]
     Read(#[from] ReadError),
-    #[error("nobody expects this nonce")]
+    #[error("nobody expects this nonce, or not over a connection that was there before")]
     Unexpected,
     #[error("nothing came within {DIAL_BACK_PATIENCE:?}")]
     Timeout,
@@ -179,18 +182,22 @@ pub(crate) enum DialBackRefused {
 
 /// Serves a substream of [`DIAL_BACK`](super::DIAL_BACK): notes the nonce that comes, and confirms it if it is expected.
 ///
-/// A nonce proves that its server got through to this node, not how: it is for the caller to refuse substreams of connections
-/// that this node has dialled itself, or that were there before the request.
+/// `established`: since when the connection is there. A nonce proves that its server got through to this node only over a
+/// connection that came to be after the request; it is for the caller to refuse those that this node has dialled itself.
 ///
 /// # Errors
 /// [`DialBackRefused`] says what was wrong; the substream ends without a word.
-pub(crate) async fn accept_dial_back<S>(mut stream: S, nonces: &Nonces) -> Result<(), DialBackRefused>
+pub(crate) async fn accept_dial_back<S>(
+    mut stream: S,
+    established: Instant,
+    nonces: &Nonces,
+) -> Result<(), DialBackRefused>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let listening = async {
         let DialBack { nonce } = messages::read_back(&mut stream).await?;
-        if !nonces.heard(nonce) {
+        if !nonces.heard(nonce, established) {
             return Err(DialBackRefused::Unexpected);
         }
         delimited::write(&mut stream, &DialBackResponse { status: 0 }).await?;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use atoll_protocol::identity::NodeId;
-use atoll_registry::peers::Subnet;
+use atoll_registry::peers::{PublicRanges, Subnet};
 use parking_lot::Mutex;
 
 /// Requests at a time, one of each peer.
@@ -43,13 +43,14 @@ pub(crate) enum Rejected {
 struct Entered {
     at: Instant,
     peer: NodeId,
-    /// `None` on loopback and private networks, which are not counted: nobody from outside is on them.
+    /// `None` on loopback and networks that are private here, which are not counted: nobody from outside is on them.
     subnet: Option<Subnet>,
 }
 
 /// What is being served, and what was lately.
 #[derive(Debug, Default)]
 struct Limiter {
+    public: PublicRanges,
     serving: HashSet<NodeId>,
     /// The oldest first.
     lately: VecDeque<Entered>,
@@ -60,7 +61,7 @@ impl Limiter {
         while self.lately.front().is_some_and(|entered| now.saturating_duration_since(entered.at) >= WINDOW) {
             self.lately.pop_front();
         }
-        let subnet = from.and_then(Subnet::counted);
+        let subnet = from.and_then(|ip| self.public.subnet(ip));
         let count = |of: &dyn Fn(&Entered) -> bool| self.lately.iter().filter(|entered| of(entered)).count();
         if self.serving.contains(&peer) {
             return Err(Rejected::PeerBusy);
@@ -88,6 +89,11 @@ impl Limiter {
 pub(crate) struct Limits(Arc<Mutex<Limiter>>);
 
 impl Limits {
+    /// Nothing is being served. `public` says what is public in this network, and so counted by subnets.
+    pub(crate) fn new(public: PublicRanges) -> Self {
+        Self(Arc::new(Mutex::new(Limiter { public, ..Limiter::default() })))
+    }
+
     /// Lets a request of `peer` in, for as long as the guard lives; `from` is the IP address it comes from, a relay's if
     /// there is one between.
     ///

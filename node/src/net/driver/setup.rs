@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use atoll_registry::reach::capacity::RelayLimits;
 use libp2p::{
     Multiaddr, PeerId, Swarm, SwarmBuilder, Transport,
     core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
@@ -61,10 +60,12 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let (inbound, streams) = mpsc::channel(INBOUND_QUEUE);
     let public = setup.config.public_ranges.clone();
 
+    let relay_limits = setup.config.relay_limits;
+    relay_limits.check().map_err(|nothing| failed(format!("net.relay_limits.{nothing}")))?;
     let key = Keypair::ed25519_from_bytes(*setup.key.seed()).map_err(failed)?;
     let service = {
         let addresses = known_addresses.clone();
-        Relay::new(me, RelayLimits::default(), move || addresses.borrow().clone())
+        Relay::new(me, relay_limits, move || addresses.borrow().clone())
     };
     let accepted = Accepted::new(
         [
@@ -144,7 +145,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         dht_server: is_dht_server,
         candidates,
         nonces,
-        tests: autonat::Limits::default(),
+        tests: autonat::Limits::new(public.clone()),
         public,
     };
     Ok(Started { net, events: reported, inbound: streams, port, task: tokio::spawn(driver.run()) })

@@ -1,6 +1,11 @@
 //! What the relay service has done and refused, readable from outside at any time.
 
+use std::collections::BTreeMap;
+
 use atoll_registry::reach::capacity::Full;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::messages::Status;
 use crate::net::{Counter, Gauge};
@@ -153,4 +158,31 @@ impl Figures {
     pub(crate) fn refused(&self, reason: Refusal) -> u64 {
         self.refused.get(reason as usize).map_or(0, Counter::count)
     }
+
+    /// What it comes to now.
+    pub(crate) fn report(&self) -> RelayFigures {
+        let refused = Refusal::ALL.into_iter().map(|why| (why.name().to_owned(), self.refused(why)));
+        RelayFigures {
+            reservations: self.reservations.value(),
+            circuits: self.circuits.value(),
+            circuits_total: self.connected.count(),
+            bytes_total: self.bytes.count(),
+            refused: refused.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+}
+
+/// What a node has relayed for others since its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RelayFigures {
+    /// Reservations that hold now.
+    pub reservations: usize,
+    /// Circuits that are open now.
+    pub circuits: usize,
+    /// Circuits that came to be.
+    pub circuits_total: u64,
+    /// Bytes passed on, both ways together.
+    pub bytes_total: u64,
+    /// What was refused, by reason; reasons that there were none of are left out.
+    pub refused: BTreeMap<String, u64>,
 }

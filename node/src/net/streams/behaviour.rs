@@ -17,9 +17,8 @@ use libp2p::{
     },
 };
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::{Accepted, Inbound, OPENS_PER_CONNECTION, Uses, handler::Handler};
+use super::{Accepted, Inbound, OPENS_PER_CONNECTION, handler::Handler};
 use crate::net::{
     Counters,
     addresses::is_circuit,
@@ -34,7 +33,7 @@ pub(crate) struct Behaviour {
     inbound: mpsc::Sender<Inbound>,
     counters: Arc<Counters>,
     /// Connections that this behaviour has accepted and another may still refuse.
-    pending: HashMap<ConnectionId, Connection>,
+    pending: HashMap<ConnectionId, Arc<Connection>>,
 }
 
 impl Behaviour {
@@ -54,12 +53,10 @@ impl Behaviour {
             return Handler::idle();
         };
         let (opens, requests) = mpsc::channel(OPENS_PER_CONNECTION);
-        let uses = Uses::default();
-        let gone = CancellationToken::new();
-        self.pending
-            .insert(id, Connection::new(id, peer, address.clone(), outbound, opens, uses.clone(), gone.clone()));
+        let connection = Arc::new(Connection::new(id, peer, address.clone(), outbound, opens));
+        self.pending.insert(id, Arc::clone(&connection));
         let (protocols, counters) = (self.protocols.clone(), Arc::clone(&self.counters));
-        Handler::new(peer, protocols, requests, self.inbound.clone(), counters, uses, gone)
+        Handler::new(connection, protocols, requests, self.inbound.clone(), counters)
     }
 }
 

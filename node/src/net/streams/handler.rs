@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use atoll_protocol::identity::NodeId;
 use libp2p::{
     Stream, StreamProtocol,
     core::upgrade::{InboundUpgrade, ReadyUpgrade, UpgradeInfo},
@@ -17,10 +16,10 @@ use libp2p::{
     },
 };
 use tokio::sync::mpsc;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
-use super::{Accepted, Inbound, OpenError, OpenRequest, Substream, Uses};
-use crate::net::Counters;
+use super::{Accepted, Inbound, OpenError, OpenRequest};
+use crate::net::{Counters, connections::Connection};
 
 /// Accepts any of the project's protocols and says which one it was.
 #[derive(Debug, Clone)]
@@ -48,12 +47,10 @@ impl InboundUpgrade<Stream> for Accept {
 /// What an Atoll peer's connection needs; a connection to anything else has none of it.
 #[derive(Debug)]
 struct Active {
-    peer: NodeId,
+    connection: Arc<Connection>,
     requests: mpsc::Receiver<OpenRequest>,
     inbound: mpsc::Sender<Inbound>,
     counters: Arc<Counters>,
-    uses: Uses,
-    gone: CancellationToken,
     /// Ends the connection's substreams together with it.
     _end: DropGuard,
 }
@@ -67,16 +64,14 @@ pub(crate) struct Handler {
 
 impl Handler {
     pub(super) fn new(
-        peer: NodeId,
+        connection: Arc<Connection>,
         protocols: Accepted,
         requests: mpsc::Receiver<OpenRequest>,
         inbound: mpsc::Sender<Inbound>,
         counters: Arc<Counters>,
-        uses: Uses,
-        gone: CancellationToken,
     ) -> Self {
-        let end = gone.clone().drop_guard();
-        let active = Some(Active { peer, requests, inbound, counters, uses, gone, _end: end });
+        let end = connection.ending();
+        let active = Some(Active { connection, requests, inbound, counters, _end: end });
         Self { protocols: Some(protocols), active }
     }
 
@@ -86,9 +81,9 @@ impl Handler {
 
     fn accepted(&self, stream: Stream, protocol: StreamProtocol) {
         let Some(active) = &self.active else { return };
-        let Active { peer, inbound, counters, uses, gone, .. } = active;
-        let stream = Substream::new(stream, gone, Some(uses.accepted()));
-        if let Err(refused) = inbound.try_send(Inbound { peer: *peer, protocol, stream }) {
+        let Active { connection, inbound, counters, .. } = active;
+        let (peer, stream) = (connection.peer, connection.taken_up(stream));
+        if let Err(refused) = inbound.try_send(Inbound { peer, connection: Arc::clone(connection), protocol, stream }) {
             counters.refused_streams.add(1);
             tracing::warn!(%peer, protocol = %refused.into_inner().protocol, "refused a substream: too many wait");
         }

@@ -27,6 +27,8 @@ pub(crate) use behaviour::Behaviour;
 pub(crate) use substream::Substream;
 pub(crate) use uses::{Place, Uses};
 
+use super::connections::Connection;
+
 /// Requests to open substreams that may wait at one connection.
 const OPENS_PER_CONNECTION: usize = 64;
 /// Incoming substreams that may wait to be taken up, over all connections.
@@ -74,6 +76,8 @@ pub(crate) struct OpenRequest {
 #[derive(Debug)]
 pub(crate) struct Inbound {
     pub(crate) peer: NodeId,
+    /// The connection that it came on.
+    pub(crate) connection: Arc<Connection>,
     pub(crate) protocol: StreamProtocol,
     pub(crate) stream: Substream,
 }

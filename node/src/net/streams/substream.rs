@@ -54,7 +54,7 @@ pub(crate) struct Substream<S = Stream> {
     /// Why a read has failed, after which nothing can be done any more.
     failed: Option<io::ErrorKind>,
     /// Its place among those of its connection, where they are counted.
-    _place: Option<Place>,
+    place: Option<Place>,
 }
 
 impl<S: Unpin> Substream<S> {
@@ -63,7 +63,7 @@ impl<S: Unpin> Substream<S> {
         let waiting = Arc::<Waiting>::default();
         let waker = Waker::from(Arc::clone(&waiting));
         let gone = Box::pin(gone.clone().cancelled_owned());
-        Self { stream, gone, waiting, waker, failed: None, _place: place }
+        Self { stream, gone, waiting, waker, failed: None, place }
     }
 
     /// Polls for the half whose task waits at `place`. What can be done is done, whether or not the connection is gone.
@@ -98,8 +98,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Substream<S> {
         let this = self.get_mut();
         let polled =
             Pin::new(&mut *this).poll(|w| &w.reader, task, |stream, context| stream.poll_read(context, buffer));
-        if let Poll::Ready(Err(error)) = &polled {
-            this.failed = Some(error.kind());
+        match &polled {
+            Poll::Ready(Ok(_)) => this.place.iter().for_each(Place::stir),
+            Poll::Ready(Err(error)) => this.failed = Some(error.kind()),
+            Poll::Pending => {}
         }
         polled
     }

@@ -1,15 +1,22 @@
-//! How many substreams of a connection are open: what would be cut off by closing it.
+//! How many substreams of a connection are open: what would be cut off by closing it. And whether anything comes on them.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Counts the substreams of a connection. Cheap to clone; all clones count together.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Uses(Arc<AtomicUsize>);
+pub(crate) struct Uses(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    open: AtomicUsize,
+    /// Whether something has been read since [`Uses::take_stirred`].
+    stirred: AtomicBool,
+}
 
 /// One substream's place among those of its connection, until it is dropped.
 #[derive(Debug)]
@@ -30,17 +37,32 @@ impl Uses {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+        self.0.open.load(Ordering::Relaxed)
+    }
+
+    /// Whether anything was read on one of them since this was last asked.
+    pub(crate) fn take_stirred(&self) -> bool {
+        self.0.stirred.swap(false, Ordering::Relaxed)
     }
 
     fn place(&self, permit: Option<OwnedSemaphorePermit>) -> Place {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.open.fetch_add(1, Ordering::Relaxed);
         Place { uses: self.clone(), _permit: permit }
+    }
+}
+
+impl Place {
+    /// Something was read.
+    pub(super) fn stir(&self) {
+        // Most often it is set already: then nothing is written that other cores would have to fetch.
+        if !self.uses.0.stirred.load(Ordering::Relaxed) {
+            self.uses.0.stirred.store(true, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.uses.0.fetch_sub(1, Ordering::Relaxed);
+        self.uses.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -30,6 +30,39 @@ pub struct RelayLimits {
     pub burst_ms: u64,
 }
 
+/// A limit that lets nothing through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{name} is 0, which lets nothing through; give at least 1, or switch the relay off")]
+pub struct Nothing {
+    /// The limit's name.
+    pub name: &'static str,
+}
+
+impl RelayLimits {
+    /// Whether something can be relayed within these limits.
+    ///
+    /// # Errors
+    /// [`Nothing`] names one that is nought. Only `burst_ms` may be: then all bytes wait for their turn.
+    pub fn check(&self) -> Result<(), Nothing> {
+        let counts = [
+            ("reservations", self.reservations),
+            ("reservations_per_subnet", self.reservations_per_subnet),
+            ("circuits", self.circuits),
+            ("circuits_per_source", self.circuits_per_source),
+            ("circuits_per_subnet", self.circuits_per_subnet),
+            ("circuits_per_destination", self.circuits_per_destination),
+        ];
+        let rates = [
+            ("bytes_per_second", self.bytes_per_second),
+            ("bytes_per_second_per_subnet", self.bytes_per_second_per_subnet),
+            ("bytes_per_second_total", self.bytes_per_second_total),
+        ];
+        let counts = counts.into_iter().filter(|(_, count)| *count == 0).map(|(name, _)| name);
+        let rates = rates.into_iter().filter(|(_, rate)| *rate == 0).map(|(name, _)| name);
+        counts.chain(rates).next().map_or(Ok(()), |name| Err(Nothing { name }))
+    }
+}
+
 impl Default for RelayLimits {
     fn default() -> Self {
         const MIB: u64 = 1024 * 1024;

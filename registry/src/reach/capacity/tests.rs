@@ -40,6 +40,18 @@ fn reserved(limits: RelayLimits, n: u16) -> Capacity {
 }
 
 #[test]
+fn a_limit_of_nought_is_named() {
+    assert_eq!(RelayLimits::default().check(), Ok(()));
+    assert_eq!(RelayLimits { burst_ms: 0, ..small() }.check(), Ok(()), "all bytes wait");
+    for (limits, name) in [
+        (RelayLimits { circuits_per_source: 0, ..small() }, "circuits_per_source"),
+        (RelayLimits { bytes_per_second_total: 0, ..small() }, "bytes_per_second_total"),
+    ] {
+        assert_eq!(limits.check(), Err(Nothing { name }));
+    }
+}
+
+#[test]
 fn reservations_are_limited_in_total_and_by_subnet() {
     let mut capacity = Capacity::new(small(), START);
     let mut ask = |n, s| capacity.admit_reservation(node(n), subnet(s), HOUR, START);

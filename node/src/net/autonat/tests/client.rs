@@ -1,5 +1,7 @@
 //! A client and servers that do not do what they should.
 
+use std::time::Instant;
+
 use futures::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
@@ -135,7 +137,7 @@ async fn a_server_that_says_nothing_is_given_up() {
     let answer = ask(near, &[address(HOME)], &nonces).await;
     assert!(matches!(answer, Err(AskError::Timeout)), "{answer:?}");
     let asked = request(&mut silent).await;
-    assert!(!nonces.heard(asked.nonce), "its nonce is no longer expected");
+    assert!(!nonces.heard(asked.nonce, Instant::now()), "its nonce is no longer expected");
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,7 +173,7 @@ async fn as_many_requests_may_be_under_way_as_nonces_are_remembered() {
     assert!(matches!(ask(near, &[address(HOME)], &nonces).await, Err(AskError::Busy)));
     expected.pop();
     let another = nonces.expect().unwrap();
-    assert!(nonces.heard(another.nonce()) && another.is_heard());
+    assert!(nonces.heard(another.nonce(), Instant::now()) && another.is_heard());
     assert!(!expected.iter().any(|nonce| nonce.is_heard()), "each is its own");
 }
 
@@ -181,18 +183,29 @@ async fn a_nonce_that_is_expected_is_confirmed_and_another_ends_the_substream() 
     let expected = nonces.expect().unwrap();
     let (mut near, far) = pipe();
     delimited::write(&mut near, &DialBack { nonce: expected.nonce() ^ 1 }).await.unwrap();
-    let accepted = accept_dial_back(far, &nonces).await;
+    let accepted = accept_dial_back(far, Instant::now(), &nonces).await;
     assert!(matches!(accepted, Err(DialBackRefused::Unexpected)), "{accepted:?}");
     assert_eq!(near.read_to_end(&mut Vec::new()).await.unwrap(), 0, "without a word");
     assert!(!expected.is_heard());
 
     let (mut near, far) = pipe();
     delimited::write(&mut near, &DialBack { nonce: expected.nonce() }).await.unwrap();
-    accept_dial_back(far, &nonces).await.unwrap();
+    accept_dial_back(far, Instant::now(), &nonces).await.unwrap();
     let confirmed: DialBackResponse = delimited::read(&mut near).await.unwrap();
     assert_eq!(confirmed.status, 0);
     assert_eq!(near.read_to_end(&mut Vec::new()).await.unwrap(), 0, "and the end");
     assert!(expected.is_heard());
+}
+
+#[tokio::test]
+async fn a_nonce_over_a_connection_of_before_proves_nothing() {
+    let (nonces, before) = (Nonces::default(), Instant::now());
+    let expected = nonces.expect().unwrap();
+    let (mut near, far) = pipe();
+    delimited::write(&mut near, &DialBack { nonce: expected.nonce() }).await.unwrap();
+    let accepted = accept_dial_back(far, before, &nonces).await;
+    assert!(matches!(accepted, Err(DialBackRefused::Unexpected)), "{accepted:?}");
+    assert!(!expected.is_heard());
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,7 +213,7 @@ async fn what_dials_back_with_garbage_or_silence_is_let_go() {
     for (bytes, expected) in [(&[2, 0xff, 0xff][..], "not a message"), (&[65], "longer than 64"), (&[], "within 5s")] {
         let (mut near, far) = pipe();
         near.write_all(bytes).await.unwrap();
-        let why = accept_dial_back(far, &Nonces::default()).await.unwrap_err().to_string();
+        let why = accept_dial_back(far, Instant::now(), &Nonces::default()).await.unwrap_err().to_string();
         assert!(why.contains(expected), "{why}");
     }
 }

@@ -123,8 +123,9 @@ async fn our_client_asks_their_server() {
     let nonces = Nonces::default();
     let expected = nonces.clone();
     tokio::spawn(async move {
-        while let Some(Inbound { stream, .. }) = inbound.recv().await {
-            accept_dial_back(stream, &expected).await.unwrap();
+        while let Some(Inbound { connection, stream, .. }) = inbound.recv().await {
+            assert!(!connection.outbound);
+            accept_dial_back(stream, connection.established, &expected).await.unwrap();
         }
     });
     dials.send(DialOpts::peer_id(server).addresses(vec![there]).build()).await.unwrap();
@@ -171,8 +172,8 @@ async fn their_client_asks_our_server() {
     let serving = tokio::spawn(async move {
         // It may ask about the address that identify has found as well, which is none to dial.
         loop {
-            let Inbound { peer, stream, .. } = inbound.recv().await.unwrap();
-            let from = connections.best(&peer).unwrap().address.clone();
+            let Inbound { peer, connection, stream, .. } = inbound.recv().await.unwrap();
+            let from = connection.address.clone();
             let (connections, dials) = (connections.clone(), dials.clone());
             let dial = async move |to, nonce| dial(connections, dials, client, to, nonce).await;
             let served = serve(stream, &Asker { peer, from }, &Limits::default(), |_| true, dial).await;

@@ -50,7 +50,7 @@ fn response(status: i32, index: u32, dial: i32) -> Body {
 /// Dials back to a client that has `nonces`.
 async fn dial_back(nonces: &Nonces, nonce: u64) -> Result<(), DialBackError> {
     let (near, far) = pipe();
-    join!(say_nonce(near, nonce), accept_dial_back(far, nonces)).0
+    join!(say_nonce(near, nonce), accept_dial_back(far, std::time::Instant::now(), nonces)).0
 }
 
 /// A whole exchange, with what the server's dial comes to.

@@ -36,12 +36,27 @@ pub(super) type Outcome = Result<Agreed, Failure>;
 impl Driver {
     /// Begins to agree with the peers whose turn it is.
     pub(super) fn punch_due(&mut self, now: Time) {
+        self.note_traffic(now);
         for peer in self.reach.punches.due(now, rand::random()) {
             let all = self.connections.of(&peer);
             // Whoever has dialled the relayed connection is asked.
             let Some(connection) = all.into_iter().find(|c| c.path == Path::Relayed && !c.outbound) else { continue };
             let own = self.reach.offered.borrow().clone();
             self.reach.tasks.spawn(async move { Done::Agreed(peer, agree(connection, own).await) });
+        }
+    }
+
+    /// Notes through which relayed connections something has flowed: those it is worth replacing. Agreeing on an attempt
+    /// counts as well, which ends by itself: soon the waits are longer than that counts.
+    fn note_traffic(&mut self, now: Time) {
+        let relayed: Vec<NodeId> = self.reach.punches.all().map(|(peer, _)| peer).collect();
+        for peer in relayed {
+            // All of them are asked: whatever one has carried is not to count again later.
+            let stirred =
+                self.connections.of(&peer).into_iter().filter(|c| c.path == Path::Relayed && c.take_stirred());
+            if stirred.count() > 0 {
+                self.reach.punches.traffic(&peer, now);
+            }
         }
     }
 
