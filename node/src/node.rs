@@ -74,6 +74,8 @@ impl Node {
         };
         let events = Events::new(listener);
         let storage = open_storage(path.clone()).await?;
+        // Before anything is reported: whoever hears of this node may ask it something at once.
+        let socket = path.as_deref().map(control::open).transpose()?;
         events.report(NodeEvent::Started { node: key.node_id(), data_dir: path.clone() });
         let started = net::start(net::Setup {
             key: key.clone(),
@@ -117,8 +119,8 @@ impl Node {
             let bench = bench::register(&node.0.rpc).await?;
             node.0.own.lock().push(bench);
         }
-        if let Some(path) = path {
-            let server = control::serve(&path, Arc::downgrade(&node.0))?;
+        if let Some(socket) = socket {
+            let server = control::serve(socket, Arc::downgrade(&node.0));
             node.0.tasks.lock().push(server);
         }
         Ok(node)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use atoll_node::{Multiaddr, NodeId, control::socket_path};
+use atoll_node::{Multiaddr, NodeId};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -133,9 +133,6 @@ impl NodeOptions {
         let id = text(&started, "node")?.parse()?;
         let listening = process.event("listening").await?;
         let address = text(&listening, "address")?.parse()?;
-        // It listens a moment before it can be asked.
-        let socket = socket_path(data_dir.path());
-        until("the control socket is there", PATIENCE, async || Ok(socket.exists().then_some(()))).await?;
         Ok(NodeProcess { process, data_dir, id, address })
     }
 }

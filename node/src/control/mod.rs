@@ -38,8 +38,11 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("control.sock")
 }
 
-/// Opens the socket and serves it. The caller holds the data directory, so a socket that is there is a dead node's.
-pub(crate) fn serve(data_dir: &Path, node: Weak<Inner>) -> Result<JoinHandle<()>, SpawnError> {
+/// The control socket, open and not served yet: whoever connects waits.
+pub(crate) struct Socket(UnixListener);
+
+/// Opens the socket. The caller holds the data directory, so a socket that is there is a dead node's.
+pub(crate) fn open(data_dir: &Path) -> Result<Socket, SpawnError> {
     let path = socket_path(data_dir);
     let failed = |reason: String| SpawnError::Control { path: path.clone(), reason };
     let len = path.as_os_str().len();
@@ -51,11 +54,16 @@ pub(crate) fn serve(data_dir: &Path, node: Weak<Inner>) -> Result<JoinHandle<()>
     remove(data_dir);
     let listener = UnixListener::bind(&path).map_err(|e| failed(e.to_string()))?;
     restrict(&path).map_err(|e| failed(e.to_string()))?;
-    Ok(tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, routes::router(node)).await {
+    Ok(Socket(listener))
+}
+
+/// Serves all who have connected and will.
+pub(crate) fn serve(socket: Socket, node: Weak<Inner>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(socket.0, routes::router(node)).await {
             tracing::error!("the control socket has failed: {error}");
         }
-    }))
+    })
 }
 
 /// Removes the socket.
