@@ -31,6 +31,7 @@ pub mod bench;
 mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod clock;
 pub mod config;
 pub mod control;
 mod data_dir;

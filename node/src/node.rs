@@ -17,10 +17,11 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     Builder, Client, ServiceBuilder, Serving, Watch, bench,
+    clock::Clock,
     config::Config,
     control::{self, api::ServiceDescription},
     data_dir::DataDir,
-    directory::{self, Clock, Directory},
+    directory::{self, Directory},
     error::{ConnectError, DescribeError, RegisterError, SpawnError},
     event::{Events, NodeEvent},
     identity_file,

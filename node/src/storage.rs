@@ -26,7 +26,7 @@ pub(crate) use self::{
     providers::Provider,
     records::{FoundSets, StoredSet},
 };
-use crate::directory::Clock;
+use crate::clock::Clock;
 
 #[cfg(test)]
 mod tests;

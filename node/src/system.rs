@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Context, ServiceBuilder, Serving,
-    directory::Clock,
+    clock::Clock,
     error::RegisterError,
     net::{Counters, relay::figures::RelayFigures},
     rpc::Rpc,

@@ -20,8 +20,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     Builder, Multiaddr, Node, NodeId,
+    clock::Clock,
     config::NetConfig,
-    directory::Clock,
     event::Events,
     net::{
         self, Net, NetEvent,
@@ -135,7 +135,7 @@ pub(crate) fn adjacency(author: &SecretKey, network: &NetworkName, seq: u64, pee
     peers.sort_unstable();
     let told = |node| Neighbour { node, rtt_us: Some(1_000), relayed: false };
     let neighbours = peers.into_iter().map(told).collect();
-    let issued = crate::directory::Clock::start().wall();
+    let issued = crate::clock::Clock::start().wall();
     let said = Adjacency { seq: Seq(seq), issued, ttl_secs: 60, neighbours, extensions: Extensions::new() };
     Signed::seal(author, network, said).unwrap().signed().clone()
 }

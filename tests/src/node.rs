@@ -16,7 +16,7 @@ use crate::{
     command::{self, Answer},
     process::Process,
     programs::Program,
-    wait::{PATIENCE, until},
+    wait::PATIENCE,
 };
 
 /// Where a node listens unless told otherwise.

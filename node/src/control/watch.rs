@@ -26,7 +26,7 @@ use super::{
     api::{WatchEvent, WatchRequest, WatchedChange, WatchedInstance},
     routes::{Failure, Received, Shared, node},
 };
-use crate::{Watch, directory::Clock};
+use crate::{Watch, clock::Clock};
 
 /// How long a client that is gone goes unnoticed, while nothing changes.
 const PULSE: Duration = Duration::from_secs(1);

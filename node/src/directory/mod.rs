@@ -8,7 +8,6 @@
 
 mod actor;
 mod adjacency;
-mod clock;
 mod keys;
 mod resolve;
 mod restore;
@@ -42,11 +41,11 @@ use tokio::{
 
 pub use watch::Watch;
 
-pub(crate) use clock::Clock;
 pub(crate) use schemas::{Described, Schemas};
 pub(crate) use sync::serve_stream;
 
 use crate::{
+    clock::Clock,
     error::RegisterError,
     event::Events,
     net::{Net, NetEvent},

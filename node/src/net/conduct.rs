@@ -18,7 +18,7 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
 use crate::{
-    directory::Clock,
+    clock::Clock,
     event::{Events, NodeEvent},
 };
 

@@ -55,7 +55,7 @@ use self::{
     relay::Relay,
     streams::{Inbound, Share},
 };
-use crate::{config::NetConfig, directory::Clock, error::ConnectError, event::Events, storage::Storage};
+use crate::{clock::Clock, config::NetConfig, error::ConnectError, event::Events, storage::Storage};
 
 /// Commands that may wait for the swarm task.
 const COMMANDS: usize = 256;

@@ -39,7 +39,7 @@ pub(crate) use self::batch::not_ahead;
 pub use self::{
     batch::{Applied, Batch, Heard, Refused},
     kept::{Keep, Kept},
-    lookup::{Holding, Instance, KnownNode},
+    known::{Holding, Instance, KnownNode},
     pattern::{NamePattern, PatternError},
     search::{Candidates, Found, Ranking, Search, SearchError, SearchQuery},
     shares::Standing,
@@ -58,6 +58,7 @@ mod depth;
 mod floors;
 mod index;
 pub mod kept;
+mod known;
 mod lookup;
 mod names;
 mod near;

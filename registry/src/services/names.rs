@@ -16,7 +16,7 @@ use atoll_protocol::{
 
 use super::{
     depth::position,
-    lookup::Instance,
+    known::Instance,
     order::{Place, by_place, by_version, place},
     presence::Presence,
     shares::Class,

@@ -25,7 +25,7 @@ use atoll_protocol::{
 use memchr::memmem::Finder;
 use semver::{Version, VersionReq};
 
-use super::{Directory, index::Said, lookup::Instance, order::ByVersion};
+use super::{Directory, index::Said, known::Instance, order::ByVersion};
 
 /// Words of a search.
 pub const WORDS: usize = 16;

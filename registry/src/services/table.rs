@@ -19,7 +19,7 @@ use atoll_protocol::{
 use super::{
     depth::{Part, covers},
     index::Index,
-    lookup::Instance,
+    known::Instance,
     names::{Listed, Names},
     plan::Plan,
     presence::Presence,

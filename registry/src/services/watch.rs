@@ -7,7 +7,7 @@ use std::{
 
 use atoll_protocol::{identity::NodeId, names::InstanceId};
 
-use super::lookup::Instance;
+use super::known::Instance;
 
 /// One thing that changed in the directory.
 ///

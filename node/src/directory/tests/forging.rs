@@ -12,7 +12,7 @@ use atoll_registry::exchange::Publisher;
 use bytes::Bytes;
 
 use crate::{
-    directory::Clock,
+    clock::Clock,
     testing::{network, record},
 };
 

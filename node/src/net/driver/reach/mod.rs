@@ -42,7 +42,7 @@ use tokio::{
 
 use super::Driver;
 use crate::{
-    directory::Clock,
+    clock::Clock,
     net::{
         addresses,
         autonat::Nonces,

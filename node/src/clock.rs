@@ -27,7 +27,7 @@ impl Clock {
     }
 
     /// When `time` will be, on tokio's clock; an hour from now at the latest, since some ends never come.
-    pub(super) fn instant(self, time: Time) -> tokio::time::Instant {
+    pub(crate) fn instant(self, time: Time) -> tokio::time::Instant {
         let left = time.since(self.now()).min(Duration::from_secs(3600));
         tokio::time::Instant::now() + left
     }
