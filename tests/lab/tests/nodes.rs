@@ -191,3 +191,19 @@ fn two_nodes_on_a_lan_without_internet_find_and_call_each_other() -> Result<()> 
         Ok(())
     })
 }
+
+#[test]
+fn a_hole_is_tried_for_again_while_calls_flow() -> Result<()> {
+    sandboxed("a_hole_is_tried_for_again_while_calls_flow", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let programs = start(&mut lab, 1).await?;
+        let [a, b] = [lab.site(Nat::Symmetric)?, lab.site(Nat::Symmetric)?];
+        let (caller, callee) = tokio::try_join!(programs.join(&a.host, "a"), programs.join(&b.host, "b"))?;
+        // The one that is called over the relay begins, and there is no hope here: each attempt fails.
+        let tried = async || {
+            programs.call(&a.host, &caller, &callee).await?;
+            Ok(programs.attempts(&b.host, &callee, &caller).await? >= 3)
+        };
+        until("three attempts are made", tried).await
+    })
+}

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 pub use self::program::Program;
@@ -187,6 +188,18 @@ impl NodePrograms {
         let all: Vec<Connection> =
             serde_json::from_str(&answer).with_context(|| format!("these are no connections: {answer}"))?;
         Ok(all.into_iter().filter(|connection| connection.peer == to.id()).collect())
+    }
+
+    /// How often a node has tried for a direct path to a peer that it reaches through a relay; 0 if it does not.
+    ///
+    /// # Errors
+    /// If it does not say.
+    pub async fn attempts(&self, host: &Host, of: &Program, to: &Program) -> Result<u64> {
+        let answer = self.programs.ask(host, of, &["doctor"]).await?;
+        let report: Value = serde_json::from_str(&answer).with_context(|| format!("this is no report: {answer}"))?;
+        let relayed = report.get("relayed").and_then(Value::as_array).context("nothing is said of relayed peers")?;
+        let peer = relayed.iter().find(|peer| peer.get("peer").and_then(Value::as_str) == Some(to.id()));
+        Ok(peer.and_then(|peer| peer.get("attempts")).and_then(Value::as_u64).unwrap_or_default())
     }
 
     /// Waits until the caller says that it has a direct connection to the callee, for as long as it takes.
