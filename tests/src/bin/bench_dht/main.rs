@@ -1,9 +1,5 @@
 //! Measures look-ups in the DHT in a network of many nodes inside this program, on loopback.
 //!
-//! ```text
-//! bench_dht [--nodes N] [--names N] [--lookups N] [--transport quic|tcp] [--output json]
-//! ```
-//!
 //! Every node is a whole one: its swarm, gossip and directory, its services. What is looked up is in no
 //! directory, so a provider that is found was found in the DHT. Look-ups are made one after the other, each by another
 //! node. Exits with 1 if a figure misses its target. Build it with `--release`, as `make bench-dht` does.
@@ -13,18 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use atoll_node::{Multiaddr, Node, bench::dht};
 use atoll_tests::{PATIENCE, until};
+use clap::{Parser, ValueEnum};
 use serde::Serialize;
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-/// Where nodes listen. Over TCP each connection takes two file descriptors of this process.
-const QUIC: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
-const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 const MEDIAN: Duration = Duration::from_millis(500);
 /// Streams that a peer may have open: all ends of all connections are in this one process, and room is taken for each.
 const STREAMS: u32 = 256;
@@ -36,6 +30,53 @@ const STARTING: usize = 8;
 const PREPARING: Duration = Duration::from_secs(300);
 /// How long nothing may have changed for the network to be at rest.
 const REST: Duration = Duration::from_secs(3);
+
+/// Measure look-ups in the DHT in a network of many nodes inside this program, on loopback.
+///
+/// Look-ups are made one after the other, each by another node, of names that are in no directory. The exit code is 1 if a figure
+/// misses its target.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Nodes in the network.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    nodes: u32,
+    /// Names that are announced.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    names: u32,
+    /// Look-ups that are measured.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    lookups: u32,
+    /// How nodes are connected. Over TCP each connection takes two of the file descriptors of this program.
+    #[arg(long, value_enum, default_value_t = Transport::Quic)]
+    transport: Transport,
+    /// How to print what comes out.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Transport {
+    Quic,
+    Tcp,
+}
+
+impl Transport {
+    /// Where nodes listen.
+    const fn listen(self) -> &'static str {
+        match self {
+            Self::Quic => "/ip4/127.0.0.1/udp/0/quic-v1",
+            Self::Tcp => "/ip4/127.0.0.1/tcp/0",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
 
 #[derive(Debug)]
 struct Sizes {
@@ -59,29 +100,12 @@ struct Report {
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
-    let mut sizes = Sizes { nodes: 200, names: 200, lookups: 1_000 };
-    let mut listen = QUIC;
-    let mut json = false;
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let value = arguments.next().with_context(|| format!("{argument} lacks its value"))?;
-        match argument.as_str() {
-            "--nodes" => sizes.nodes = value.parse()?,
-            "--names" => sizes.names = value.parse()?,
-            "--lookups" => sizes.lookups = value.parse()?,
-            "--transport" if value == "quic" => listen = QUIC,
-            "--transport" if value == "tcp" => listen = TCP,
-            "--output" if value == "json" => json = true,
-            _ => bail!(
-                "{argument} {value} is not understood; usage: bench_dht [--nodes N] [--names N] [--lookups N] \
-                 [--transport quic|tcp] [--output json]"
-            ),
-        }
-    }
-    ensure!(sizes.nodes >= 2 && sizes.names >= 1 && sizes.lookups >= 1, "nothing to measure in that: {sizes:?}");
-    let nodes = network(sizes.nodes, &listen.parse()?).await?;
+    let args = Args::parse();
+    let size = |count: u32| usize::try_from(count);
+    let sizes = Sizes { nodes: size(args.nodes)?, names: size(args.names)?, lookups: size(args.lookups)? };
+    let nodes = network(sizes.nodes, &args.transport.listen().parse()?).await?;
     let report = measure(&nodes, &sizes).await?;
-    if json {
+    if args.output == Output::Json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         print(&report);
