@@ -1,6 +1,6 @@
 //! JSON Schema documents (2020-12), named by what they say.
 //!
-//! A record that every node holds should be small, so it names a larger schema by its [`Hash`] only
+//! A record that every node holds should be small, so it names a larger schema by its [`struct@Hash`] only
 //! ([`Schema::Reference`](crate::service::Schema::Reference)). Whoever wants to read it asks the provider, or anybody who
 //! has it: what comes is checked against its name, so it does not matter who gave it.
 //!
