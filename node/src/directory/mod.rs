@@ -183,6 +183,11 @@ impl Directory {
         self.view.read().find(query)
     }
 
+    /// Those of them that run on this node.
+    pub(crate) fn of_node(&self, node: &NodeId, query: &ServiceQuery) -> Vec<Instance> {
+        self.view.read().of_node(node, query)
+    }
+
     /// Changes whenever what is listed does.
     pub(crate) fn generation(&self) -> u64 {
         self.view.read().generation()

@@ -29,6 +29,8 @@ const GOSSIP_MESSAGE: usize = 64 * 1024;
 const GOSSIP_CONTROL: usize = 64 * 1024;
 /// Length of a gossip message id: short, since ids fill the control messages.
 const GOSSIP_ID: usize = 20;
+/// How often each connection's round trip is measured, and one over TCP found dead.
+const PING: Duration = Duration::from_secs(25);
 /// Connections in all, and to one peer (hole punching briefly needs several).
 const CONNECTIONS: u32 = 1024;
 const CONNECTIONS_PER_PEER: u32 = 8;
@@ -92,7 +94,7 @@ impl Behaviour {
                     .with_interval(Duration::from_secs(120))
                     .with_push_listen_addr_updates(true),
             ),
-            ping: ping::Behaviour::new(ping::Config::new().with_interval(Duration::from_secs(15))),
+            ping: ping::Behaviour::new(ping::Config::new().with_interval(PING)),
             kad,
             gossip: gossip(protocols)?,
             mdns: mdns.into(),

@@ -9,7 +9,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicU32, AtomicU64,
+            AtomicBool, AtomicU32, AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
         },
     },
@@ -19,10 +19,13 @@ use std::{
 use atoll_protocol::identity::NodeId;
 use libp2p::{Multiaddr, multiaddr::Protocol, swarm::ConnectionId};
 use parking_lot::RwLock;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::streams::{OpenError, OpenRequest, STREAMS_PER_PEER, SUBSTREAMS_OVER_TCP, Substream, Uses};
+
+#[cfg(test)]
+mod tests;
 
 /// Substreams with streams that may be being opened on one connection.
 const OPENING: usize = 128;
@@ -69,6 +72,9 @@ pub(crate) struct Connection {
     pub(crate) established: Instant,
     /// Smoothed round trip in microseconds; 0 until the first ping.
     rtt_micros: AtomicU32,
+    /// Whether the peer says nothing on it although it was asked something. It takes ten seconds until a dead connection is
+    /// closed: too long for calls that could go another way.
+    silent: AtomicBool,
     opens: mpsc::Sender<OpenRequest>,
     /// Places for substreams that the other side has not taken up yet.
     opening: Arc<Semaphore>,
@@ -89,10 +95,10 @@ impl Connection {
     ) -> Self {
         let (uses, gone) = (Uses::default(), CancellationToken::new());
         let path = Path::of(&address);
-        let (established, rtt_micros) = (Instant::now(), AtomicU32::new(0));
+        let (established, rtt_micros, silent) = (Instant::now(), AtomicU32::new(0), AtomicBool::new(false));
         let opening = Arc::new(Semaphore::new(OPENING));
         let places = Arc::new(Semaphore::new(if is_quic(&address) { OPEN_OVER_QUIC } else { OPEN_OVER_TCP }));
-        Self { id, peer, address, path, outbound, established, rtt_micros, opens, opening, places, uses, gone }
+        Self { id, peer, address, path, outbound, established, rtt_micros, silent, opens, opening, places, uses, gone }
     }
 
     /// Opens a substream of `protocol` on this very connection.
@@ -128,6 +134,11 @@ impl Connection {
     /// Whether any call or stream was heard of on it since this was last asked.
     pub(super) fn take_stirred(&self) -> bool {
         self.uses.take_stirred()
+    }
+
+    /// Whether the peer has fallen silent on it.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent.load(Relaxed)
     }
 
     /// Whether the connection is gone.
@@ -170,9 +181,12 @@ impl Connection {
         super::addresses::relay(&self.address)
     }
 
-    /// Whether `other` is so much better that it is worth moving to: direct instead of relayed, or a round trip
+    /// Whether `other` is so much better that it is worth moving to: not silent, direct instead of relayed, or a round trip
     /// shorter by more than a quarter and a millisecond. Less is noise, and would make lanes wander.
     pub(crate) fn is_outdone_by(&self, other: &Self) -> bool {
+        if self.is_silent() != other.is_silent() {
+            return self.is_silent();
+        }
         match (self.path.cmp(&other.path), self.rtt(), other.rtt()) {
             (Ordering::Greater, ..) => true,
             (Ordering::Equal, Some(mine), Some(theirs)) => mine > theirs + theirs / 4 + Duration::from_millis(1),
@@ -180,9 +194,9 @@ impl Connection {
         }
     }
 
-    /// Smaller is better: direct before relayed, then the lower round trip, then the older connection.
-    fn rank(&self) -> (Path, Duration, Instant) {
-        (self.path, self.rtt().unwrap_or(Duration::MAX), self.established)
+    /// Smaller is better: not silent, direct before relayed, then the lower round trip, then the older connection.
+    fn rank(&self) -> (bool, Path, Duration, Instant) {
+        (self.is_silent(), self.path, self.rtt().unwrap_or(Duration::MAX), self.established)
     }
 }
 
@@ -195,6 +209,8 @@ struct Inner {
     open: RwLock<HashMap<NodeId, Vec<Arc<Connection>>>>,
     /// Counts what could change which connection is the best.
     changes: AtomicU64,
+    /// Tells of each such change.
+    changed: Notify,
 }
 
 impl Connections {
@@ -205,6 +221,7 @@ impl Connections {
 
     fn changed(&self) {
         self.0.changes.fetch_add(1, Release);
+        self.0.changed.notify_waiters();
     }
 
     pub(super) fn insert(&self, connection: Arc<Connection>) {
@@ -227,8 +244,28 @@ impl Connections {
     pub(super) fn measured(&self, peer: &NodeId, id: ConnectionId, sample: Duration) {
         if let Some(connection) = self.0.open.read().get(peer).and_then(|all| all.iter().find(|c| c.id == id)) {
             connection.measured(sample);
+            connection.silent.store(false, Relaxed);
         }
         self.changed();
+    }
+
+    /// The peer says nothing on a connection although it was asked something, or is heard again.
+    pub(crate) fn set_silent(&self, connection: &Connection, silent: bool) {
+        if connection.silent.swap(silent, Relaxed) != silent {
+            self.changed();
+        }
+    }
+
+    /// Waits until there is a connection to `peer` that is not silent, or none at all.
+    pub(crate) async fn heard(&self, peer: &NodeId) -> Option<Arc<Connection>> {
+        loop {
+            // Before looking, or a change in between would be missed.
+            let changed = self.0.changed.notified();
+            match self.best(peer) {
+                Some(connection) if connection.is_silent() => changed.await,
+                found => return found,
+            }
+        }
     }
 
     /// The best open connection to `peer`.

@@ -63,6 +63,8 @@ const COMMANDS: usize = 256;
 const EVENTS: usize = 512;
 /// How long a dial may take until the peer has identified itself.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait until a peer that has fallen silent is dialled once more.
+const REDIAL: Duration = Duration::from_secs(1);
 /// How long a peer that was dialled back may take to confirm the nonce.
 const NONCE_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -226,6 +228,11 @@ pub(super) enum Command {
         addresses: Vec<Multiaddr>,
         reply: oneshot::Sender<Result<NodeId, ConnectError>>,
     },
+    /// Dial a peer whose connections have fallen silent.
+    DialBeside {
+        peer: NodeId,
+        addresses: Vec<Multiaddr>,
+    },
     Publish {
         data: Vec<u8>,
     },
@@ -335,17 +342,36 @@ impl Net {
             .map_err(|_| ConnectError::Stopped)?
     }
 
-    /// The best open connection to `peer`, dialling it at `addresses` (and what Kademlia knows) if there is none.
+    /// The best open connection to `peer`, dialling it at `addresses` (and what Kademlia knows) if there is none. Where there
+    /// is one that has fallen silent, it is dialled beside that; whichever is heard first is given.
     pub(crate) async fn connect(
         &self,
         peer: NodeId,
         addresses: Vec<Multiaddr>,
     ) -> Result<Arc<Connection>, ConnectError> {
-        if let Some(connection) = self.connections.best(&peer) {
-            return Ok(connection);
+        match self.connections.best(&peer) {
+            Some(silent) if silent.is_silent() => {
+                let heard = tokio::time::timeout(DIAL_TIMEOUT, self.another_way(peer, &addresses)).await;
+                if let Some(connection) = heard.map_err(|_| ConnectError::Timeout { after: DIAL_TIMEOUT })? {
+                    return Ok(connection);
+                }
+            }
+            Some(connection) => return Ok(connection),
+            None => {}
         }
         self.dial(Some(peer), addresses).await?;
         self.connections.best(&peer).ok_or(ConnectError::Closed { peer })
+    }
+
+    /// Dials a peer beside its silent connections, again and again, until it is heard; `None` if they are all gone first.
+    async fn another_way(&self, peer: NodeId, addresses: &[Multiaddr]) -> Option<Arc<Connection>> {
+        loop {
+            self.command(Command::DialBeside { peer, addresses: addresses.to_vec() }).await;
+            // Both ends may just have lost a relay, and be about to find another one.
+            if let Ok(heard) = tokio::time::timeout(REDIAL, self.connections.heard(&peer)).await {
+                return heard;
+            }
+        }
     }
 
     /// Gossips an announcement. Having nobody to tell is no error: whoever connects later asks.

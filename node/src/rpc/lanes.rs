@@ -59,7 +59,8 @@ impl Peer {
         {
             return Some(lane);
         }
-        let best = net.connections.best(&self.node)?;
+        // One that has fallen silent is used only by the calls that are on it already.
+        let best = net.connections.best(&self.node).filter(|best| !best.is_silent())?;
         // Calls on a lane that goes keep it alive until they are over.
         self.lanes.write().retain(|lane| is_good(lane, &best));
         self.checked.store(generation, Ordering::Relaxed);
@@ -138,9 +139,9 @@ impl Peer {
         // Leaves a connection that a better one has replaced even if there is nothing to call: as long as a lane is open on it,
         // it is in use, and is not closed.
         self.usable(net);
-        let lanes = self.lanes.read().clone();
+        let lanes: Vec<_> = self.lanes.read().iter().filter(|lane| !lane.is_closed()).cloned().collect();
         // Each of them, whatever the first says.
-        lanes.iter().filter(|lane| lane.look_after(now)).count() > 0
+        lanes.iter().filter(|lane| lane.look_after(&net.connections, now)).count() > 0
     }
 }
 

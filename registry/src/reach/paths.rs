@@ -9,6 +9,8 @@
 //! - **Closing** waits until [`SETTLE`] after the newest direct connection, since others may be about to follow. Then the node
 //!   with the smaller id closes the other direct ones, and the other end leaves them alone: connection ids are numbers of each
 //!   end, and may rank two equal connections differently. Both ends close the relayed ones.
+//! - **A relayed connection that came after the direct one** stays for [`DOUBT`]: somebody has looked for another way, so the
+//!   direct one may be dead, which takes ten seconds to be noticed at an end that says nothing itself.
 //! - **Nothing that is in use is closed.** Streams in flight finish first; new ones go elsewhere already.
 //!
 //! Relayed connections without a direct one beside them stay, all of them: they are what a lost relay is survived with.
@@ -26,6 +28,8 @@ mod tests;
 /// How long after the newest direct connection the others are closed: both ends have then seen all that a hole punch made,
 /// at round trips of up to half a second.
 pub const SETTLE: Duration = Duration::from_millis(1500);
+/// How long a relayed connection stays that came after the direct one: longer than it takes to notice that one is dead.
+pub const DOUBT: Duration = Duration::from_secs(15);
 /// How long to wait before looking again at connections that were in use.
 pub const AGAIN: Duration = Duration::from_secs(1);
 
@@ -77,14 +81,18 @@ pub fn decide<I: Copy + Ord>(me: &NodeId, peer: &NodeId, all: &[Connection<I>], 
     let (Some(best), Some(newest)) = (best, newest) else {
         return Decision { best: best.map(|c| c.id), close: Vec::new(), again: None };
     };
-    let others = || all.iter().filter(|c| c.id != best.id && (c.path == Path::Relayed || smaller));
-    let settled = newest + SETTLE;
-    let (close, again) = if now < settled {
-        (Vec::new(), others().next().map(|_| settled))
-    } else {
-        let idle = others().filter(|c| c.in_flight == 0).map(|c| c.id).collect();
-        (idle, others().find(|c| c.in_flight > 0).map(|_| now + AGAIN))
-    };
+    let others = all.iter().filter(|c| c.id != best.id && (c.path == Path::Relayed || smaller));
+    let (mut close, mut again) = (Vec::new(), None);
+    for other in others {
+        let doubted = other.path == Path::Relayed && other.established > newest;
+        let due = if doubted { other.established + DOUBT } else { newest + SETTLE };
+        if now >= due && other.in_flight == 0 {
+            close.push(other.id);
+        } else {
+            let at = if now < due { due } else { now + AGAIN };
+            again = Some(again.map_or(at, |earlier: Time| earlier.min(at)));
+        }
+    }
     Decision { best: Some(best.id), close, again }
 }
 

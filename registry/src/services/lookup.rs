@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Bound};
 use atoll_protocol::{
     identity::NodeId,
     names::{InstanceId, ServiceQuery},
-    service::{Seq, UnixMillis},
+    service::{Seq, ServiceRecord, UnixMillis},
 };
 
 use super::{
@@ -32,6 +32,16 @@ impl Directory {
             .collect();
         found.sort_unstable_by(|a, b| a.suspect.cmp(&b.suspect).then_with(|| by_version(&a.record, &b.record)));
         found
+    }
+
+    /// Live instances of one node that will do, in the order of their numbers. Counts as use of the node.
+    #[must_use]
+    pub fn of_node(&self, node: &NodeId, query: &ServiceQuery) -> Vec<Instance> {
+        let Some(entry) = self.table.node(node) else { return Vec::new() };
+        entry.mark_used(self.now);
+        let will_do = |record: &ServiceRecord| query.matches(&record.name, &record.version);
+        let services = entry.services.values().filter(|held| will_do(held.record.value()));
+        services.map(|held| entry.instance(held)).collect()
     }
 
     /// Every live instance, ordered by name, then version (latest first), then node.

@@ -114,6 +114,11 @@ impl Entry {
         self.presence.suspect()
     }
 
+    /// Notes that one of the node's records was wanted.
+    pub(super) fn mark_used(&self, now: Time) {
+        self.presence.mark_used(now);
+    }
+
     /// A record of this node as it is told.
     pub(super) fn instance(&self, held: &Held) -> Instance {
         self.listed(held).instance()

@@ -3,7 +3,7 @@
 use atoll_registry::peers::conduct::Fault;
 use libp2p::{
     Multiaddr, PeerId, gossipsub, identify, kad, mdns, ping,
-    swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent},
+    swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent, dial_opts::PeerCondition},
 };
 use tokio::time::Instant;
 
@@ -207,7 +207,7 @@ impl Driver {
 
     fn last_connection_closed(&mut self, peer: PeerId, cause: Option<&ConnectionError>) {
         match self.dials.redial(&peer) {
-            Some(addresses) => self.dial(peer, addresses),
+            Some(addresses) => self.dial(peer, PeerCondition::DisconnectedAndNotDialing, addresses),
             None => self.dials.peer_failed(&peer, "the connection was closed before the peer said who it is"),
         }
         self.strangers.remove(&peer);

@@ -130,6 +130,7 @@ impl Driver {
         match command {
             Command::Dial { peer: Some(peer), addresses, reply } => self.dial_peer(peer, addresses, reply),
             Command::Dial { peer: None, addresses, reply } => self.dial_anyone(&addresses, reply),
+            Command::DialBeside { peer, addresses } => self.dial_beside(&peer, addresses),
             Command::Publish { data } => self.publish(data),
             Command::Verdict { message, source, verdict } => self.verdict(&message, &source, verdict),
             Command::Provide { key } => self.dht.provide(&mut self.swarm.behaviour_mut().kad, key),
@@ -163,16 +164,24 @@ impl Driver {
         self.dials.wait_for_peer(id, reply);
         self.dials.may_redial(&id, addresses.clone());
         if !self.swarm.is_connected(&id) {
-            self.dial(id, addresses);
+            self.dial(id, PeerCondition::DisconnectedAndNotDialing, addresses);
         }
     }
 
-    fn dial(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
+    /// Whatever other dials are under way: one for a direct path may wait for a long time where there is none.
+    fn dial_beside(&mut self, peer: &NodeId, addresses: Vec<Multiaddr>) {
+        if let Some(id) = peer_id(peer) {
+            self.dial(id, PeerCondition::Always, addresses);
+        }
+    }
+
+    fn dial(&mut self, id: PeerId, condition: PeerCondition, addresses: Vec<Multiaddr>) {
         let mut addresses = addresses;
         addresses.extend(self.circuits());
         let addresses = addresses::one_way_through(addresses, |relay| self.connections.best(relay).is_some());
+        tracing::debug!(peer = %id, ?condition, ?addresses, "dialling");
         let dial = DialOpts::peer_id(id)
-            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .condition(condition)
             .addresses(addresses)
             .extend_addresses_through_behaviour()
             .build();

@@ -45,6 +45,10 @@ use crate::{
 /// How long a connection that nobody uses stays open.
 const IDLE: Duration = Duration::from_secs(90);
 
+/// How long a node waits on a silent QUIC connection until it asks whether the peer is still there, in milliseconds: somewhere
+/// in there. NATs forget after half a minute.
+const KEEP_ALIVE_MS: std::ops::Range<u64> = 4_200..4_900;
+
 /// Streams over QUIC without which a connection is of no use.
 const FEWEST_STREAMS: u32 = 64;
 
@@ -179,6 +183,10 @@ async fn build(
             let mut config = quic::Config::new(key);
             // The bounds are set where substreams are taken up, for each kind and each peer.
             config.max_concurrent_stream_limit = streams;
+            // Each end asks when it has heard nothing for so long. Two that ask at the same moment say everything twice; with
+            // different waits the one with the shorter one asks, and the other hears it. Twice the wait is less than the ten
+            // seconds after which a silent connection is dead, so one packet may be lost.
+            config.keep_alive_interval = Duration::from_millis(rand::random_range(KEEP_ALIVE_MS));
             quic::tokio::Transport::new(config).map(|(peer, connection), _| (peer, Patient(connection)))
         })
         .map_err(failed)?;

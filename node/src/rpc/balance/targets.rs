@@ -83,9 +83,10 @@ impl Targets {
         Self { all, idempotent: idempotent(&found), generation, found: now }
     }
 
-    /// One target and no other.
-    pub(in crate::rpc) fn only(target: Target) -> Self {
-        Self { all: vec![target], idempotent: Vec::new(), generation: 0, found: Time(0) }
+    /// One target and no other, of which this has been found: nothing, where it is not listed here.
+    pub(in crate::rpc) fn only(target: Target, found: &[Instance], (generation, now): (u64, Time)) -> Self {
+        let found: Vec<&Instance> = found.iter().collect();
+        Self { all: vec![target], idempotent: idempotent(&found), generation, found: now }
     }
 
     /// Whether calling the method twice does no more than calling it once, whichever instance is called.

@@ -6,6 +6,10 @@
 //! | refused with a time to come back: nothing was done | always |
 //! | lost, or failed in a way that may pass | if the method is idempotent and the retry budget allows |
 //! | anything else | never |
+//!
+//! A call that was lost on its way to the only instance, or to the last one, is made there once more if its method is
+//! idempotent: over another connection, if there is one to be had. That is not drawn from the budget, which keeps callers from
+//! adding to the load of services that fail; here it is the way that has failed.
 
 use std::sync::Arc;
 
@@ -226,9 +230,8 @@ impl Making<'_> {
         let rpc = &self.shared.rpc;
         let mut lane = self.reach(target, now).await?;
         let mut reply = self.submit(&lane, attempt, head, now).await;
-        if matches!(reply, Err(Failure { sent: false, .. })) && rpc.net.connections.best(&target.node).is_some() {
-            // The lane fell idle, or its connection was closed for a better one, while the call was on its way to it:
-            // that says nothing about the node.
+        let again = |failure: &Failure| self.missed_the_lane(target, failure) || self.was_lost_on_the_way(failure);
+        if reply.as_ref().is_err_and(again) {
             (lane, reply) = Box::pin(async {
                 let lane = self.reach(target, now).await?;
                 let reply = self.submit(&lane, attempt, head, now).await;
@@ -241,6 +244,18 @@ impl Making<'_> {
             Reply::Parked { ticket } => Box::pin(bulk::fetch(&rpc.net, &lane.connection, ticket)).await,
             Reply::Unsent | Reply::Lost => Err(Failure::lost("the connection was lost before the answer came")),
         }
+    }
+
+    /// Whether the lane fell idle, or its connection was closed for a better one, while the call was on its way to it: that
+    /// says nothing about the node.
+    fn missed_the_lane(&self, target: &Target, failure: &Failure) -> bool {
+        !failure.sent && self.shared.rpc.net.connections.best(&target.node).is_some()
+    }
+
+    /// Whether a call may be made once more at the same instance, there being no other.
+    fn was_lost_on_the_way(&self, failure: &Failure) -> bool {
+        let is_last = self.tried.lock().len() >= self.targets.len();
+        is_last && self.idempotent && failure.contact && failure.sent && Instant::now() < self.deadline
     }
 
     async fn submit(&self, lane: &Lane, attempt: &Attempt, head: &[u8], now: Instant) -> Result<Reply, Failure> {

@@ -53,7 +53,8 @@ struct Shared {
     policy: Policy,
     /// Counts up by one for each choice.
     turn: AtomicU64,
-    targets: Mutex<Option<Arc<Targets>>>,
+    /// What was looked up last, and for which named node, if for any.
+    targets: Mutex<(Option<NodeId>, Option<Arc<Targets>>)>,
 }
 
 impl Shared {
@@ -71,13 +72,14 @@ impl Shared {
     /// The instances that will do, as they are known now. If there is none, the network is asked. A named node is asked whether
     /// or not it is listed here: it knows best what it has.
     async fn targets(&self, peer: Option<NodeId>, now: Time, until: Instant) -> Result<Arc<Targets>, Status> {
-        if let Some(node) = peer {
-            return Ok(Arc::new(Targets::only(Target::named(node, &self.rpc.instances, &self.rpc.lanes))));
-        }
         let generation = self.rpc.directory.generation();
-        let known = self.targets.lock().clone().filter(|targets| targets.are_current(generation, now));
-        if let Some(targets) = known {
+        if let Some(targets) = self.known(peer, generation, now) {
             return Ok(targets);
+        }
+        if let Some(node) = peer {
+            let found = self.rpc.directory.of_node(&node, &self.query);
+            let target = Target::named(node, &self.rpc.instances, &self.rpc.lanes);
+            return Ok(self.keep(peer, Targets::only(target, &found, (generation, now))));
         }
         let mut found = self.rpc.directory.find(&self.query);
         if found.is_empty() {
@@ -85,12 +87,23 @@ impl Shared {
             found = resolved.unwrap_or_default();
         }
         let target = |instance: &_| Target::listed(instance, &self.rpc.instances, &self.rpc.lanes);
-        let targets = Arc::new(Targets::new(&found, &self.labels, (generation, now), target));
+        let targets = Targets::new(&found, &self.labels, (generation, now), target);
         if targets.all.is_empty() {
             return Err(self.nobody(!found.is_empty()));
         }
-        *self.targets.lock() = Some(Arc::clone(&targets));
-        Ok(targets)
+        Ok(self.keep(peer, targets))
+    }
+
+    /// What was looked up last, if it would be found now.
+    fn known(&self, peer: Option<NodeId>, generation: u64, now: Time) -> Option<Arc<Targets>> {
+        let (of, targets) = &*self.targets.lock();
+        targets.as_ref().filter(|targets| *of == peer && targets.are_current(generation, now)).cloned()
+    }
+
+    fn keep(&self, peer: Option<NodeId>, targets: Targets) -> Arc<Targets> {
+        let targets = Arc::new(targets);
+        *self.targets.lock() = (peer, Some(Arc::clone(&targets)));
+        targets
     }
 
     fn nobody(&self, others: bool) -> Status {

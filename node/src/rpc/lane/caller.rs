@@ -21,7 +21,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::super::wire::{ReadError, Reader, Shared, Speaks, note_broken};
-use crate::net::{Counters, connections::Connection, streams::Substream};
+use crate::net::{
+    Counters,
+    connections::{Connection, Connections},
+    streams::Substream,
+};
 
 /// How long a lane without calls stays open.
 const IDLE: Duration = Duration::from_secs(60);
@@ -162,11 +166,14 @@ impl Lane {
 
     /// Looks after a lane now and then: asks a silent peer whether it is there, gives it up for calls that may be made
     /// elsewhere, and closes a lane that nobody has used for a while. Returns whether calls wait.
-    pub(in crate::rpc) fn look_after(&self, now: Instant) -> bool {
+    pub(in crate::rpc) fn look_after(&self, connections: &Connections, now: Instant) -> bool {
         let mut caller = self.shared.lock();
         let mut silence = self.silence.lock();
         let (heard, waiting) = (caller.heard(), caller.waiting() > 0);
         if heard != silence.heard || (waiting && !silence.waited) {
+            if silence.stalled && heard != silence.heard {
+                connections.set_silent(&self.connection, false);
+            }
             *silence = Silence { heard, since: now, waited: waiting, pinged: false, stalled: false };
         }
         silence.waited = waiting;
@@ -179,6 +186,7 @@ impl Lane {
         } else if quiet >= STALLED_AFTER + 4 * self.connection.rtt().unwrap_or_default() {
             if !silence.stalled {
                 tracing::debug!(peer = %self.connection.peer, "a node has fallen silent while calls wait");
+                connections.set_silent(&self.connection, true);
             }
             silence.stalled = true;
             wakers = caller.give_up_movable();

@@ -69,6 +69,16 @@ fn what_is_in_use_is_not_closed() {
 }
 
 #[test]
+fn one_that_came_after_the_direct_one_stays_for_a_while() {
+    let late = Connection { established: Time(9_000), ..relayed(1) };
+    let all = [late, direct(2, Transport::Quic)];
+    for end in [smaller, larger] {
+        assert_eq!(end(&all, 9_000), Decision { best: Some(2), close: vec![], again: Some(Time(9_000) + DOUBT) });
+        assert_eq!(end(&all, 24_000), Decision { best: Some(2), close: vec![1], again: None });
+    }
+}
+
+#[test]
 fn relayed_ones_stay_while_there_is_nothing_better() {
     let all = [relayed(1), relayed(2)];
     assert_eq!(smaller(&all, 99_000), Decision { best: Some(1), close: vec![], again: None });

@@ -20,6 +20,25 @@ fn find_goes_by_name_and_version() {
 }
 
 #[test]
+fn one_node_may_be_asked_about() {
+    let (mut directory, mut a, mut b) = (directory(), Author::new(1), Author::new(2));
+    a.offer(2, "math.calc", "2.0.0");
+    a.offer(1, "math.calc", "1.2.0");
+    a.offer(3, "math.calcs", "1.0.0");
+    b.offer(4, "math.calc", "1.0.0");
+    apply(&mut directory, a.whole(), at(0));
+    apply(&mut directory, b.whole(), at(0));
+    let of = |node: &NodeId, query: &str| {
+        let found = directory.of_node(node, &query.parse().unwrap());
+        found.iter().map(|instance| instance.record.value().instance.0).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&a.id(), "math.calc"), [1, 2]);
+    assert_eq!(of(&a.id(), "math.calc@2"), [2]);
+    assert_eq!(of(&b.id(), "math.calc"), [4]);
+    assert!(of(&b.id(), "math.calcs").is_empty() && of(&Author::new(3).id(), "math.calc").is_empty());
+}
+
+#[test]
 fn instances_are_ordered() {
     let (mut directory, mut a, mut b) = (directory(), Author::new(1), Author::new(2));
     for (author, first) in [(&mut a, 10), (&mut b, 20)] {

@@ -11,10 +11,11 @@ impl Driver {
     /// Decides about the connections to a peer.
     pub(super) fn settle(&mut self, peer: NodeId) {
         let clock = self.reach.clock;
-        let all: Vec<paths::Connection<ConnectionId>> = self
-            .connections
-            .of(&peer)
+        let all = self.connections.of(&peer);
+        // One that has fallen silent is no reason to close others. What is under way on it may still be heard of.
+        let heard: Vec<paths::Connection<ConnectionId>> = all
             .iter()
+            .filter(|connection| !connection.is_silent())
             .map(|connection| paths::Connection {
                 id: connection.id,
                 transport: transport(connection),
@@ -27,8 +28,10 @@ impl Driver {
                 in_flight: connection.in_use(),
             })
             .collect();
-        let decision = paths::decide(&self.me, &peer, &all, clock.now());
-        match decision.again {
+        let now = clock.now();
+        let decision = paths::decide(&self.me, &peer, &heard, now);
+        let silent = (heard.len() < all.len()).then(|| now + paths::AGAIN);
+        match decision.again.into_iter().chain(silent).min() {
             Some(at) => self.reach.unsettled.insert(peer, at),
             None => self.reach.unsettled.remove(&peer),
         };
