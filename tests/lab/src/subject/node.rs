@@ -1,6 +1,10 @@
 //! Atoll's own programs: `atoll-bootstrap` on an internet host, `node` in each home, all driven by the command line.
 
+mod control;
+mod load;
 mod program;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::Path as FilePath,
@@ -11,8 +15,12 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
-pub use self::program::Program;
 use self::program::Programs;
+pub use self::{
+    control::Control,
+    load::{Call, Load, Pace, longest_silence},
+    program::Program,
+};
 use super::{Outcome, Subject};
 use crate::{
     nat::{Nat, Path, expected},

@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::PATIENCE;
+use super::{Control, PATIENCE};
 use crate::topology::Host;
 
 /// Where data directories are: in the sandbox's own /run, so that they are gone with it.
@@ -47,6 +47,12 @@ impl Program {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Its control socket.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::new(self.data.join("control.sock"))
     }
 
     /// Where it can be joined, with its identity.
