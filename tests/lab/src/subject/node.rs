@@ -41,6 +41,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct NodePrograms {
     programs: Programs,
     relays: Vec<(Host, Program)>,
+    /// Hosts of bootstraps that were killed.
+    dark: Vec<Host>,
+    /// Bootstraps that were started so far: no two have one name.
+    bootstraps: usize,
 }
 
 /// What a node says of a connection, as far as it matters here: a line of `node network connections --output json`.
@@ -52,6 +56,10 @@ pub struct Connection {
     pub path: Path,
     /// The relay between, if there is one.
     pub via: Option<String>,
+    /// The other end's address.
+    pub address: String,
+    /// Whether this node dialled.
+    pub outbound: bool,
 }
 
 impl NodePrograms {
@@ -61,13 +69,20 @@ impl NodePrograms {
     /// # Errors
     /// If one does not listen; with all that it said.
     pub async fn start(lab: &mut Lab, directory: &FilePath, bootstraps: usize, options: Vec<String>) -> Result<Self> {
-        let mut this = Self { programs: Programs { directory: directory.to_owned(), options }, relays: Vec::new() };
+        let programs = Programs { directory: directory.to_owned(), options };
+        let mut this = Self { programs, relays: Vec::new(), dark: Vec::new(), bootstraps: 0 };
         for network in 0..bootstraps {
-            let host = lab.internet_host(network)?;
-            let bootstrap = this.programs.bootstrap(&host, &format!("bootstrap{network}"), &this.seeds()).await?;
-            this.relays.push((host, bootstrap));
+            this.bootstrap(lab.internet_host(network)?).await?;
         }
         Ok(this)
+    }
+
+    async fn bootstrap(&mut self, host: Host) -> Result<()> {
+        let name = format!("bootstrap{}", self.bootstraps);
+        self.bootstraps += 1;
+        let program = self.programs.bootstrap(&host, &name, &self.seeds()).await?;
+        self.relays.push((host, program));
+        Ok(())
     }
 
     /// The options that make the lab's networks public ones.
@@ -91,7 +106,20 @@ impl NodePrograms {
 
     /// Ends a bootstrap as a power cut does.
     pub fn kill(&mut self, id: &str) {
-        self.relays.retain(|(_, program)| program.id() != id);
+        let (killed, left) = std::mem::take(&mut self.relays).into_iter().partition(|(_, program)| program.id() == id);
+        self.relays = left;
+        self.dark.extend(killed.into_iter().map(|(host, _): (Host, Program)| host));
+    }
+
+    /// Starts new bootstraps where some were killed, with identities of their own.
+    ///
+    /// # Errors
+    /// If one does not listen; with all that it said.
+    pub async fn replace(&mut self) -> Result<()> {
+        while let Some(host) = self.dark.pop() {
+            self.bootstrap(host).await?;
+        }
+        Ok(())
     }
 
     /// Starts a node that joins through all bootstraps, and waits until it has. `name` is one that no other has.

@@ -16,6 +16,8 @@ use tokio::{
     time::timeout,
 };
 
+use super::Connection;
+
 /// How much longer than the call's own deadline its answer is waited for. A node that takes longer has failed.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long any other answer is waited for.
@@ -44,6 +46,25 @@ impl Control {
         let told = |field: &str| reply.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         ensure!(told("code") == "ok", "{}: {}", told("code"), told("message"));
         Ok(begun.elapsed())
+    }
+
+    /// What the node says of its connections to a peer.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn connections(&self, peer: &str) -> Result<Vec<Connection>> {
+        let all: Vec<Connection> = serde_json::from_value(self.get("/v1/connections").await?)?;
+        Ok(all.into_iter().filter(|connection| connection.peer == peer).collect())
+    }
+
+    /// Relays that the node has a reservation with.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn relays(&self) -> Result<usize> {
+        let report = self.get("/v1/doctor").await?;
+        let relays = report.get("relays").and_then(Value::as_array).context("the doctor says nothing of relays")?;
+        Ok(relays.iter().filter(|relay| relay.get("state").is_some_and(|state| state == "held")).count())
     }
 
     /// What a node says to a question without a body, such as `/v1/connections`.
