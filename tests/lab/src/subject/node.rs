@@ -47,6 +47,28 @@ pub struct NodePrograms {
     bootstraps: usize,
 }
 
+/// How a bootstrap is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// QUIC.
+    Quic,
+    /// Plain TCP.
+    Tcp,
+    /// WebSocket over TCP.
+    WebSocket,
+}
+
+impl Transport {
+    /// That of an address of a bootstrap.
+    fn of(address: &str) -> Self {
+        match address {
+            quic if quic.contains("/quic-v1/") => Self::Quic,
+            websocket if websocket.contains("/ws/") => Self::WebSocket,
+            _ => Self::Tcp,
+        }
+    }
+}
+
 /// What a node says of a connection, as far as it matters here: a line of `node network connections --output json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Connection {
@@ -128,6 +150,15 @@ impl NodePrograms {
     /// If it does not join; with all that it said.
     pub async fn join(&self, host: &Host, name: &str) -> Result<Program> {
         self.programs.node(host, name, &self.seeds()).await
+    }
+
+    /// The same, told only of addresses of one transport.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub async fn join_over(&self, transport: Transport, host: &Host, name: &str) -> Result<Program> {
+        let seeds = self.seeds().into_iter().filter(|address| Transport::of(address) == transport);
+        self.programs.node(host, name, &seeds.collect::<Vec<_>>()).await
     }
 
     /// Starts a node that looks for others on its local network alone.

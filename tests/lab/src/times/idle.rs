@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::time::sleep;
 
 use super::{Figure, Settings, Unit, run::Happening, until};
 use crate::{
     nat::{Nat, Path},
-    subject::node::{Connection, Control, NodePrograms},
+    subject::node::{Connection, Control, NodePrograms, Transport},
     topology::{Count, Host, Lab, Site},
 };
 
@@ -45,12 +45,16 @@ impl Happening for Idle {
     async fn once(&mut self, number: usize) -> Result<Vec<f64>> {
         let names = [format!("idle{number}a"), format!("idle{number}b")];
         let [a, b] = &names;
-        let (caller, callee) =
-            tokio::try_join!(self.programs.join(&self.caller.host, a), self.programs.join(&self.callee.host, b))?;
+        // Over one transport, so that both know where the other is seen over the same one.
+        let join = |host, name| self.programs.join_over(Transport::Quic, host, name);
+        let (caller, callee) = tokio::try_join!(join(&self.caller.host, a), join(&self.callee.host, b))?;
         self.programs.call(&self.caller.host, &caller, &callee).await?;
         let node = caller.control();
-        until("one direct connection, and no other", || async { Ok(only(&node, callee.id()).await?.is_some()) })
-            .await?;
+        let alone =
+            until("one direct connection, and no other", || async { Ok(only(&node, callee.id()).await?.is_some()) });
+        if let Err(error) = alone.await {
+            bail!("{error:#}; there are {:?}", node.connections(callee.id()).await?);
+        }
         sleep(SETTLING).await;
         let before = only(&node, callee.id()).await?.context("it is not the only connection any more")?;
         let host = &self.caller.host;

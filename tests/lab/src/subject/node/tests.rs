@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use super::{Call, control::parse, load::longest_silence};
+use super::{Call, Transport, control::parse, load::longest_silence};
 
 fn call(start: Instant, begun: u64, ended: u64, error: Option<&str>) -> Call {
     let at = |ms| start + Duration::from_millis(ms);
@@ -27,4 +27,15 @@ fn only_success_is_an_answer() {
     let refused = parse("HTTP/1.1 400 Bad Request\r\n\r\n{\"error\":\"no\"}").unwrap_err().to_string();
     assert!(refused.contains("400") && refused.contains("no"), "{refused}");
     assert!(parse("").is_err());
+}
+
+#[test]
+fn addresses_tell_their_transport() {
+    for (address, transport) in [
+        ("/ip4/203.0.113.10/udp/4077/quic-v1/p2p/X", Transport::Quic),
+        ("/ip6/2001:db8::a/tcp/4077/p2p/X", Transport::Tcp),
+        ("/ip4/203.0.113.10/tcp/443/ws/p2p/X", Transport::WebSocket),
+    ] {
+        assert_eq!(Transport::of(address), transport, "{address}");
+    }
 }
