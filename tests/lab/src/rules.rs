@@ -146,6 +146,28 @@ table inet lab {
 "#
 }
 
+/// The rules of a router for IPv6: it translates nothing, and lets only replies in (RFC 6092, REC-33).
+#[must_use]
+pub fn firewall6() -> String {
+    format!(
+        r#"table ip6 lab
+delete table ip6 lab
+table ip6 lab {{
+  chain forward {{ type filter hook forward priority filter; policy drop;
+    iifname "{LAN}" oifname "{WAN}" accept;
+    ct state established,related accept;
+  }}
+  chain input {{ type filter hook input priority filter; policy drop;
+    iifname "lo" accept;
+    ct state established,related accept;
+    icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert }} accept;
+    iifname "{LAN}" meta l4proto icmpv6 accept;
+  }}
+}}
+"#
+    )
+}
+
 /// Drops all UDP that passes, comes or goes; [`unblock_udp`] ends it.
 #[must_use]
 pub fn block_udp() -> &'static str {

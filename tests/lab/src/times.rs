@@ -42,12 +42,12 @@ pub struct Settings {
 impl Settings {
     /// A home of that kind for the one that calls.
     fn near(&self, nat: Nat) -> SiteOptions {
-        SiteOptions { nat, delay: self.delays.map(|[near, _]| Delay::of(near)) }
+        SiteOptions { delay: self.delays.map(|[near, _]| Delay::of(near)), ..nat.into() }
     }
 
     /// A home of that kind for the one that is called.
     fn far(&self, nat: Nat) -> SiteOptions {
-        SiteOptions { nat, delay: self.delays.map(|[_, far]| Delay::of(far)) }
+        SiteOptions { delay: self.delays.map(|[_, far]| Delay::of(far)), ..nat.into() }
     }
 }
 

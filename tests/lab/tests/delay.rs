@@ -26,7 +26,7 @@ async fn round_trip(probe: &Probe, observers: &Observers) -> Result<Duration> {
 async fn site_at(one_way: Duration) -> Result<(Lab, Site, Observers, Probe)> {
     let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
     let observers = Observers::start(&mut lab).await?;
-    let site = lab.site(SiteOptions { nat: Nat::PortRestricted, delay: Some(Delay::of(one_way)) })?;
+    let site = lab.site(SiteOptions { delay: Some(Delay::of(one_way)), ..Nat::PortRestricted.into() })?;
     let probe = Probe::start(&site.host, lab.program())?;
     Ok((lab, site, observers, probe))
 }

@@ -9,7 +9,7 @@ use atoll_lab::{
     subject::node::{Load, NodePrograms, Pace, Program, Transport},
     testing::sandboxed,
     times::{Event, Settings, measure},
-    topology::{Flow, Host, Lab},
+    topology::{Flow, Host, Lab, SiteOptions},
 };
 use tokio::{
     process::Command,
@@ -259,6 +259,29 @@ fn a_node_that_roams_to_another_network_is_called_there() -> Result<()> {
         programs.call(&a.host, &caller, &callee).await?;
         b.host.roam(&elsewhere.gateways.first().context("no router")?.lan().clone())?;
         again(&programs, &a.host, &caller, &callee).await?;
+        Ok(())
+    })
+}
+
+#[test]
+fn homes_with_ipv6_reach_each_other_directly_through_their_firewalls() -> Result<()> {
+    sandboxed("homes_with_ipv6_reach_each_other_directly_through_their_firewalls", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?.with_ipv6()?;
+        let programs = start(&mut lab, 2).await?;
+        // Over IPv4 these two would need a relay.
+        let home = SiteOptions { ipv6: true, ..Nat::Symmetric.into() };
+        let [a, b] = [lab.site(home)?, lab.site(home)?];
+        let (caller, callee) = tokio::try_join!(programs.join(&a.host, "a"), programs.join(&b.host, "b"))?;
+        programs.call(&a.host, &caller, &callee).await?;
+        let node = caller.control();
+        let direct = async || {
+            let all = node.connections(callee.id()).await?;
+            Ok(!all.is_empty() && all.iter().all(|connection| connection.path == Path::Direct))
+        };
+        until("the only connections are direct", direct).await?;
+        let all = node.connections(callee.id()).await?;
+        ensure!(all.iter().all(|connection| connection.address.starts_with("/ip6/2001:db8:")), "{all:?}");
+        programs.call_once(&a.host, &caller, &callee).await?;
         Ok(())
     })
 }

@@ -72,8 +72,8 @@ impl Drop for Program {
 impl Programs {
     /// Starts a bootstrap, and waits until it listens.
     pub(super) async fn bootstrap(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
-        let address = host.address()?;
-        let listen = [format!("/ip4/{address}/udp/{PORT}/quic-v1"), format!("/ip4/{address}/tcp/{PORT}")];
+        let mut listen = listeners(&format!("/ip4/{}", host.address()?));
+        listen.extend(host.address6().iter().flat_map(|address| listeners(&format!("/ip6/{address}"))));
         let mut arguments = Vec::new();
         if !join.is_empty() {
             arguments.push("--peer".to_owned());
@@ -91,7 +91,11 @@ impl Programs {
     pub(super) async fn node(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
         let mut arguments = vec!["--no-mdns".to_owned(), "--peer".to_owned()];
         arguments.extend(join.iter().cloned());
-        for listen in [format!("/ip4/0.0.0.0/udp/{PORT}/quic-v1"), format!("/ip4/0.0.0.0/tcp/{PORT}")] {
+        let mut listen = listeners("/ip4/0.0.0.0");
+        if host.address6().is_some() {
+            listen.extend(listeners("/ip6/::"));
+        }
+        for listen in listen {
             arguments.extend(["--listen".to_owned(), listen]);
         }
         Ok(self.start(host, "node", name, arguments, "joined").await?.0)
@@ -166,6 +170,11 @@ impl Programs {
         );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// What to listen on at an IP address.
+fn listeners(ip: &str) -> Vec<String> {
+    vec![format!("{ip}/udp/{PORT}/quic-v1"), format!("{ip}/tcp/{PORT}")]
 }
 
 /// Waits for the first event of a name.
