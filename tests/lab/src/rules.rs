@@ -181,6 +181,22 @@ table inet lab_block {
 "
 }
 
+/// Lets nothing out of the inside but TCP to one port.
+#[must_use]
+pub fn only_tcp(port: u16) -> String {
+    format!(
+        r#"table inet lab_only
+delete table inet lab_only
+table inet lab_only {{
+  chain forward {{ type filter hook forward priority filter - 10; policy accept;
+    iifname "{LAN}" oifname "{WAN}" tcp dport {port} accept;
+    iifname "{LAN}" oifname "{WAN}" drop;
+  }}
+}}
+"#
+    )
+}
+
 /// Ends what [`block_udp`] began; no harm if it did not.
 #[must_use]
 pub fn unblock_udp() -> &'static str {

@@ -158,6 +158,23 @@ fn blocked_udp_is_blocked_until_it_is_not() -> Result<()> {
 }
 
 #[test]
+fn a_router_that_lets_out_one_port_lets_out_nothing_else() -> Result<()> {
+    sandboxed("a_router_that_lets_out_one_port_lets_out_nothing_else", async {
+        let world = World::with(Nat::PortRestricted).await?;
+        let (socket, _) = world.probe.bind().await?;
+        world.seen(socket).await?;
+        let [reflector, second] = &world.observers.reflectors;
+        let open = reflector.tcp;
+        world.site.gateways.first().context("no router")?.let_out_only_tcp(open.port())?;
+        ensure!(world.unseen(socket).await?, "UDP gets out");
+        ensure!(world.probe.connect(0, open, PATIENCE).await?.is_some(), "TCP to the port does not get out");
+        ensure!(second.tcp.port() != open.port(), "the ports are the same");
+        ensure!(world.probe.connect(0, second.tcp, IN_VAIN).await?.is_none(), "TCP to another port gets out");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_link_that_is_cut_carries_nothing_until_it_is_restored() -> Result<()> {
     sandboxed("a_link_that_is_cut_carries_nothing_until_it_is_restored", async {
         let world = World::with(Nat::PortRestricted).await?;

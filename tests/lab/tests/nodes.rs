@@ -287,6 +287,29 @@ fn homes_with_ipv6_reach_each_other_directly_through_their_firewalls() -> Result
 }
 
 #[test]
+fn a_home_that_lets_out_only_tcp_443_is_called_over_a_websocket() -> Result<()> {
+    sandboxed("a_home_that_lets_out_only_tcp_443_is_called_over_a_websocket", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let port = 443;
+        let programs =
+            NodePrograms::start_with_websocket(&mut lab, &programs()?, 2, NodePrograms::public(), port).await?;
+        let [a, b] = [lab.site(Nat::PortRestricted)?, lab.site(Nat::PortRestricted)?];
+        b.gateways.first().context("no router")?.let_out_only_tcp(port)?;
+        let (caller, callee) = tokio::try_join!(
+            programs.join_over(Transport::Quic, &a.host, "a"),
+            programs.join_over(Transport::WebSocket, &b.host, "b")
+        )?;
+        programs.call(&a.host, &caller, &callee).await?;
+        let all = caller.control().connections(callee.id()).await?;
+        ensure!(!all.is_empty() && all.iter().all(|connection| connection.path == Path::Relayed), "{all:?}");
+        let relay = all.iter().find_map(|connection| connection.via.clone()).context("no relay")?;
+        let over = callee.control().connections(&relay).await?;
+        ensure!(!over.is_empty() && over.iter().all(|connection| connection.transport == "websocket"), "{over:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn two_nodes_on_a_lan_without_internet_find_and_call_each_other() -> Result<()> {
     sandboxed("two_nodes_on_a_lan_without_internet_find_and_call_each_other", async {
         let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;

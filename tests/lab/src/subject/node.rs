@@ -80,6 +80,8 @@ pub struct Connection {
     pub via: Option<String>,
     /// The other end's address.
     pub address: String,
+    /// `quic`, `tcp` or `websocket`; of a relayed one, what leads to the relay.
+    pub transport: String,
     /// Whether this node dialled.
     pub outbound: bool,
 }
@@ -91,7 +93,26 @@ impl NodePrograms {
     /// # Errors
     /// If one does not listen; with all that it said.
     pub async fn start(lab: &mut Lab, directory: &FilePath, bootstraps: usize, options: Vec<String>) -> Result<Self> {
-        let programs = Programs { directory: directory.to_owned(), options };
+        let programs = Programs { directory: directory.to_owned(), options, websocket: None };
+        Self::start_with(lab, bootstraps, programs).await
+    }
+
+    /// The same, and the bootstraps listen for WebSocket on that port, as their owner's configuration says.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with_websocket(
+        lab: &mut Lab,
+        directory: &FilePath,
+        bootstraps: usize,
+        options: Vec<String>,
+        port: u16,
+    ) -> Result<Self> {
+        let programs = Programs { directory: directory.to_owned(), options, websocket: Some(port) };
+        Self::start_with(lab, bootstraps, programs).await
+    }
+
+    async fn start_with(lab: &mut Lab, bootstraps: usize, programs: Programs) -> Result<Self> {
         let mut this = Self { programs, relays: Vec::new(), dark: Vec::new(), bootstraps: 0 };
         for network in 0..bootstraps {
             this.bootstrap(lab.internet_host(network)?).await?;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 
 use super::{Link, Namespace, Network};
-use crate::rules::{LAN, Ports, Translation, WAN, block_udp, firewall6, unblock_udp};
+use crate::rules::{LAN, Ports, Translation, WAN, block_udp, firewall6, only_tcp, unblock_udp};
 
 /// What [`Gateway::rebind`] turns over in the ports.
 const REBINDING: u16 = 0x0800;
@@ -118,6 +118,14 @@ impl Gateway {
     /// If nftables refuses.
     pub fn unblock_udp(&self) -> Result<()> {
         self.namespace.nft(unblock_udp())
+    }
+
+    /// Lets nothing out from now on but TCP to that port, as the network of a hotel or an office may.
+    ///
+    /// # Errors
+    /// If nftables refuses.
+    pub fn let_out_only_tcp(&self, port: u16) -> Result<()> {
+        self.namespace.nft(&only_tcp(port))
     }
 
     /// Puts new rules in place of the old ones; mappings of the open kinds are empty then.

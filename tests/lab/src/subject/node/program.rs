@@ -31,6 +31,8 @@ const LINES: usize = 400;
 pub(super) struct Programs {
     pub(super) directory: PathBuf,
     pub(super) options: Vec<String>,
+    /// Where bootstraps listen for WebSocket, if they do.
+    pub(super) websocket: Option<u16>,
 }
 
 /// A program that runs. It is killed when this is dropped.
@@ -79,8 +81,14 @@ impl Programs {
             arguments.push("--peer".to_owned());
             arguments.extend(join.iter().cloned());
         }
-        for address in &listen {
-            arguments.extend(["--listen".to_owned(), address.clone()]);
+        match self.websocket {
+            None => arguments.extend(listen.iter().flat_map(|address| ["--listen".to_owned(), address.clone()])),
+            Some(port) => {
+                // There is no option for it, and who says where to listen listens nowhere else: these listen everywhere.
+                let config = format!("[net]\nwebsocket_port = {port}\n");
+                arguments.extend(["--config".to_owned(), write_config(name, &config)?]);
+                listen.push(format!("/ip4/{}/tcp/{port}/ws", host.address()?));
+            }
         }
         let (mut program, _) = self.start(host, "atoll-bootstrap", name, arguments, "listening").await?;
         program.addresses = listen.iter().map(|address| format!("{address}/p2p/{}", program.id)).collect();
@@ -170,6 +178,15 @@ impl Programs {
         );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// Writes a configuration; its path.
+fn write_config(name: &str, text: &str) -> Result<String> {
+    let path = format!("{STATE}/{name}.toml");
+    std::fs::create_dir_all(STATE)
+        .and_then(|()| std::fs::write(&path, text))
+        .with_context(|| format!("cannot write {path}"))?;
+    Ok(path)
 }
 
 /// What to listen on at an IP address.
