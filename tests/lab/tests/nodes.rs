@@ -6,10 +6,11 @@ use anyhow::{Context, Result, bail, ensure};
 use atoll_lab::{
     matrix::{Arena, Cell, Plan, run, table},
     nat::{Nat, Path},
+    probe::Probe,
     subject::node::{Load, NodePrograms, Pace, Program, Transport},
     testing::sandboxed,
     times::{Event, Settings, measure},
-    topology::{Flow, Host, Lab, SiteOptions},
+    topology::{Flow, Host, Lab, PortMapper, Site, SiteOptions},
 };
 use tokio::{
     process::Command,
@@ -305,6 +306,79 @@ fn a_home_that_lets_out_only_tcp_443_is_called_over_a_websocket() -> Result<()> 
         let relay = all.iter().find_map(|connection| connection.via.clone()).context("no relay")?;
         let over = callee.control().connections(&relay).await?;
         ensure!(!over.is_empty() && over.iter().all(|connection| connection.transport == "websocket"), "{over:?}");
+        Ok(())
+    })
+}
+
+/// A home whose router maps ports, a node in it, and that its port is mapped.
+struct Mapped {
+    lab: Lab,
+    programs: NodePrograms,
+    home: Site,
+    node: Program,
+    router: PortMapper,
+    /// It tells the router its address.
+    _stun: (Host, Probe),
+}
+
+impl Mapped {
+    /// Nothing if there is no program that maps ports.
+    async fn build() -> Result<Option<Self>> {
+        if let Err(missing) = PortMapper::available() {
+            eprintln!("skipped: {missing}");
+            return Ok(None);
+        }
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let programs = start(&mut lab, 2).await?;
+        let stun = lab.internet_host(0)?;
+        let server = Probe::start(&stun, lab.program())?;
+        server.stun().await?;
+        let home = lab.site(Nat::PortRestricted)?;
+        let router = home.gateways.first().context("no router")?.map_ports(stun.address()?).await?;
+        ensure!(router.mappings()? == 0, "nobody has asked");
+        let node = programs.join_plainly(&home.host, "mapped").await?;
+        let control = node.control();
+        until("the doctor says that the port is mapped", async || {
+            Ok(control.get("/v1/doctor").await?.get("port_mapping").is_some_and(|state| state == "mapped"))
+        })
+        .await?;
+        until("UDP and TCP are mapped", async || Ok(router.mappings()? == 2)).await?;
+        Ok(Some(Self { lab, programs, home, node, router, _stun: (stun, server) }))
+    }
+}
+
+#[test]
+fn a_router_that_maps_ports_maps_that_of_a_node() -> Result<()> {
+    sandboxed("a_router_that_maps_ports_maps_that_of_a_node", async { Mapped::build().await.map(drop) })
+}
+
+#[test]
+#[ignore = "bootstraps refuse to test the mapped address while they dial the other one, each time"]
+fn a_node_whose_port_is_mapped_is_dialled() -> Result<()> {
+    sandboxed("a_node_whose_port_is_mapped_is_dialled", async {
+        let Some(mut mapped) = Mapped::build().await? else { return Ok(()) };
+        // Without the mapping these two would need a relay.
+        let far = mapped.lab.site(Nat::Symmetric)?;
+        let caller = mapped.programs.join(&far.host, "far").await?;
+        mapped.programs.call(&far.host, &caller, &mapped.node).await?;
+        let control = caller.control();
+        let dialled = format!("/ip4/{}/", mapped.home.external_address()?);
+        until("the peer is dialled where its router lets others in", async || {
+            let all = control.connections(mapped.node.id()).await?;
+            Ok(all.iter().any(|connection| connection.path == Path::Direct && connection.address.starts_with(&dialled)))
+        })
+        .await
+    })
+}
+
+#[test]
+#[ignore = "the node ends before its request to the router has gone out"]
+fn a_node_takes_its_mapping_back_when_it_ends() -> Result<()> {
+    sandboxed("a_node_takes_its_mapping_back_when_it_ends", async {
+        let Some(mapped) = Mapped::build().await? else { return Ok(()) };
+        mapped.node.stop().await?;
+        let left = mapped.router.mappings()?;
+        ensure!(left == 0, "{left} mappings are left");
         Ok(())
     })
 }

@@ -2,6 +2,7 @@
 
 mod punch;
 mod relay;
+mod stun;
 mod tcp;
 mod udp;
 
@@ -128,6 +129,7 @@ impl Agent {
                 self.kept.lock().map_err(|_| anyhow!("the agent failed before"))?.push(stream);
                 Ok(Reply::Seen(Some(seen)))
             }
+            Request::Stun { port } => Ok(Reply::Bound { socket: 0, port: stun::serve(port).await? }),
             Request::Relay => Ok(Reply::Bound { socket: 0, port: relay::serve().await? }),
             Request::Meet { relay, token, say, within } => {
                 let meeting = async { Ok(relay::meet(relay, &token, &say).await.ok()) };

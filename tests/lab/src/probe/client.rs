@@ -177,6 +177,15 @@ impl Probe {
         }
     }
 
+    /// Makes it a STUN server on the port for that, for as long as it runs.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn stun(&self) -> Result<()> {
+        self.ask(Request::Stun { port: 3478 }).await?;
+        Ok(())
+    }
+
     /// Sends a datagram.
     ///
     /// # Errors
@@ -257,6 +266,7 @@ fn time_of(request: &Request) -> Duration {
         | Request::UdpReflect { .. }
         | Request::UdpSend { .. }
         | Request::TcpReflect { .. }
+        | Request::Stun { .. }
         | Request::Relay => 0,
     })
 }

@@ -88,6 +88,11 @@ pub enum Request {
         /// For how long.
         within: u64,
     },
+    /// Answers everyone who asks by STUN how they are seen, on a port.
+    Stun {
+        /// The port.
+        port: u16,
+    },
     /// Lets everyone who connects meet who says the same token, and passes on what they say.
     Relay,
     /// Meets the other side at a relay, says something and hears what it says.

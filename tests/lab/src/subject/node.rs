@@ -173,6 +173,14 @@ impl NodePrograms {
         self.programs.node(host, name, &self.seeds()).await
     }
 
+    /// The same, not told where to listen: only such a node asks its router to map its port.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub async fn join_plainly(&self, host: &Host, name: &str) -> Result<Program> {
+        self.programs.plain_node(host, name, &self.seeds()).await
+    }
+
     /// The same, told only of addresses of one transport.
     ///
     /// # Errors

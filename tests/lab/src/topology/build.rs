@@ -209,6 +209,7 @@ fn translations(nat: Nat) -> Option<(Translation, Option<Translation>)> {
         filtering: Scope::AddressAndPortDependent,
         udp: true,
         udp_timeout: UDP_TIMEOUT,
+        maps_ports: false,
     };
     let full_cone = Translation { filtering: Scope::EndpointIndependent, ..strict };
     let symmetric = Translation { ports: Ports::Random, ..strict };

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{Link, Namespace, Network};
+use super::{Link, Namespace, Network, PortMapper};
 use crate::rules::{LAN, Ports, Translation, WAN, block_udp, firewall6, only_tcp, unblock_udp};
 
 /// What [`Gateway::rebind`] turns over in the ports.
@@ -126,6 +126,17 @@ impl Gateway {
     /// If nftables refuses.
     pub fn let_out_only_tcp(&self, port: u16) -> Result<()> {
         self.namespace.nft(&only_tcp(port))
+    }
+
+    /// Maps ports from now on for hosts inside that ask for it, until the handle is dropped. `stun` is a host that tells it its
+    /// address: see [`Probe::stun`](crate::probe::Probe::stun).
+    ///
+    /// # Errors
+    /// If the program for it is not installed, or does not start; with all that it said.
+    pub async fn map_ports(&self, stun: Ipv4Addr) -> Result<PortMapper> {
+        PortMapper::available()?;
+        self.change(|translation| translation.maps_ports = true)?;
+        PortMapper::start(&self.namespace, stun).await
     }
 
     /// Puts new rules in place of the old ones; mappings of the open kinds are empty then.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
-    process::Child,
+    process::{Child, Command},
     sync::watch,
     time::timeout,
 };
@@ -57,6 +57,19 @@ impl Program {
         Control::new(self.data.join("control.sock"))
     }
 
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not within half a minute, or says that something went wrong.
+    pub async fn stop(mut self) -> Result<()> {
+        let process = self.child.id().context("it has ended already")?;
+        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {process}")]).status().await?;
+        ensure!(asked.success(), "it cannot be asked to end: {asked}");
+        let ended = timeout(PATIENCE, self.child.wait()).await.context("it does not end")??;
+        ensure!(ended.success(), "it ended with {ended}");
+        Ok(())
+    }
+
     /// Where it can be joined, with its identity.
     pub(super) fn addresses(&self) -> &[String] {
         &self.addresses
@@ -93,6 +106,13 @@ impl Programs {
         let (mut program, _) = self.start(host, "atoll-bootstrap", name, arguments, "listening").await?;
         program.addresses = listen.iter().map(|address| format!("{address}/p2p/{}", program.id)).collect();
         Ok(program)
+    }
+
+    /// Starts a node that is not told where to listen, and waits until it has joined.
+    pub(super) async fn plain_node(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
+        let mut arguments = vec!["--no-mdns".to_owned(), "--peer".to_owned()];
+        arguments.extend(join.iter().cloned());
+        Ok(self.start(host, "node", name, arguments, "joined").await?.0)
     }
 
     /// Starts a node, and waits until it has joined.
