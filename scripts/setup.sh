@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs what the build needs and this machine lacks: a C and C++ compiler, make, pkg-config, and libclang, with
-# which RocksDB's bindings are generated. With the word `lab` also ip and nft, with which the lab of NATs is built; its
-# tests are skipped without. Says nothing and changes nothing when all of it is there.
+# which RocksDB's bindings are generated. With the word `lab` also ip and nft, with which the lab of NATs is built, and the
+# program of a router that maps ports; tests that need what cannot be had are skipped. Says nothing and changes nothing when
+# all of it is there.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -63,6 +64,11 @@ missing_lab_packages() {
   printf '%s\n' "${packages[*]}"
 }
 
+has_router() {
+  local PATH=$PATH:/usr/sbin:/sbin
+  has miniupnpd
+}
+
 install_packages() { # PACKAGE…
   local as_root=()
   has apt-get || fail "the build needs $*, and there is no apt-get here to install them with; install your system's" \
@@ -91,6 +97,8 @@ if [ "${1:-}" = lab ]; then
   # In a shell of its own: who cannot install these can still build, and run every other test.
   # shellcheck disable=SC2086 # a list of words
   [ -z "$missing" ] || (install_packages $missing) || say "Going on without $missing: there is no lab of NATs here."
+  # By itself: not every release has it, and only one test needs it. It is the program alone; nothing is started.
+  has_router || (install_packages miniupnpd-nftables) || say "Going on without miniupnpd: no router in the lab maps ports."
 fi
 
 has cargo || fail "cargo is not on the PATH; install Rust as https://rustup.rs says, open a new shell and try again"

@@ -19,6 +19,11 @@ pub const WAN: &str = "wan";
 /// The interface to the inside, in every router.
 pub const LAN: &str = "lan";
 
+/// The table for what hosts inside have asked a router to let in.
+pub const UPNP_TABLE: &str = "lab_upnp";
+/// Where a router that maps ports is asked by HTTP.
+pub const UPNP_HTTP: u16 = 5000;
+
 /// Live mappings of a router at most; beyond that, no new ones are let in from outside.
 const MAPPINGS: u32 = 16_384;
 /// How long a mapping for TCP lives (RFC 5382, REQ-5: at least 2 h 4 min).
@@ -44,6 +49,8 @@ pub struct Translation {
     pub udp: bool,
     /// How long a mapping for UDP lives without a packet from inside.
     pub udp_timeout: Duration,
+    /// Whether hosts inside may ask it to map ports, by UPnP-IGD, NAT-PMP and PCP.
+    pub maps_ports: bool,
 }
 
 impl Translation {
@@ -53,6 +60,13 @@ impl Translation {
         let mut rules = String::from("table ip lab\ndelete table ip lab\ntable ip lab {\n");
         self.inbound(&mut rules);
         self.outbound(&mut rules);
+        let asked = if self.maps_ports {
+            format!(
+                "    iifname \"{LAN}\" udp dport {{ 1900, 5351 }} accept;\n    iifname \"{LAN}\" tcp dport {UPNP_HTTP} accept;\n"
+            )
+        } else {
+            String::new()
+        };
         let no_udp = if self.udp { "" } else { "    meta l4proto udp drop;\n" };
         let _ = write!(
             rules,
@@ -65,7 +79,7 @@ impl Translation {
     iifname "lo" accept;
     ct state established,related accept;
     iifname "{LAN}" meta l4proto icmp accept;
-  }}
+{asked}  }}
 }}
 "#
         );
@@ -146,6 +160,46 @@ table inet lab {
 "#
 }
 
+/// The rules of a router for IPv6: it translates nothing, and lets only replies in (RFC 6092, REC-33).
+#[must_use]
+pub fn firewall6() -> String {
+    format!(
+        r#"table ip6 lab
+delete table ip6 lab
+table ip6 lab {{
+  chain forward {{ type filter hook forward priority filter; policy drop;
+    iifname "{LAN}" oifname "{WAN}" accept;
+    ct state established,related accept;
+  }}
+  chain input {{ type filter hook input priority filter; policy drop;
+    iifname "lo" accept;
+    ct state established,related accept;
+    icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert }} accept;
+    iifname "{LAN}" meta l4proto icmpv6 accept;
+  }}
+}}
+"#
+    )
+}
+
+/// Where [`PortMapper`](crate::topology::PortMapper) puts its rules. What they translate, the router's own rules let pass.
+#[must_use]
+pub fn port_mapping() -> String {
+    format!(
+        "table inet {UPNP_TABLE}
+delete table inet {UPNP_TABLE}
+table inet {UPNP_TABLE} {{
+  chain miniupnpd {{ }}
+  chain prerouting_miniupnpd {{ }}
+  chain postrouting_miniupnpd {{ }}
+  chain forward {{ type filter hook forward priority filter; policy accept; jump miniupnpd; }}
+  chain prerouting {{ type nat hook prerouting priority dstnat; policy accept; jump prerouting_miniupnpd; }}
+  chain postrouting {{ type nat hook postrouting priority srcnat; policy accept; jump postrouting_miniupnpd; }}
+}}
+"
+    )
+}
+
 /// Drops all UDP that passes, comes or goes; [`unblock_udp`] ends it.
 #[must_use]
 pub fn block_udp() -> &'static str {
@@ -157,6 +211,22 @@ table inet lab_block {
   chain output { type filter hook output priority filter - 10; policy accept; oifname != \"lo\" meta l4proto udp drop; }
 }
 "
+}
+
+/// Lets nothing out of the inside but TCP to one port.
+#[must_use]
+pub fn only_tcp(port: u16) -> String {
+    format!(
+        r#"table inet lab_only
+delete table inet lab_only
+table inet lab_only {{
+  chain forward {{ type filter hook forward priority filter - 10; policy accept;
+    iifname "{LAN}" oifname "{WAN}" tcp dport {port} accept;
+    iifname "{LAN}" oifname "{WAN}" drop;
+  }}
+}}
+"#
+    )
 }
 
 /// Ends what [`block_udp`] began; no harm if it did not.

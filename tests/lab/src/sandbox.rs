@@ -137,7 +137,9 @@ fn works(means: Means) -> Result<(), String> {
     }
 }
 
-fn installed(tool: &str) -> bool {
+/// Whether there is a program of that name.
+#[must_use]
+pub fn installed(tool: &str) -> bool {
     std::env::split_paths(&path()).any(|directory| directory.join(tool).is_file())
 }
 

@@ -9,9 +9,9 @@ use std::{
     thread,
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 
-use crate::sandbox;
+use crate::{delay::DelayLine, sandbox};
 
 /// Runs `body` in a sandbox of its own. `name` is the test's name, as `cargo test` lists it.
 ///
@@ -26,11 +26,7 @@ pub fn sandboxed(name: &str, body: impl Future<Output = Result<()>>) -> Result<(
     }
     let means = match sandbox::means() {
         Ok(means) => means,
-        Err(missing) if env::var_os("CI").is_some_and(|ci| ci == "true") => return Err(missing.into()),
-        Err(missing) => {
-            eprintln!("{name} is skipped: {missing}");
-            return Ok(());
-        }
+        Err(missing) => return skip(name, missing.into()),
     };
     let program = env::current_exe().context("cannot tell where this program is")?;
     let arguments = ["--exact", name, "--nocapture", "--include-ignored"];
@@ -41,6 +37,27 @@ pub fn sandboxed(name: &str, body: impl Future<Output = Result<()>>) -> Result<(
         .spawn()
         .context("cannot start the sandbox")?;
     judge(name, child)
+}
+
+/// Runs `body` in a sandbox as [`sandboxed`] does, if delay lines can be had; without, the test prints why and passes, but fails
+/// if the environment says `CI=true`.
+///
+/// # Errors
+/// As [`sandboxed`].
+pub fn sandboxed_with_delays(name: &str, body: impl Future<Output = Result<()>>) -> Result<()> {
+    match DelayLine::available() {
+        Ok(()) => sandboxed(name, body),
+        Err(missing) => skip(name, missing),
+    }
+}
+
+/// Passes over a test because of what is missing, unless nothing is to be passed over.
+fn skip(name: &str, missing: Error) -> Result<()> {
+    if env::var_os("CI").is_some_and(|ci| ci == "true") {
+        return Err(missing);
+    }
+    eprintln!("{name} is skipped: {missing}");
+    Ok(())
 }
 
 /// Waits for the test in the sandbox, passing on what it says, so that it belongs to this test.

@@ -22,6 +22,7 @@ mod host;
 mod meter;
 mod namespace;
 mod network;
+mod upnp;
 
 pub use self::{
     build::{Lab, Site, SiteOptions},
@@ -30,4 +31,5 @@ pub use self::{
     meter::{Count, Flow},
     namespace::Namespace,
     network::{Link, Network},
+    upnp::PortMapper,
 };

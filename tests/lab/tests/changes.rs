@@ -1,6 +1,6 @@
 //! What can happen to a network while programs run in it: roaming, rebinding, blocking, cutting; and counting.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use anyhow::{Context, Result, ensure};
 use atoll_lab::{
@@ -8,7 +8,7 @@ use atoll_lab::{
     probe::Probe,
     prove::Observers,
     testing::sandboxed,
-    topology::{Count, Flow, Lab, Site},
+    topology::{Count, Flow, Lab, Site, SiteOptions},
 };
 
 /// How long what ought to come is waited for, in milliseconds.
@@ -158,6 +158,23 @@ fn blocked_udp_is_blocked_until_it_is_not() -> Result<()> {
 }
 
 #[test]
+fn a_router_that_lets_out_one_port_lets_out_nothing_else() -> Result<()> {
+    sandboxed("a_router_that_lets_out_one_port_lets_out_nothing_else", async {
+        let world = World::with(Nat::PortRestricted).await?;
+        let (socket, _) = world.probe.bind().await?;
+        world.seen(socket).await?;
+        let [reflector, second] = &world.observers.reflectors;
+        let open = reflector.tcp;
+        world.site.gateways.first().context("no router")?.let_out_only_tcp(open.port())?;
+        ensure!(world.unseen(socket).await?, "UDP gets out");
+        ensure!(world.probe.connect(0, open, PATIENCE).await?.is_some(), "TCP to the port does not get out");
+        ensure!(second.tcp.port() != open.port(), "the ports are the same");
+        ensure!(world.probe.connect(0, second.tcp, IN_VAIN).await?.is_none(), "TCP to another port gets out");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_link_that_is_cut_carries_nothing_until_it_is_restored() -> Result<()> {
     sandboxed("a_link_that_is_cut_carries_nothing_until_it_is_restored", async {
         let world = World::with(Nat::PortRestricted).await?;
@@ -225,6 +242,31 @@ fn the_internet_has_ipv6_if_asked_for() -> Result<()> {
         let route = a.namespace().output("ip", &["-6", "route", "get", &there])?;
         ensure!(route.contains("2001:db8::1"), "{route}");
         ensure!(lab.site(Nat::PortRestricted)?.host.link("eth0")?.address6().is_none(), "homes have no IPv6");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_home_with_ipv6_lets_only_replies_in() -> Result<()> {
+    sandboxed("a_home_with_ipv6_lets_only_replies_in", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?.with_ipv6()?;
+        let stranger = lab.internet_host(0)?;
+        let home = lab.site(SiteOptions { ipv6: true, ..Nat::PortRestricted.into() })?;
+        let inside = home.host.address6().context("the home's host has no IPv6 address")?;
+        let outside = stranger.address6().context("the stranger has no IPv6 address")?;
+        let (there, here) = (Probe::start(&stranger, lab.program())?, Probe::start(&home.host, lab.program())?);
+        let ((theirs, their_port), (ours, our_port)) = (there.bind6().await?, here.bind6().await?);
+        // From a port that is never asked: it may be under way until the question has passed.
+        let (other, _) = there.bind6().await?;
+        there.send(other, SocketAddr::from((inside, our_port)), "unasked").await?;
+        here.send(ours, SocketAddr::from((outside, their_port)), "question").await?;
+        let asked = there.inbox(theirs, "question", PATIENCE).await?;
+        let from = asked.first().context("no question gets out")?.from;
+        ensure!(from == SocketAddr::from((inside, our_port)), "translated: {from}");
+        there.send(theirs, from, "answer").await?;
+        let inbox = here.inbox(ours, "answer", PATIENCE).await?;
+        ensure!(inbox.len() == 1 && inbox.iter().all(|datagram| datagram.text == "answer"), "{inbox:?}");
+        ensure!(lab.site(Nat::PortRestricted)?.host.address6().is_none(), "homes have no IPv6 unless asked for");
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ use atoll_lab::{
     nat::Nat,
     probe::Probe,
     prove::Observers,
-    testing::sandboxed,
+    testing::sandboxed_with_delays,
     topology::{Lab, Site, SiteOptions},
 };
 
@@ -26,14 +26,14 @@ async fn round_trip(probe: &Probe, observers: &Observers) -> Result<Duration> {
 async fn site_at(one_way: Duration) -> Result<(Lab, Site, Observers, Probe)> {
     let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
     let observers = Observers::start(&mut lab).await?;
-    let site = lab.site(SiteOptions { nat: Nat::PortRestricted, delay: Some(Delay::of(one_way)) })?;
+    let site = lab.site(SiteOptions { delay: Some(Delay::of(one_way)), ..Nat::PortRestricted.into() })?;
     let probe = Probe::start(&site.host, lab.program())?;
     Ok((lab, site, observers, probe))
 }
 
 #[test]
 fn a_round_trip_takes_at_least_twice_the_delay() -> Result<()> {
-    sandboxed("a_round_trip_takes_at_least_twice_the_delay", async {
+    sandboxed_with_delays("a_round_trip_takes_at_least_twice_the_delay", async {
         let (_lab, site, observers, probe) = site_at(Duration::from_millis(20)).await?;
         for one_way in [20, 45, 20].map(Duration::from_millis) {
             let line = site.uplink()?.delay().context("there is no delay line in the uplink")?;
@@ -51,7 +51,7 @@ fn a_round_trip_takes_at_least_twice_the_delay() -> Result<()> {
 
 #[test]
 fn a_cable_that_loses_everything_carries_nothing() -> Result<()> {
-    sandboxed("a_cable_that_loses_everything_carries_nothing", async {
+    sandboxed_with_delays("a_cable_that_loses_everything_carries_nothing", async {
         let (_lab, site, observers, probe) = site_at(Duration::from_millis(1)).await?;
         round_trip(&probe, &observers).await?;
         let line = site.uplink()?.delay().context("there is no delay line in the uplink")?;

@@ -7,7 +7,7 @@ use atoll_lab::{
     matrix::{Arena, Cell, Plan, run, table},
     nat::{Nat, Path},
     subject::udp::UdpProbe,
-    testing::sandboxed,
+    testing::{sandboxed, sandboxed_with_delays},
     topology::Lab,
 };
 
@@ -30,7 +30,7 @@ fn the_whole_matrix() -> Result<()> {
 
 #[test]
 fn far_away_pairs_too() -> Result<()> {
-    sandboxed("far_away_pairs_too", async {
+    sandboxed_with_delays("far_away_pairs_too", async {
         let pairs = vec![(Nat::PortShift, Nat::CgnatCone), (Nat::Symmetric, Nat::AddressRestricted)];
         let delays = Some([Duration::from_millis(20), Duration::from_millis(45)]);
         let cells = matrix(&Plan { pairs, repeat: 2, jobs: 4, delays }).await?;

@@ -1,8 +1,8 @@
 //! The devices at both ends, and the thread between them.
 
 use std::{
+    fs::File,
     io,
-    path::Path,
     sync::{Arc, mpsc},
     thread,
     time::Duration,
@@ -18,6 +18,9 @@ use tokio_tun::Tun;
 
 use super::{Delay, Queue};
 
+/// Where TAP devices come from.
+const TUN: &str = "/dev/net/tun";
+
 /// Room for an Ethernet frame of 1500 bytes, its header and a tag.
 const FRAME: usize = 2048;
 
@@ -28,18 +31,29 @@ pub struct DelayLine {
 }
 
 impl DelayLine {
+    /// Whether this user can have TAP devices at all.
+    ///
+    /// # Errors
+    /// If there are none, or they are for others alone; with the way out.
+    pub fn available() -> Result<()> {
+        match File::options().read(true).write(true).open(TUN) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
+                "the delay line needs {TUN}, and it is missing; load it: modprobe tun, or give the container --device {TUN}"
+            ),
+            Err(error) => {
+                bail!("the delay line needs {TUN}, and it cannot be opened: {error}; run as root, or chmod 666 {TUN}")
+            }
+        }
+    }
+
     /// Makes two TAP devices of these names in the namespace of the calling thread, and carries frames between them.
     /// Either can be moved elsewhere; the line goes with it.
     ///
     /// # Errors
     /// If the system has no TAP devices, or does not let this user have one, or a name is taken.
     pub fn open(outside: &str, inside: &str, delay: Delay) -> Result<Self> {
-        if !Path::new("/dev/net/tun").exists() {
-            bail!(
-                "the delay line needs /dev/net/tun, and it is missing; load it: modprobe tun, or give the container \
-                 --device /dev/net/tun"
-            );
-        }
+        Self::available()?;
         let (sender, receiver) = watch::channel(delay);
         let (ready, opened) = mpsc::sync_channel(1);
         let (outside, inside) = (outside.to_owned(), inside.to_owned());

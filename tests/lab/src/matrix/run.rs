@@ -46,7 +46,7 @@ impl Arena {
     pub fn build(lab: &mut Lab, plan: &Plan) -> Result<Self> {
         let [near, far] = plan.delays.map_or([None, None], |delays| delays.map(|one_way| Some(Delay::of(one_way))));
         let mut side = |kinds: BTreeSet<Nat>, delay: Option<Delay>| {
-            let site = |nat| Ok((nat, (lab.site(SiteOptions { nat, delay })?, Mutex::new(()))));
+            let site = |nat: Nat| Ok((nat, (lab.site(SiteOptions { delay, ..nat.into() })?, Mutex::new(()))));
             kinds.into_iter().map(site).collect::<Result<BTreeMap<_, _>>>()
         };
         let first = side(plan.pairs.iter().map(|(a, _)| *a).collect(), near)?;

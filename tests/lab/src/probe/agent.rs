@@ -2,6 +2,7 @@
 
 mod punch;
 mod relay;
+mod stun;
 mod tcp;
 mod udp;
 
@@ -9,7 +10,7 @@ use std::{
     collections::HashMap,
     future::Future,
     io::{self, BufRead, Write},
-    net::Ipv4Addr,
+    net::IpAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -93,7 +94,7 @@ fn write(mut answers: mpsc::Receiver<String>) {
 impl Agent {
     async fn answer(&self, request: Request) -> Result<Reply> {
         match request {
-            Request::UdpBind { port } => self.bind(port).await,
+            Request::UdpBind { ip, port } => self.bind(ip, port).await,
             Request::UdpReflect { socket } => {
                 tokio::spawn(udp::reflect(self.socket(socket)?));
                 Ok(Reply::Done)
@@ -128,6 +129,7 @@ impl Agent {
                 self.kept.lock().map_err(|_| anyhow!("the agent failed before"))?.push(stream);
                 Ok(Reply::Seen(Some(seen)))
             }
+            Request::Stun { port } => Ok(Reply::Bound { socket: 0, port: stun::serve(port).await? }),
             Request::Relay => Ok(Reply::Bound { socket: 0, port: relay::serve().await? }),
             Request::Meet { relay, token, say, within } => {
                 let meeting = async { Ok(relay::meet(relay, &token, &say).await.ok()) };
@@ -136,8 +138,8 @@ impl Agent {
         }
     }
 
-    async fn bind(&self, port: u16) -> Result<Reply> {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).await?;
+    async fn bind(&self, ip: IpAddr, port: u16) -> Result<Reply> {
+        let socket = UdpSocket::bind((ip, port)).await?;
         let port = socket.local_addr()?.port();
         let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         self.sockets.lock().map_err(|_| anyhow!("the agent failed before"))?.insert(number, Arc::new(socket));

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4},
     path::Path,
     sync::{
         Arc,
@@ -100,7 +100,19 @@ impl Probe {
     /// # Errors
     /// As [`ask`](Self::ask).
     pub async fn bind(&self) -> Result<(u64, u16)> {
-        match self.ask(Request::UdpBind { port: 0 }).await? {
+        self.bind_to(Ipv4Addr::UNSPECIFIED.into()).await
+    }
+
+    /// The same for IPv6. Such a socket sends, and has an inbox; it does nothing else.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn bind6(&self) -> Result<(u64, u16)> {
+        self.bind_to(Ipv6Addr::UNSPECIFIED.into()).await
+    }
+
+    async fn bind_to(&self, ip: IpAddr) -> Result<(u64, u16)> {
+        match self.ask(Request::UdpBind { ip, port: 0 }).await? {
             Reply::Bound { socket, port } => Ok((socket, port)),
             other => bail!("{}: {other:?} is no answer to this", self.name),
         }
@@ -165,12 +177,21 @@ impl Probe {
         }
     }
 
+    /// Makes it a STUN server on the port for that, for as long as it runs.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn stun(&self) -> Result<()> {
+        self.ask(Request::Stun { port: 3478 }).await?;
+        Ok(())
+    }
+
     /// Sends a datagram.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
-    pub async fn send(&self, socket: u64, to: SocketAddrV4, text: &str) -> Result<()> {
-        self.ask(Request::UdpSend { socket, to, text: text.to_owned() }).await?;
+    pub async fn send(&self, socket: u64, to: impl Into<SocketAddr>, text: &str) -> Result<()> {
+        self.ask(Request::UdpSend { socket, to: to.into(), text: text.to_owned() }).await?;
         Ok(())
     }
 
@@ -245,6 +266,7 @@ fn time_of(request: &Request) -> Duration {
         | Request::UdpReflect { .. }
         | Request::UdpSend { .. }
         | Request::TcpReflect { .. }
+        | Request::Stun { .. }
         | Request::Relay => 0,
     })
 }

@@ -1,12 +1,12 @@
 //! What an agent is told, and what it answers.
 //!
 //! ```text
-//! → {"id":1,"do":"udp_bind","port":0}
+//! → {"id":1,"do":"udp_bind","ip":"0.0.0.0","port":0}
 //! ← {"id":1,"reply":{"bound":{"socket":1,"port":40123}}}
 //! ← {"id":2,"error":"there is no socket 7"}
 //! ```
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub(super) struct Numbered<T> {
 pub enum Request {
     /// Opens a UDP socket on a port (0: any).
     UdpBind {
+        /// The address: all of IPv4 or of IPv6.
+        ip: IpAddr,
         /// The port.
         port: u16,
     },
@@ -48,7 +50,7 @@ pub enum Request {
         /// The socket.
         socket: u64,
         /// Where to.
-        to: SocketAddrV4,
+        to: SocketAddr,
         /// The datagram.
         text: String,
     },
@@ -85,6 +87,11 @@ pub enum Request {
         server: SocketAddrV4,
         /// For how long.
         within: u64,
+    },
+    /// Answers everyone who asks by STUN how they are seen, on a port.
+    Stun {
+        /// The port.
+        port: u16,
     },
     /// Lets everyone who connects meet who says the same token, and passes on what they say.
     Relay,

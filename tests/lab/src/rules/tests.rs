@@ -4,7 +4,7 @@ use super::{Ports, Translation};
 use crate::nat::Scope;
 
 fn rules(ports: Ports, filtering: Scope, udp: bool) -> String {
-    Translation { ports, filtering, udp, udp_timeout: Duration::from_secs(30) }.ruleset()
+    Translation { ports, filtering, udp, udp_timeout: Duration::from_secs(30), maps_ports: false }.ruleset()
 }
 
 #[test]

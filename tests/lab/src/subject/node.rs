@@ -1,6 +1,10 @@
 //! Atoll's own programs: `atoll-bootstrap` on an internet host, `node` in each home, all driven by the command line.
 
+mod control;
+mod load;
 mod program;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::Path as FilePath,
@@ -12,8 +16,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-pub use self::program::Program;
 use self::program::Programs;
+pub use self::{
+    control::Control,
+    load::{Call, Load, Pace, longest_silence},
+    program::Program,
+};
 use super::{Outcome, Subject};
 use crate::{
     nat::{Nat, Path, expected},
@@ -34,6 +42,32 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct NodePrograms {
     programs: Programs,
     relays: Vec<(Host, Program)>,
+    /// Hosts of bootstraps that were killed.
+    dark: Vec<Host>,
+    /// Bootstraps that were started so far: no two have one name.
+    bootstraps: usize,
+}
+
+/// How a bootstrap is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// QUIC.
+    Quic,
+    /// Plain TCP.
+    Tcp,
+    /// WebSocket over TCP.
+    WebSocket,
+}
+
+impl Transport {
+    /// That of an address of a bootstrap.
+    fn of(address: &str) -> Self {
+        match address {
+            quic if quic.contains("/quic-v1/") => Self::Quic,
+            websocket if websocket.contains("/ws/") => Self::WebSocket,
+            _ => Self::Tcp,
+        }
+    }
 }
 
 /// What a node says of a connection, as far as it matters here: a line of `node network connections --output json`.
@@ -45,6 +79,12 @@ pub struct Connection {
     pub path: Path,
     /// The relay between, if there is one.
     pub via: Option<String>,
+    /// The other end's address.
+    pub address: String,
+    /// `quic`, `tcp` or `websocket`; of a relayed one, what leads to the relay.
+    pub transport: String,
+    /// Whether this node dialled.
+    pub outbound: bool,
 }
 
 impl NodePrograms {
@@ -54,13 +94,39 @@ impl NodePrograms {
     /// # Errors
     /// If one does not listen; with all that it said.
     pub async fn start(lab: &mut Lab, directory: &FilePath, bootstraps: usize, options: Vec<String>) -> Result<Self> {
-        let mut this = Self { programs: Programs { directory: directory.to_owned(), options }, relays: Vec::new() };
+        let programs = Programs { directory: directory.to_owned(), options, websocket: None };
+        Self::start_with(lab, bootstraps, programs).await
+    }
+
+    /// The same, and the bootstraps listen for WebSocket on that port, as their owner's configuration says.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with_websocket(
+        lab: &mut Lab,
+        directory: &FilePath,
+        bootstraps: usize,
+        options: Vec<String>,
+        port: u16,
+    ) -> Result<Self> {
+        let programs = Programs { directory: directory.to_owned(), options, websocket: Some(port) };
+        Self::start_with(lab, bootstraps, programs).await
+    }
+
+    async fn start_with(lab: &mut Lab, bootstraps: usize, programs: Programs) -> Result<Self> {
+        let mut this = Self { programs, relays: Vec::new(), dark: Vec::new(), bootstraps: 0 };
         for network in 0..bootstraps {
-            let host = lab.internet_host(network)?;
-            let bootstrap = this.programs.bootstrap(&host, &format!("bootstrap{network}"), &this.seeds()).await?;
-            this.relays.push((host, bootstrap));
+            this.bootstrap(lab.internet_host(network)?).await?;
         }
         Ok(this)
+    }
+
+    async fn bootstrap(&mut self, host: Host) -> Result<()> {
+        let name = format!("bootstrap{}", self.bootstraps);
+        self.bootstraps += 1;
+        let program = self.programs.bootstrap(&host, &name, &self.seeds()).await?;
+        self.relays.push((host, program));
+        Ok(())
     }
 
     /// The options that make the lab's networks public ones.
@@ -84,7 +150,20 @@ impl NodePrograms {
 
     /// Ends a bootstrap as a power cut does.
     pub fn kill(&mut self, id: &str) {
-        self.relays.retain(|(_, program)| program.id() != id);
+        let (killed, left) = std::mem::take(&mut self.relays).into_iter().partition(|(_, program)| program.id() == id);
+        self.relays = left;
+        self.dark.extend(killed.into_iter().map(|(host, _): (Host, Program)| host));
+    }
+
+    /// Starts new bootstraps where some were killed, with identities of their own.
+    ///
+    /// # Errors
+    /// If one does not listen; with all that it said.
+    pub async fn replace(&mut self) -> Result<()> {
+        while let Some(host) = self.dark.pop() {
+            self.bootstrap(host).await?;
+        }
+        Ok(())
     }
 
     /// Starts a node that joins through all bootstraps, and waits until it has. `name` is one that no other has.
@@ -93,6 +172,23 @@ impl NodePrograms {
     /// If it does not join; with all that it said.
     pub async fn join(&self, host: &Host, name: &str) -> Result<Program> {
         self.programs.node(host, name, &self.seeds()).await
+    }
+
+    /// The same, not told where to listen: only such a node asks its router to map its port.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub async fn join_plainly(&self, host: &Host, name: &str) -> Result<Program> {
+        self.programs.plain_node(host, name, &self.seeds()).await
+    }
+
+    /// The same, told only of addresses of one transport.
+    ///
+    /// # Errors
+    /// As [`join`](Self::join).
+    pub async fn join_over(&self, transport: Transport, host: &Host, name: &str) -> Result<Program> {
+        let seeds = self.seeds().into_iter().filter(|address| Transport::of(address) == transport);
+        self.programs.node(host, name, &seeds.collect::<Vec<_>>()).await
     }
 
     /// Starts a node that looks for others on its local network alone.

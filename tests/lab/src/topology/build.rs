@@ -41,11 +41,14 @@ pub struct SiteOptions {
     pub nat: Nat,
     /// A delay line in its uplink.
     pub delay: Option<Delay>,
+    /// Whether its home router has IPv6 for it, with a stateful firewall and without translation, as home routers do. Who has
+    /// no router has what the internet has.
+    pub ipv6: bool,
 }
 
 impl From<Nat> for SiteOptions {
     fn from(nat: Nat) -> Self {
-        Self { nat, delay: None }
+        Self { nat, delay: None, ipv6: false }
     }
 }
 
@@ -159,7 +162,7 @@ impl Lab {
             .with_context(|| format!("cannot build site {number}, a host behind the NAT {}", options.nat))
     }
 
-    fn build(&self, SiteOptions { nat, delay }: SiteOptions, number: u8) -> Result<Site> {
+    fn build(&self, SiteOptions { nat, delay, ipv6 }: SiteOptions, number: u8) -> Result<Site> {
         let internet = self.internet(number.into());
         let host = Namespace::create(&format!("home{number}"))?;
         let Some((home, carrier)) = translations(nat) else {
@@ -182,7 +185,10 @@ impl Lab {
                 wan
             }
         };
-        let router = Gateway::create(router, wan, Ipv4Addr::new(192, 168, number, 1), home)?;
+        let mut router = Gateway::create(router, wan, Ipv4Addr::new(192, 168, number, 1), home)?;
+        if ipv6 {
+            router.add_ipv6(Ipv6Addr::new(0x2001, 0xdb8, 0x100, number.into(), 0, 0, 0, 1))?;
+        }
         let link = router.lan().attach(&host, FIRST_INTERFACE)?;
         outer.insert(0, router);
         Ok(Site { nat, host: Host::new(host, link), gateways: outer })
@@ -203,6 +209,7 @@ fn translations(nat: Nat) -> Option<(Translation, Option<Translation>)> {
         filtering: Scope::AddressAndPortDependent,
         udp: true,
         udp_timeout: UDP_TIMEOUT,
+        maps_ports: false,
     };
     let full_cone = Translation { filtering: Scope::EndpointIndependent, ..strict };
     let symmetric = Translation { ports: Ports::Random, ..strict };

@@ -1,11 +1,16 @@
 //! A router that translates.
 
-use std::{net::Ipv4Addr, path::Path, sync::Mutex, time::Duration};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    path::Path,
+    sync::Mutex,
+    time::Duration,
+};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
-use super::{Link, Namespace, Network};
-use crate::rules::{LAN, Ports, Translation, WAN, block_udp, unblock_udp};
+use super::{Link, Namespace, Network, PortMapper};
+use crate::rules::{LAN, Ports, Translation, WAN, block_udp, firewall6, only_tcp, unblock_udp};
 
 /// What [`Gateway::rebind`] turns over in the ports.
 const REBINDING: u16 = 0x0800;
@@ -27,6 +32,18 @@ impl Gateway {
         let gateway = Self { namespace, wan, lan, translation: Mutex::new(translation) };
         gateway.set_udp_timeout(translation.udp_timeout)?;
         Ok(gateway)
+    }
+
+    /// Gives the inside IPv6 addresses in the /64 of `inside`, which is the router's own there, and lets only replies in. Hosts
+    /// that are attached from now on have one.
+    ///
+    /// # Errors
+    /// If there is no IPv6 outside, or the kernel refuses.
+    pub(super) fn add_ipv6(&mut self, inside: Ipv6Addr) -> Result<()> {
+        let own = self.wan.address6().context("there is no IPv6 outside; give the lab some: Lab::with_ipv6")?;
+        self.namespace.nft(&firewall6())?;
+        self.lan = self.lan.clone().with_ipv6(inside)?;
+        self.wan.network().route6(inside, own)
     }
 
     /// Its namespace, with its name.
@@ -101,6 +118,25 @@ impl Gateway {
     /// If nftables refuses.
     pub fn unblock_udp(&self) -> Result<()> {
         self.namespace.nft(unblock_udp())
+    }
+
+    /// Lets nothing out from now on but TCP to that port, as the network of a hotel or an office may.
+    ///
+    /// # Errors
+    /// If nftables refuses.
+    pub fn let_out_only_tcp(&self, port: u16) -> Result<()> {
+        self.namespace.nft(&only_tcp(port))
+    }
+
+    /// Maps ports from now on for hosts inside that ask for it, until the handle is dropped. `stun` is a host that tells it its
+    /// address: see [`Probe::stun`](crate::probe::Probe::stun).
+    ///
+    /// # Errors
+    /// If the program for it is not installed, or does not start; with all that it said.
+    pub async fn map_ports(&self, stun: Ipv4Addr) -> Result<PortMapper> {
+        PortMapper::available()?;
+        self.change(|translation| translation.maps_ports = true)?;
+        PortMapper::start(&self.namespace, stun).await
     }
 
     /// Puts new rules in place of the old ones; mappings of the open kinds are empty then.

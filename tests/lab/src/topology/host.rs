@@ -1,6 +1,10 @@
 //! A host: a namespace in which programs run.
 
-use std::{ffi::OsStr, net::Ipv4Addr, process::Stdio};
+use std::{
+    ffi::OsStr,
+    net::{Ipv4Addr, Ipv6Addr},
+    process::Stdio,
+};
 
 use anyhow::{Context, Result, anyhow};
 use tokio::process::{Child, Command};
@@ -38,6 +42,12 @@ impl Host {
             .first()
             .map(|(_, link)| link.address())
             .ok_or_else(|| anyhow!("{} has no interface", self.namespace.name()))
+    }
+
+    /// The IPv6 address of its first interface, if there is one.
+    #[must_use]
+    pub fn address6(&self) -> Option<Ipv6Addr> {
+        self.links.first().and_then(|(_, link)| link.address6())
     }
 
     /// The link of that interface, such as `eth0`.

@@ -58,6 +58,11 @@ impl Network {
         Ok(self)
     }
 
+    /// Has the router send what is for the /64 of `inside` to that host in this network.
+    pub(super) fn route6(&self, inside: Ipv6Addr, host: Ipv6Addr) -> Result<()> {
+        self.namespace.ip(&[format!("route add {}/64 via {host} dev {}", number_in(inside, 0), self.bridge)])
+    }
+
     /// The router's address in this network.
     #[must_use]
     pub fn router(&self) -> Ipv4Addr {

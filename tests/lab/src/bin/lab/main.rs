@@ -1,8 +1,10 @@
 //! `lab`: homes behind NATs of every kind on this machine, and what gets through them.
 
 mod matrix;
+mod programs;
 mod prove;
 mod shell;
+mod times;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,8 @@ enum Command {
     Matrix(matrix::Options),
     /// Prove by plain probes that each NAT kind is what it claims to be
     Prove(prove::Options),
+    /// Measure how long nodes take when something happens to their network, and what they cost when nothing does
+    Times(times::Options),
     /// Open a shell in a host behind a NAT of a kind
     Shell(shell::Options),
     /// Be a remote-controlled probe: requests on stdin, answers on stdout
@@ -65,6 +69,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         _ if !sandbox::inside() => enter(cli.user_namespace),
         Command::Matrix(options) => block_on(options.run()),
         Command::Prove(options) => block_on(options.run()),
+        Command::Times(options) => block_on(options.run()),
         Command::Shell(options) => options.run(),
     }
 }

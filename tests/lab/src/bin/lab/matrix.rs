@@ -1,8 +1,8 @@
 //! `lab matrix`.
 
-use std::{path::PathBuf, process::ExitCode, str::FromStr, time::Duration};
+use std::{process::ExitCode, str::FromStr};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use atoll_lab::{
     matrix::{Arena, Attempt, Cell, Plan, run, table, times},
     nat::Nat,
@@ -11,7 +11,10 @@ use atoll_lab::{
 };
 use clap::{Args, ValueEnum};
 
-use crate::Output;
+use crate::{
+    Output,
+    programs::{Delays, Programs},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -30,9 +33,8 @@ pub(crate) struct Options {
     /// One-way delays in milliseconds of the uplinks of those who start and of those who are reached, such as 20,45
     #[arg(long, value_name = "MS,MS")]
     delay: Option<Delays>,
-    /// Where the programs `node` and `atoll-bootstrap` are [default: beside this one]
-    #[arg(long, value_name = "DIR")]
-    programs: Option<PathBuf>,
+    #[command(flatten)]
+    programs: Programs,
     /// An option to start `node` and `atoll-bootstrap` with; may be given several times
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     node_option: Vec<String>,
@@ -62,18 +64,6 @@ impl FromStr for Pair {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Delays([Duration; 2]);
-
-impl FromStr for Delays {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let (a, b) = text.split_once(',').context("delays are two numbers of milliseconds, such as 20,45")?;
-        Ok(Self([Duration::from_millis(a.parse()?), Duration::from_millis(b.parse()?)]))
-    }
-}
-
 impl Options {
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let pairs = match self.pairs.as_slice() {
@@ -90,7 +80,7 @@ impl Options {
         let cells = match self.subject {
             Who::Udp => self.attempt(&UdpProbe::start(&mut lab, arena.sites()).await?, &arena, &plan).await?,
             Who::Node => {
-                let programs = self.programs()?;
+                let programs = self.programs.directory()?;
                 let subject = {
                     let options = NodePrograms::public().into_iter().chain(self.node_option.clone()).collect();
                     NodePrograms::start(&mut lab, &programs, 2, options).await?
@@ -117,21 +107,6 @@ impl Options {
             }
         })
         .await
-    }
-
-    fn programs(&self) -> Result<PathBuf> {
-        let directory = match &self.programs {
-            Some(directory) => directory.clone(),
-            None => std::env::current_exe()?.parent().context("this program is in no directory")?.to_owned(),
-        };
-        for name in ["node", "atoll-bootstrap"] {
-            ensure!(
-                directory.join(name).is_file(),
-                "there is no program {name} in {}; build it (cargo build --bins) or say where it is: --programs DIR",
-                directory.display()
-            );
-        }
-        Ok(directory)
     }
 }
 

@@ -9,12 +9,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
-    process::Child,
+    process::{Child, Command},
     sync::watch,
     time::timeout,
 };
 
-use super::PATIENCE;
+use super::{Control, PATIENCE};
 use crate::topology::Host;
 
 /// Where data directories are: in the sandbox's own /run, so that they are gone with it.
@@ -31,6 +31,8 @@ const LINES: usize = 400;
 pub(super) struct Programs {
     pub(super) directory: PathBuf,
     pub(super) options: Vec<String>,
+    /// Where bootstraps listen for WebSocket, if they do.
+    pub(super) websocket: Option<u16>,
 }
 
 /// A program that runs. It is killed when this is dropped.
@@ -47,6 +49,25 @@ impl Program {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Its control socket.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::new(self.data.join("control.sock"))
+    }
+
+    /// Asks it to end, and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not within half a minute, or says that something went wrong.
+    pub async fn stop(mut self) -> Result<()> {
+        let process = self.child.id().context("it has ended already")?;
+        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {process}")]).status().await?;
+        ensure!(asked.success(), "it cannot be asked to end: {asked}");
+        let ended = timeout(PATIENCE, self.child.wait()).await.context("it does not end")??;
+        ensure!(ended.success(), "it ended with {ended}");
+        Ok(())
     }
 
     /// Where it can be joined, with its identity.
@@ -66,26 +87,43 @@ impl Drop for Program {
 impl Programs {
     /// Starts a bootstrap, and waits until it listens.
     pub(super) async fn bootstrap(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
-        let address = host.address()?;
-        let listen = [format!("/ip4/{address}/udp/{PORT}/quic-v1"), format!("/ip4/{address}/tcp/{PORT}")];
+        let mut listen = listeners(&format!("/ip4/{}", host.address()?));
+        listen.extend(host.address6().iter().flat_map(|address| listeners(&format!("/ip6/{address}"))));
         let mut arguments = Vec::new();
         if !join.is_empty() {
             arguments.push("--peer".to_owned());
             arguments.extend(join.iter().cloned());
         }
-        for address in &listen {
-            arguments.extend(["--listen".to_owned(), address.clone()]);
+        match self.websocket {
+            None => arguments.extend(listen.iter().flat_map(|address| ["--listen".to_owned(), address.clone()])),
+            Some(port) => {
+                // There is no option for it, and who says where to listen listens nowhere else: these listen everywhere.
+                let config = format!("[net]\nwebsocket_port = {port}\n");
+                arguments.extend(["--config".to_owned(), write_config(name, &config)?]);
+                listen.push(format!("/ip4/{}/tcp/{port}/ws", host.address()?));
+            }
         }
         let (mut program, _) = self.start(host, "atoll-bootstrap", name, arguments, "listening").await?;
         program.addresses = listen.iter().map(|address| format!("{address}/p2p/{}", program.id)).collect();
         Ok(program)
     }
 
+    /// Starts a node that is not told where to listen, and waits until it has joined.
+    pub(super) async fn plain_node(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
+        let mut arguments = vec!["--no-mdns".to_owned(), "--peer".to_owned()];
+        arguments.extend(join.iter().cloned());
+        Ok(self.start(host, "node", name, arguments, "joined").await?.0)
+    }
+
     /// Starts a node, and waits until it has joined.
     pub(super) async fn node(&self, host: &Host, name: &str, join: &[String]) -> Result<Program> {
         let mut arguments = vec!["--no-mdns".to_owned(), "--peer".to_owned()];
         arguments.extend(join.iter().cloned());
-        for listen in [format!("/ip4/0.0.0.0/udp/{PORT}/quic-v1"), format!("/ip4/0.0.0.0/tcp/{PORT}")] {
+        let mut listen = listeners("/ip4/0.0.0.0");
+        if host.address6().is_some() {
+            listen.extend(listeners("/ip6/::"));
+        }
+        for listen in listen {
             arguments.extend(["--listen".to_owned(), listen]);
         }
         Ok(self.start(host, "node", name, arguments, "joined").await?.0)
@@ -160,6 +198,20 @@ impl Programs {
         );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
+}
+
+/// Writes a configuration; its path.
+fn write_config(name: &str, text: &str) -> Result<String> {
+    let path = format!("{STATE}/{name}.toml");
+    std::fs::create_dir_all(STATE)
+        .and_then(|()| std::fs::write(&path, text))
+        .with_context(|| format!("cannot write {path}"))?;
+    Ok(path)
+}
+
+/// What to listen on at an IP address.
+fn listeners(ip: &str) -> Vec<String> {
+    vec![format!("{ip}/udp/{PORT}/quic-v1"), format!("{ip}/tcp/{PORT}")]
 }
 
 /// Waits for the first event of a name.
