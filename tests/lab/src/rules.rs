@@ -10,7 +10,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, net::Ipv4Addr, time::Duration};
 
 use crate::nat::Scope;
 
@@ -227,6 +227,28 @@ table inet lab_only {{
 }}
 "#
     )
+}
+
+/// Drops all that comes from an address outside, or goes there.
+#[must_use]
+pub fn cut_off(address: Ipv4Addr) -> String {
+    format!(
+        "table ip lab_cut
+delete table ip lab_cut
+table ip lab_cut {{
+  chain forward {{ type filter hook forward priority filter - 10; policy accept;
+    ip saddr {address} drop;
+    ip daddr {address} drop;
+  }}
+}}
+"
+    )
+}
+
+/// Ends what [`cut_off`] began.
+#[must_use]
+pub fn not_cut_off() -> &'static str {
+    "table ip lab_cut\ndelete table ip lab_cut\n"
 }
 
 /// Ends what [`block_udp`] began; no harm if it did not.

@@ -1,7 +1,9 @@
 //! How long nodes take when something happens to their network, and what they cost when nothing does; each figure beside the
 //! target that it has.
 
+mod cut;
 mod figure;
+mod harm;
 mod idle;
 mod lan;
 mod relay;

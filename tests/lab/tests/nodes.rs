@@ -165,7 +165,6 @@ fn another_relay_takes_over_from_one_that_dies() -> Result<()> {
 }
 
 #[test]
-#[ignore = "the node loses calls: it tries them again over the relay that fell silent, and dials itself for the peer"]
 fn a_relay_that_dies_under_load_takes_no_idempotent_call_with_it() -> Result<()> {
     sandboxed("a_relay_that_dies_under_load_takes_no_idempotent_call_with_it", async {
         let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
@@ -198,7 +197,6 @@ fn a_relay_that_dies_under_load_takes_no_idempotent_call_with_it() -> Result<()>
 }
 
 #[test]
-#[ignore = "the node knows only where it is seen over the transport by which it joined"]
 fn nodes_that_joined_over_different_transports_reach_each_other_directly() -> Result<()> {
     sandboxed("nodes_that_joined_over_different_transports_reach_each_other_directly", async {
         let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;

@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{Figure, Measured, Settings, idle::Idle, lan::Lan, relay::RelayKilled, roam::Roaming};
+use super::{Figure, Measured, Settings, cut::DirectCut, idle::Idle, lan::Lan, relay::RelayKilled, roam::Roaming};
 use crate::topology::Lab;
 
 /// What happens.
@@ -13,6 +13,8 @@ use crate::topology::Lab;
 pub enum Event {
     /// A relay is killed while calls go through it
     Relay,
+    /// The direct path between two homes is cut while calls go over it
+    Cut,
     /// A host is carried to another network
     Roam,
     /// Nothing, for longer than NATs remember
@@ -33,6 +35,7 @@ impl Event {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Relay => "relay",
+            Self::Cut => "cut",
             Self::Roam => "roam",
             Self::Idle => "idle",
             Self::Lan => "lan",
@@ -65,6 +68,7 @@ pub async fn measure(
     let report = |outcome: &Result<Vec<f64>>| report(event, outcome);
     match event {
         Event::Relay => repeat::<RelayKilled>(event, lab, settings, report).await,
+        Event::Cut => repeat::<DirectCut>(event, lab, settings, report).await,
         Event::Roam => repeat::<Roaming>(event, lab, settings, report).await,
         Event::Idle => repeat::<Idle>(event, lab, settings, report).await,
         Event::Lan => repeat::<Lan>(event, lab, settings, report).await,

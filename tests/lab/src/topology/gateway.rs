@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 
 use super::{Link, Namespace, Network, PortMapper};
-use crate::rules::{LAN, Ports, Translation, WAN, block_udp, firewall6, only_tcp, unblock_udp};
+use crate::rules::{LAN, Ports, Translation, WAN, block_udp, cut_off, firewall6, not_cut_off, only_tcp, unblock_udp};
 
 /// What [`Gateway::rebind`] turns over in the ports.
 const REBINDING: u16 = 0x0800;
@@ -118,6 +118,22 @@ impl Gateway {
     /// If nftables refuses.
     pub fn unblock_udp(&self) -> Result<()> {
         self.namespace.nft(unblock_udp())
+    }
+
+    /// Drops all that comes from an address outside, or goes there: whoever is there is out of reach on a direct path.
+    ///
+    /// # Errors
+    /// If nftables refuses.
+    pub fn cut_off(&self, address: Ipv4Addr) -> Result<()> {
+        self.namespace.nft(&cut_off(address))
+    }
+
+    /// Ends [`cut_off`](Self::cut_off).
+    ///
+    /// # Errors
+    /// If nftables refuses.
+    pub fn not_cut_off(&self) -> Result<()> {
+        self.namespace.nft(not_cut_off())
     }
 
     /// Lets nothing out from now on but TCP to that port, as the network of a hotel or an office may.

@@ -4,12 +4,14 @@
 //! | part | what it does |
 //! |---|---|
 //! | [`observing`] | finds out what others see of this node: its NAT, and whether strangers can dial it |
+//! | [`glimpse`] | has itself seen over both transports |
 //! | [`relays`] | reserves places at relays, as long as this node cannot be dialled itself |
 //! | [`punching`] | agrees with relayed peers on when to dial each other, and dials |
 //! | [`paths`] | keeps the best connection to each peer, and closes the others |
 //! | [`network`] | begins anew where this machine is in another network |
 //! | [`report`] | says how it stands |
 
+mod glimpse;
 mod network;
 mod observing;
 mod paths;
@@ -72,6 +74,8 @@ pub(super) struct Reach {
     punches: Punches,
     mappings: Mappings,
     verdicts: Verdicts<Multiaddr>,
+    /// When others were dialled in order to be seen.
+    glimpses: Vec<Time>,
     nonces: Nonces,
     /// What goes on outside the swarm: agreeing with peers, being tested by them.
     tasks: JoinSet<Done>,
@@ -102,6 +106,7 @@ impl Reach {
             punches: Punches::new(),
             mappings: Mappings::new(public),
             verdicts: Verdicts::new(),
+            glimpses: Vec::new(),
             nonces,
             tasks: JoinSet::new(),
             portmap,
@@ -154,6 +159,7 @@ impl Driver {
         match connection.path {
             Path::Direct => {
                 self.observed_by(connection, info);
+                self.be_seen_otherwise(connection, info);
                 self.offer();
                 self.relay_identified(connection, info);
             }

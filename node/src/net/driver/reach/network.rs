@@ -37,6 +37,7 @@ impl Driver {
         let now = self.reach.clock.now();
         self.reach.candidates.clear();
         self.reach.mappings.network_changed();
+        self.reach.glimpses.clear();
         self.reach.verdicts.network_changed();
         self.reach.relays.network_changed();
         self.reach.punches.network_changed(now);
