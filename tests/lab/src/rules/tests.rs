@@ -43,3 +43,17 @@ fn ports_and_udp_are_as_told() {
     assert!(rules(Ports::Fixed(0), strict, false).contains("udp drop"));
     assert!(!rules(Ports::Fixed(0), strict, true).contains("udp drop"));
 }
+
+#[test]
+fn a_router_is_asked_for_ports_only_if_it_maps_them() {
+    let mut router = Translation {
+        ports: Ports::Fixed(0),
+        filtering: Scope::AddressAndPortDependent,
+        udp: true,
+        udp_timeout: Duration::from_secs(30),
+        maps_ports: false,
+    };
+    assert!(!router.ruleset().contains("5351"));
+    router.maps_ports = true;
+    assert!(router.ruleset().contains("iifname \"lan\" udp dport { 1900, 5351 } accept;"), "{}", router.ruleset());
+}

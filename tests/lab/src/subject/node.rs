@@ -1,4 +1,5 @@
-//! Atoll's own programs: `atoll-bootstrap` on an internet host, `node` in each home, all driven by the command line.
+//! Atoll's own programs: `atoll-bootstrap` on an internet host, `node` in each home, all driven by the command line and, where that would
+//! be too slow, by the control socket.
 
 mod control;
 mod load;

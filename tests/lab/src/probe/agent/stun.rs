@@ -8,6 +8,9 @@
 //! It answers each binding request from where it was asked, also those that ask for an answer from elsewhere: the router's
 //! neighbours are not what is tested.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Result;
