@@ -92,7 +92,10 @@ impl Behaviour {
                     .with_agent_version(crate::AGENT.to_owned())
                     // Longer than the idle timeout, or identify itself would keep every connection open.
                     .with_interval(Duration::from_secs(120))
-                    .with_push_listen_addr_updates(true),
+                    .with_push_listen_addr_updates(true)
+                    // What peers say of themselves is kept by the routing table and the directory, which know what can be
+                    // dialled from here; identify would have their loopback addresses dialled, too.
+                    .with_cache_size(0),
             ),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING)),
             kad,

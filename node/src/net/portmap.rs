@@ -105,11 +105,11 @@ impl PortMap {
 
     /// Takes the mappings back.
     pub(super) async fn release(&mut self) {
-        for one in self.mapped.iter_mut().flatten() {
-            if one.external.borrow().is_some() {
-                one.client.deactivate();
-                let _ = timeout(RELEASING, one.external.wait_for(Option::is_none)).await;
-            }
-        }
+        let held = || self.mapped.iter().flatten().filter(|one| one.external.borrow().is_some());
+        held().for_each(|one| one.client.deactivate());
+        // A client says that a mapping is gone before it has told the router. It does one thing after the other, so it has
+        // done that when it turns to another request.
+        let done = held().map(|one| one.client.probe());
+        let _ = timeout(RELEASING, futures::future::join_all(done)).await;
     }
 }

@@ -351,7 +351,6 @@ fn a_router_that_maps_ports_maps_that_of_a_node() -> Result<()> {
 }
 
 #[test]
-#[ignore = "bootstraps refuse to test the mapped address while they dial the other one, each time"]
 fn a_node_whose_port_is_mapped_is_dialled() -> Result<()> {
     sandboxed("a_node_whose_port_is_mapped_is_dialled", async {
         let Some(mut mapped) = Mapped::build().await? else { return Ok(()) };
@@ -370,7 +369,6 @@ fn a_node_whose_port_is_mapped_is_dialled() -> Result<()> {
 }
 
 #[test]
-#[ignore = "the node ends before its request to the router has gone out"]
 fn a_node_takes_its_mapping_back_when_it_ends() -> Result<()> {
     sandboxed("a_node_takes_its_mapping_back_when_it_ends", async {
         let Some(mapped) = Mapped::build().await? else { return Ok(()) };

@@ -13,10 +13,11 @@ use parking_lot::Mutex;
 
 /// Requests at a time, one of each peer.
 pub(super) const AT_ONCE: usize = 16;
-/// Requests of one peer within [`WINDOW`].
-pub(super) const PER_PEER: usize = 4;
+/// Requests of one peer within [`WINDOW`]: a node behind a router that maps ports has four addresses, and asks about each twice
+/// within its first minute.
+pub(super) const PER_PEER: usize = 8;
 /// Requests of one subnet within [`WINDOW`].
-pub(super) const PER_SUBNET: usize = 12;
+pub(super) const PER_SUBNET: usize = 24;
 /// Requests of everybody within [`WINDOW`]; the bound of what is remembered.
 pub(super) const IN_ALL: usize = 600;
 /// In which the requests are counted.

@@ -18,7 +18,7 @@ fn brief(limits: &Limits, n: u8, from: &str, now: Instant) -> Result<(), Rejecte
 }
 
 #[test]
-fn a_peer_asks_once_at_a_time_and_four_times_a_minute() {
+fn a_peer_asks_once_at_a_time_and_eight_times_a_minute() {
     let (limits, now) = (Limits::default(), Instant::now());
     let serving = limits.enter(peer(1), ip("8.8.8.8"), now).unwrap();
     assert_eq!(brief(&limits, 1, "9.9.9.9", now), Err(Rejected::PeerBusy));
@@ -34,7 +34,7 @@ fn a_peer_asks_once_at_a_time_and_four_times_a_minute() {
 }
 
 #[test]
-fn a_subnet_asks_twelve_times_a_minute() {
+fn a_subnet_asks_24_times_a_minute() {
     let (limits, now) = (Limits::default(), Instant::now());
     for n in 0..PER_SUBNET as u8 {
         assert_eq!(brief(&limits, n, &format!("8.8.8.{n}"), now), Ok(()));

@@ -135,7 +135,7 @@ async fn a_server_at_its_limits_says_so() {
     };
     assert_eq!(busy().await, (Served::Rejected(Rejected::PeerBusy), Some(response(100, 0, 0))));
     drop(serving);
-    for _ in 0..3 {
+    for _ in 0..7 {
         assert_eq!(busy().await.1, Some(response(200, 0, 200)), "one after the other");
     }
     assert_eq!(busy().await, (Served::Rejected(Rejected::PeerFull), Some(response(100, 0, 0))));

@@ -37,7 +37,7 @@ use atoll_registry::{
 };
 use libp2p::{Multiaddr, core::transport::ListenerId, identify, swarm::ConnectionId};
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{Mutex, oneshot, watch},
     task::JoinSet,
     time::{Duration, Instant},
 };
@@ -77,6 +77,8 @@ pub(super) struct Reach {
     /// When others were dialled in order to be seen.
     glimpses: Vec<Time>,
     nonces: Nonces,
+    /// Whose turn it is to be tested, for each server that tests something.
+    turns: HashMap<NodeId, Arc<Mutex<()>>>,
     /// What goes on outside the swarm: agreeing with peers, being tested by them.
     tasks: JoinSet<Done>,
     pub(super) portmap: PortMap,
@@ -108,6 +110,7 @@ impl Reach {
             verdicts: Verdicts::new(),
             glimpses: Vec::new(),
             nonces,
+            turns: HashMap::new(),
             tasks: JoinSet::new(),
             portmap,
             anew: HashMap::new(),

@@ -22,7 +22,7 @@ use super::{Done, Driver, paths::transport};
 use crate::net::{
     addresses,
     autonat::{self, Answer},
-    connections::{Connection, Path},
+    connections::{Connection, Connections, Path},
 };
 
 /// What a server says of an address; `None` if it has not tried it.
@@ -89,11 +89,17 @@ impl Driver {
     pub(super) fn test_due(&mut self, now: Time) {
         self.reach.verdicts.tick(now);
         self.reachability_changed();
+        self.reach.turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         for test in self.reach.verdicts.due(now) {
-            let Some(connection) = self.direct(&test.server) else { continue };
-            let nonces = self.reach.nonces.clone();
+            let (connections, nonces) = (self.connections.clone(), self.reach.nonces.clone());
+            // A server tests one address of a node at a time, and refuses what comes meanwhile.
+            let turn = Arc::clone(self.reach.turns.entry(test.server).or_default());
             self.reach.tasks.spawn(async move {
-                let verdict = ask(&connection, &test.address, &nonces).await;
+                let _turn = turn.lock().await;
+                let verdict = match direct(&connections, &test.server) {
+                    Some(connection) => ask(&connection, &test.address, &nonces).await,
+                    None => None,
+                };
                 Done::Tested((test, verdict))
             });
         }
@@ -140,8 +146,12 @@ impl Driver {
 
     /// The best connection to a node that is not through a relay.
     pub(super) fn direct(&self, peer: &NodeId) -> Option<Arc<Connection>> {
-        self.connections.of(peer).into_iter().find(|c| c.path == Path::Direct)
+        direct(&self.connections, peer)
     }
+}
+
+fn direct(connections: &Connections, peer: &NodeId) -> Option<Arc<Connection>> {
+    connections.of(peer).into_iter().find(|c| c.path == Path::Direct)
 }
 
 /// Asks the server at the other end whether it can dial `address`; `None` if it has not tried.
