@@ -154,7 +154,9 @@ pub const CLOCK_DRAG: Duration = Duration::from_secs(60);
 /// Epochs of one author's log that are known of at a time, the latest ones; a new one ends the oldest.
 pub const LOG_EPOCHS: usize = 64;
 /// Stretches of one epoch of a log that may lie apart, with gaps between them; one more ends the oldest.
-pub const LOG_STRETCHES: usize = 64;
+pub const LOG_STRETCHES: usize = 256;
+/// Logs that are not asked for, because there is no room for them or they are not wanted; one more takes the place of another.
+pub const LOGS_PAUSED: usize = 16 * 1024;
 
 /// Largest message of a topic synchronisation, in bytes.
 pub const TOPIC_MESSAGE: usize = SYNC_MESSAGE;

@@ -109,17 +109,18 @@ fn have() -> Have {
 }
 
 /// Every form of a request, by name.
-pub(crate) fn requests() -> [(&'static str, Request); 5] {
+pub(crate) fn requests() -> [(&'static str, Request); 6] {
     let after = Some((other_key().node_id(), Epoch(7)));
     let topics = vec![(TopicId::of(&topic()), Some(7)), (TopicId(5), None)];
     let wants = vec![Want { chain: chain(), entries: stretch() }];
-    let patterns = ["rooms/*", "math.>"].map(|pattern| pattern.parse().unwrap()).into();
+    let patterns = || ["rooms/*", "math.>"].map(|pattern| pattern.parse().unwrap()).into();
     [
-        ("topic request: topics", Request::Topics { patterns, after: Some(topic()) }),
+        ("topic request: topics", Request::Topics { patterns: patterns(), after: Some(topic()) }),
         ("topic request: compare", Request::Compare { salt: 9, buckets: vec![7, u64::MAX] }),
         ("topic request: logs", Request::Logs { salt: 9, topics }),
         ("topic request: within", Request::Within { topic: topic(), count: 16, buckets: vec![1, 15], after }),
         ("topic request: fetch", Request::Fetch { wants, most: 16 << 20 }),
+        ("topic request: follow", Request::Follow { patterns: patterns() }),
     ]
 }
 

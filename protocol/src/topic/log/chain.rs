@@ -109,7 +109,8 @@ impl Chain {
         }
     }
 
-    pub(super) fn accept(&mut self, batch: &Batch, room: Room, stored: Stored<'_>) -> Outcome {
+    /// Takes in a batch. With `apart` it need not follow what is there.
+    pub(super) fn accept(&mut self, batch: &Batch, apart: bool, room: Room, stored: Stored<'_>) -> Outcome {
         let head = batch.head().value();
         let Some(new) = stretch(head) else { return Outcome::Accepted(Accepted::Unwanted) };
         if let Some(known) = self.overlap(new) {
@@ -118,7 +119,7 @@ impl Chain {
         if new.to < self.floor {
             return Outcome::Accepted(Accepted::Unwanted);
         }
-        if !self.may_begin_at(new.from) {
+        if !apart && !self.may_begin_at(new.from) {
             let known = self.taken.before(new.from).map_or(self.floor, |stretch| stretch.to.next());
             return Outcome::Refused(Refused::Missing { epoch: head.epoch, from: known, to: new.from.before() });
         }
@@ -132,6 +133,7 @@ impl Chain {
         }
         self.taken.insert(new);
         self.skipped.remove(new);
+        self.bound();
         if new.to > self.last() {
             self.tail = batch.head().clone();
         }
@@ -191,13 +193,29 @@ impl Chain {
         }
     }
 
-    /// Nobody who was asked has what is missing up to `to`.
+    /// Nobody who was asked has what is missing there. Of what lies beyond the end nobody can know: a peer that says so lies.
     pub(super) fn skip(&mut self, gap: Stretch) {
-        for missing in self.taken.missing(gap) {
+        let Some(known) = Stretch::between(gap.from, gap.to.min(self.last())) else { return };
+        for missing in self.taken.missing(known) {
             self.skipped.insert(missing);
         }
-        while self.skipped.are_full() {
-            let Some(oldest) = self.skipped.first() else { return };
+        self.bound();
+    }
+
+    /// What is missing there has been overtaken.
+    pub(super) fn pass_over(&mut self, overtaken: Stretch) {
+        // Beyond the end nothing can have been.
+        if let Some(known) = Stretch::between(overtaken.from, overtaken.to.min(self.last())) {
+            self.taken.insert(known);
+            self.skipped.remove(known);
+        }
+    }
+
+    /// Of too many stretches apart the oldest end.
+    fn bound(&mut self) {
+        while self.taken.are_too_many() || self.skipped.are_too_many() {
+            let oldest = [self.taken.first(), self.skipped.first()].into_iter().flatten().min();
+            let Some(oldest) = oldest else { return };
             self.drop_before(oldest.to.next());
         }
     }

@@ -8,7 +8,9 @@
 //! ```
 //!
 //! Batches are taken in order: one that does not follow what is there is refused with what is [missing](Refused::Missing), and
-//! found by [`sync`](super::sync). A gap is passed only if the caller [says so](Log::skip), and can still be filled.
+//! found by [`sync`](super::sync). Where a holder says that it no longer has what comes next, what follows can be taken in
+//! [apart](Log::accept_apart): readers wait before the hole while others are asked, and are told of a gap once the caller
+//! [says so](Log::skip). It can still be filled then.
 //!
 //! Where two batches contradict each other the author has forked its log. The log then holds the proof and takes in nothing
 //! more: there is no way to tell which branch is right, and others may have the other one.
@@ -203,8 +205,38 @@ impl Log {
     ) -> Result<Accepted, Refused> {
         let head = batch.head().value();
         self.may_take(batch, now)?;
-        let Some(chain) = self.chains.get_mut(&head.epoch) else { return self.open(batch, Seq::FIRST, room) };
-        match chain.accept(batch, room, stored) {
+        if !self.chains.contains_key(&head.epoch) && head.first > Seq::FIRST {
+            return Err(Refused::Missing { epoch: head.epoch, from: Seq::FIRST, to: head.first.before() });
+        }
+        self.take(batch, false, room, stored)
+    }
+
+    /// The same for a batch that need not follow what is here, because whoever sends it does not have what is before it. What is
+    /// [missing](Chain::missing) then is a hole, which others may fill; readers wait for that until it is [skipped](Log::skip).
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn accept_apart(
+        &mut self,
+        batch: &Batch,
+        now: UnixMillis,
+        room: Room,
+        stored: &dyn Fn(Epoch, Seq) -> Option<Verified<Head>>,
+    ) -> Result<Accepted, Refused> {
+        self.may_take(batch, now)?;
+        self.take(batch, true, room, stored)
+    }
+
+    fn take(
+        &mut self,
+        batch: &Batch,
+        apart: bool,
+        room: Room,
+        stored: &dyn Fn(Epoch, Seq) -> Option<Verified<Head>>,
+    ) -> Result<Accepted, Refused> {
+        let epoch = batch.head().value().epoch;
+        let Some(chain) = self.chains.get_mut(&epoch) else { return self.open(batch, Seq::FIRST, room) };
+        match chain.accept(batch, apart, room, stored) {
             Outcome::Accepted(accepted) => Ok(accepted),
             Outcome::Refused(refused) => Err(refused),
             Outcome::Forked(proof) => {
@@ -215,8 +247,7 @@ impl Log {
     }
 
     /// Takes in a batch of an epoch of which nothing is known, with everything before it neither known nor wanted: where reading
-    /// begins with the latest, or all holders have dropped what was before. In an epoch that is known it is [`Log::accept`],
-    /// after all that is before it has been skipped.
+    /// begins with the latest. In an epoch that is known, what is missing before it is skipped.
     ///
     /// # Errors
     /// [`Refused`].
@@ -229,13 +260,14 @@ impl Log {
     ) -> Result<Accepted, Refused> {
         let head = batch.head().value();
         self.may_take(batch, now)?;
-        if self.chains.contains_key(&head.epoch) {
-            if let Some(gap) = Stretch::between(Seq::FIRST, head.first.before()) {
-                self.skip(head.epoch, gap);
-            }
-            return self.accept(batch, now, room, stored);
+        if !self.chains.contains_key(&head.epoch) {
+            return self.open(batch, head.first, room);
         }
-        self.open(batch, head.first, room)
+        let accepted = self.take(batch, true, room, stored)?;
+        if let Some(gap) = Stretch::between(Seq::FIRST, head.first.before()) {
+            self.skip(head.epoch, gap);
+        }
+        Ok(accepted)
     }
 
     fn may_take(&self, batch: &Batch, now: UnixMillis) -> Result<(), Refused> {
@@ -254,9 +286,6 @@ impl Log {
     fn open(&mut self, batch: &Batch, floor: Seq, room: Room) -> Result<Accepted, Refused> {
         let head = batch.head().value();
         let epoch = head.epoch;
-        if head.first > floor {
-            return Err(Refused::Missing { epoch, from: floor, to: head.first.before() });
-        }
         let oldest = self.chains.first_key_value().map(|(oldest, _)| *oldest);
         let full = self.chains.len() >= limits::LOG_EPOCHS;
         if full && oldest.is_some_and(|oldest| epoch < oldest) {
@@ -273,11 +302,19 @@ impl Log {
         }
     }
 
-    /// Nobody who was asked has these: what follows them may be taken in, and readers are told of the gap. It can still be
-    /// filled, and is asked for again after [`Log::want`].
+    /// Nobody who was asked has these, of what lies before the end: readers are told of a gap. It can still be filled, and is asked
+    /// for again after [`Log::want`].
     pub fn skip(&mut self, epoch: Epoch, gap: Stretch) {
         if let Some(chain) = self.chains.get_mut(&epoch) {
             chain.skip(gap);
+        }
+    }
+
+    /// Nobody has these because later entries with the same keys have overtaken them, in a topic of which the last value for
+    /// each key is retained: to readers they are no gap.
+    pub fn pass_over(&mut self, epoch: Epoch, overtaken: Stretch) {
+        if let Some(chain) = self.chains.get_mut(&epoch) {
+            chain.pass_over(overtaken);
         }
     }
 

@@ -71,9 +71,9 @@ impl Stretches {
         self.0.iter().copied()
     }
 
-    /// Whether there are as many as may be.
-    pub(super) fn are_full(&self) -> bool {
-        self.0.len() >= limits::LOG_STRETCHES
+    /// Whether there are more than may be.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.0.len() > limits::LOG_STRETCHES
     }
 
     pub(super) fn insert(&mut self, new: Stretch) {

@@ -21,6 +21,14 @@ struct Held {
     room: Room,
 }
 
+/// Which of the ways to take in a batch.
+#[derive(Clone, Copy)]
+enum How {
+    Follows,
+    FromHere,
+    Apart,
+}
+
 fn topic() -> TopicName {
     crate::golden::topic::topic()
 }
@@ -30,17 +38,17 @@ impl Held {
         Self { log: Log::new(topic(), key().node_id()), store: BTreeMap::new(), room: Room::ALL }
     }
 
-    fn take(&mut self, batch: &Batch, from_here: bool) -> Result<Accepted, Refused> {
+    fn take(&mut self, batch: &Batch, how: How) -> Result<Accepted, Refused> {
         let store = &self.store;
         let stored = |epoch, seq| {
             let (_, batch) = store.range(..=(epoch, seq)).next_back()?;
             let head = batch.head().value();
             (head.epoch == epoch && head.last() >= seq).then(|| batch.head().clone())
         };
-        let took = if from_here {
-            self.log.accept_from_here(batch, NOW, self.room, &stored)
-        } else {
-            self.log.accept(batch, NOW, self.room, &stored)
+        let took = match how {
+            How::Follows => self.log.accept(batch, NOW, self.room, &stored),
+            How::FromHere => self.log.accept_from_here(batch, NOW, self.room, &stored),
+            How::Apart => self.log.accept_apart(batch, NOW, self.room, &stored),
         };
         if matches!(took, Ok(Accepted::Appended | Accepted::AppendedInsteadOf(_))) {
             let head = batch.head().value();
@@ -50,7 +58,7 @@ impl Held {
     }
 
     fn accept(&mut self, batch: &Batch) -> Result<Accepted, Refused> {
-        self.take(batch, false)
+        self.take(batch, How::Follows)
     }
 
     fn accept_all(&mut self, batches: &[Batch]) {
@@ -254,7 +262,9 @@ fn gaps_are_told_and_can_be_filled() {
     let (epoch, mut cursor) = (epoch(&batches), Cursor::default());
     held.accept(&batches[0]).unwrap();
     held.log.skip(epoch, stretch(3, 6));
-    held.accept(&batches[3]).unwrap();
+    assert_eq!(held.read(&mut cursor.clone()), [(1, 2)], "of what is to come nobody can know that it is gone");
+    held.take(&batches[3], How::Apart).unwrap();
+    held.log.skip(epoch, stretch(3, 6));
     assert_eq!(held.read(&mut cursor), [(1, 2), (-3, -6), (7, 8)]);
     assert_eq!(held.log.chain(epoch).unwrap().missing(Seq(8)), []);
     held.log.want(epoch, Seq(1));
@@ -272,8 +282,7 @@ fn what_fills_a_gap_must_fit_at_both_ends() {
     let (one, other) = fork(2, 3);
     let mut held = Held::new();
     held.accept(&one[0]).unwrap();
-    held.log.skip(epoch(&one), stretch(2, 3));
-    held.accept(&one[3]).unwrap();
+    held.take(&one[3], How::Apart).unwrap();
     held.accept(&one[1]).unwrap();
     // It follows the common part, and does not lead to what is there.
     assert!(matches!(held.accept(&other[2]), Err(Refused::Forked(_))));
@@ -299,7 +308,7 @@ fn what_retention_has_passed_is_a_gap_to_those_behind() {
 #[test]
 fn reading_may_begin_later() {
     let (batches, mut held) = (pairs(3), Held::new());
-    assert_eq!(held.take(&batches[1], true), Ok(Accepted::Appended));
+    assert_eq!(held.take(&batches[1], How::FromHere), Ok(Accepted::Appended));
     let epoch = epoch(&batches);
     assert_eq!(held.log.chain(epoch).unwrap().missing(Seq(6)), [stretch(5, 6)]);
     assert_eq!(held.accept(&batches[0]), Ok(Accepted::Unwanted));
@@ -308,19 +317,56 @@ fn reading_may_begin_later() {
     held.log.want(epoch, Seq(1));
     assert_eq!(held.accept(&batches[0]), Ok(Accepted::Appended));
     assert_eq!(held.read(&mut Cursor::default()), [(1, 6)]);
+    // Somebody else begins later still.
+    let later = pairs(9);
+    assert_eq!(held.take(&later[7], How::FromHere), Ok(Accepted::Appended));
+    assert_eq!(held.read(&mut Cursor::default()), [(1, 6), (-7, -14), (15, 16)]);
+}
+
+#[test]
+fn readers_wait_before_a_hole_until_it_is_given_up() {
+    for known in [true, false] {
+        let (batches, mut held, mut cursor) = (pairs(4), Held::new(), Cursor::default());
+        let (epoch, hole) = (epoch(&batches), if known { stretch(3, 4) } else { stretch(1, 4) });
+        if known {
+            held.accept(&batches[0]).unwrap();
+        }
+        assert_eq!(held.take(&batches[2], How::Apart), Ok(Accepted::Appended));
+        assert_eq!(held.accept(&batches[3]), Ok(Accepted::Appended));
+        assert_eq!(held.log.chain(epoch).unwrap().missing(Seq(8)), [hole]);
+        assert_eq!(held.read(&mut cursor).len(), usize::from(known));
+        let mut filled = held.log.clone();
+        held.log.skip(epoch, hole);
+        assert_eq!(held.read(&mut cursor), [(-(hole.from.0 as i64), -4), (5, 8)]);
+        // Or somebody has it.
+        std::mem::swap(&mut filled, &mut held.log);
+        held.accept_all(&batches[..2]);
+        assert_eq!(held.read(&mut Cursor::default()), [(1, 8)]);
+    }
+}
+
+#[test]
+fn what_was_overtaken_is_no_gap() {
+    let (batches, mut held) = (pairs(3), Held::new());
+    let epoch = epoch(&batches);
+    held.accept(&batches[0]).unwrap();
+    held.take(&batches[2], How::Apart).unwrap();
+    held.log.pass_over(epoch, stretch(3, 4));
+    assert_eq!(held.read(&mut Cursor::default()), [(1, 6)]);
+    assert_eq!(held.accept(&batches[1]), Ok(Accepted::Unwanted));
+    held.log.pass_over(epoch, stretch(7, 9));
+    assert_eq!(held.log.chain(epoch).unwrap().missing(Seq(9)), [stretch(7, 9)], "what is to come has not been");
 }
 
 #[test]
 fn stretches_apart_are_bounded() {
-    let (batches, mut held) = (pairs(300), Held::new());
+    let (batches, mut held) = (pairs(1_200), Held::new());
     let epoch = epoch(&batches);
     held.accept(&batches[0]).unwrap();
-    for nth in (2..300).step_by(2) {
-        let first = batches[nth].head().value().first.0;
-        held.log.skip(epoch, stretch(first - 2, first - 1));
-        held.accept(&batches[nth]).unwrap();
+    for nth in (2..1_200).step_by(2) {
+        held.take(&batches[nth], How::Apart).unwrap();
     }
     let chain = held.log.chain(epoch).unwrap();
-    assert!(chain.taken().count() <= limits::LOG_STRETCHES + 1 && chain.floor() > Seq(1));
-    assert_eq!(chain.last(), batches[298].head().value().last());
+    assert!(chain.taken().count() <= limits::LOG_STRETCHES && chain.floor() > Seq(1));
+    assert_eq!(chain.last(), batches[1_198].head().value().last());
 }

@@ -8,7 +8,7 @@ use crate::{
     service::UnixMillis,
     topic::{
         Batch, ChainId, Epoch, Head, Proof, Seq, SignedBatch,
-        log::{Accepted, Log, Refused, Room, Stretch},
+        log::{Accepted, Refused, Room, Stretch},
     },
 };
 
@@ -29,11 +29,14 @@ pub struct Intake<'a> {
 pub enum TakenIn {
     /// To be stored; where an epoch is named, all that is stored of that one is to be deleted first.
     Store(Box<Batch>, Option<Epoch>),
-    /// The log has a gap there now, until another peer fills it.
-    Gap(ChainId, Stretch),
+    /// The peer does not have these: the log has a hole there, before which readers wait. Others are to be asked, by
+    /// [`Pull::history`]; then it is to be [skipped](crate::topic::log::Log::skip), or, in a topic that retains the last value per key,
+    /// [passed over](crate::topic::log::Log::pass_over).
+    Hole(ChainId, Stretch),
     /// An author was found to have forked its log.
     Forked(NodeId, Box<Proof>),
-    /// It is known or not wanted, or refused for a reason that is not the peer's fault.
+    /// It is known or not wanted, or refused for a reason that is not the peer's fault; the log is not asked for again before it is
+    /// [resumed](Shelf::resume).
     Nothing(Option<Refused>),
 }
 
@@ -44,13 +47,7 @@ pub enum TakenIn {
 pub fn take_in(pull: &mut Pull, taken: Taken, shelf: &mut Shelf, at: &Intake<'_>) -> Result<TakenIn, Fault> {
     match taken {
         Taken::Piece(Piece::Batch(batch)) => at.batch(pull, batch, shelf),
-        Taken::Piece(Piece::Gap { want, entries }) => {
-            let chain = pull.admit_gap(want, entries)?;
-            if let Some(log) = shelf.log_mut(&chain.topic, chain.author) {
-                log.skip(chain.epoch, entries);
-            }
-            Ok(TakenIn::Gap(chain, entries))
-        }
+        Taken::Piece(Piece::Gap { want, entries }) => Ok(TakenIn::Hole(pull.admit_gap(want, entries)?, entries)),
         Taken::Proof(topic, proof) => at.proof(&topic, proof, shelf),
     }
 }
@@ -59,33 +56,28 @@ impl Intake<'_> {
     fn batch(&self, pull: &mut Pull, batch: SignedBatch, shelf: &mut Shelf) -> Result<TakenIn, Fault> {
         let batch = batch.open(self.network).map_err(|error| Fault::Unchecked(error.to_string()))?;
         pull.admit(&batch)?;
-        let (topic, author) = (batch.head().value().topic.clone(), batch.author());
-        let Some(room) = (self.room)(&topic, &author) else { return Ok(TakenIn::Nothing(None)) };
-        let Some(log) = shelf.log_mut(&topic, author) else { return Ok(TakenIn::Nothing(None)) };
-        let epoch = batch.head().value().epoch;
-        match self.accept(log, &batch, room) {
+        let (head, author) = (batch.head().value(), batch.author());
+        let topic = &head.topic;
+        let Some(room) = (self.room)(topic, &author) else {
+            shelf.pause(topic, author);
+            return Ok(TakenIn::Nothing(None));
+        };
+        let Some(log) = shelf.log_mut(topic, author) else { return Ok(TakenIn::Nothing(None)) };
+        let stored = |epoch, seq| (self.stored)(&ChainId { topic: topic.clone(), author, epoch }, seq);
+        // It is what comes next of what the peer has, as the pull has found.
+        match log.accept_apart(&batch, self.now, room, &stored) {
             Ok(Accepted::Appended) => Ok(TakenIn::Store(Box::new(batch), None)),
             Ok(Accepted::AppendedInsteadOf(oldest)) => Ok(TakenIn::Store(Box::new(batch), Some(oldest))),
             Ok(Accepted::Known | Accepted::Unwanted) => Ok(TakenIn::Nothing(None)),
             Err(Refused::Forked(proof)) => Ok(TakenIn::Forked(author, proof)),
-            Err(refused @ Refused::Backwards { .. }) => Err(Fault::Unchecked(format!("epoch {epoch}: {refused}"))),
-            Err(refused) => Ok(TakenIn::Nothing(Some(refused))),
+            Err(refused @ Refused::Backwards { .. }) => Err(Fault::Unchecked(refused.to_string())),
+            Err(refused) => {
+                if matches!(refused, Refused::OverQuota { .. } | Refused::Future { .. } | Refused::Forgotten { .. }) {
+                    shelf.pause(topic, author);
+                }
+                Ok(TakenIn::Nothing(Some(refused)))
+            }
         }
-    }
-
-    /// Accepts a batch; in an epoch of which nothing is known, what the peer has said to be gone may lie before it.
-    fn accept(&self, log: &mut Log, batch: &Batch, room: Room) -> Result<Accepted, Refused> {
-        let (head, author) = (batch.head().value(), batch.author());
-        let stored = |epoch, seq| (self.stored)(&ChainId { topic: head.topic.clone(), author, epoch }, seq);
-        if log.chain(head.epoch).is_some() || head.first == Seq::FIRST {
-            return log.accept(batch, self.now, room, &stored);
-        }
-        let accepted = log.accept_from_here(batch, self.now, room, &stored)?;
-        log.want(head.epoch, Seq::FIRST);
-        if let Some(gap) = Stretch::between(Seq::FIRST, head.first.before()) {
-            log.skip(head.epoch, gap);
-        }
-        Ok(accepted)
     }
 
     fn proof(&self, topic: &TopicName, proof: Proof, shelf: &mut Shelf) -> Result<TakenIn, Fault> {

@@ -54,8 +54,14 @@ pub enum Request {
     Fetch {
         /// The stretches of logs, to be sent in this order.
         wants: Vec<Want>,
-        /// Bytes of batches after which to stop.
+        /// Bytes of batches after which to stop, [`Pull::MOST`](super::Pull::MOST) at most.
         most: u64,
+    },
+    /// "Send me what is said on these from now on, as it comes." Answered with [`Reply::Part`]s without gaps, until the asker closes
+    /// the substream. What was said before, or is missed, is found by the other questions.
+    Follow {
+        /// The topics.
+        patterns: Vec<TopicPattern>,
     },
 }
 
@@ -167,7 +173,9 @@ impl Request {
         let request = codec::decode(bytes, limits::TOPIC_MESSAGE)?;
         let listed = limits::TOPIC_LISTED;
         let (what, count, limit) = match &request {
-            Self::Topics { patterns, .. } => ("patterns in a request", patterns.len(), listed),
+            Self::Topics { patterns, .. } | Self::Follow { patterns } => {
+                ("patterns in a request", patterns.len(), listed)
+            }
             Self::Compare { buckets, .. } => ("buckets in a comparison", buckets.len(), limits::SUMMARY_BUCKETS),
             Self::Logs { topics, .. } => ("topics in a request", topics.len(), listed),
             Self::Within { buckets, .. } => ("buckets in a request", buckets.len(), limits::SUMMARY_BUCKETS),

@@ -26,6 +26,9 @@
 //!
 //!  Topics { patterns, after }                    ───────────►                                  for wildcards: which topics
 //!                                                ◄───────────   Topics { names, more }         are there?
+//!
+//!  Follow { patterns }                           ───────────►                                  for fast publishers: whatever
+//!                                                ◄───────────   Part { batch … }  …            comes, from now on
 //! ```
 //!
 //! Topics that are equal cost two bytes each: eight bytes of a bucket's sum for four of them. Every message, and what one question
@@ -33,10 +36,12 @@
 //! is asked for. No log is asked of two peers at a time ([`Claims`]).
 //!
 //! A peer may lie: what it says to have and does not send, sends without having been asked, or in another order is a
-//! [`Fault`] of its; entries are signed by their authors, so it cannot make any up. It can only keep them back: gaps that it tells of
-//! are told to readers, and filled as soon as another peer has them and is asked. One that does not answer is
-//! [stopped](Pull::stop) by the caller's timer. Logs that an author has forked are not exchanged any more, only the proof.
+//! [`Fault`] of its; entries are signed by their authors, so it cannot make any up. It can only keep them back: what it says that
+//! it does not have leaves a hole, before which readers wait until others have been asked ([`TakenIn::Hole`]). One that does not
+//! answer is [stopped](Pull::stop) by the caller's timer. Logs that an author has forked are not exchanged any more, only the
+//! proof; logs for which there is no room are [paused](Shelf::pause).
 
+mod follow;
 mod intake;
 mod message;
 mod pull;
@@ -46,6 +51,7 @@ mod shelf;
 mod tests;
 
 pub use self::{
+    follow::Following,
     intake::{Intake, TakenIn, take_in},
     message::{Have, Held, Logs, Piece, Reply, Request, TopicId, Want},
     pull::{Claims, Fault, Next, Pull, Taken, Tally},

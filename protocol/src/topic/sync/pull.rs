@@ -456,7 +456,8 @@ impl Offer {
     /// What is missing here of it.
     fn lacks(&self, shelf: &Shelf) -> Vec<Stretch> {
         let log = shelf.log(&self.chain.topic, &self.chain.author);
-        if log.is_some_and(|log| log.forked().is_some()) {
+        let forked = log.is_some_and(|log| log.forked().is_some());
+        if forked || shelf.is_paused(&self.chain.topic, self.chain.author) {
             return Vec::new();
         }
         let Some(known) = log.and_then(|log| log.chain(self.chain.epoch)) else {

@@ -1,6 +1,7 @@
 //! Answering: without any memory of who has asked what before.
 
 use super::{
+    Following, Pull,
     message::{Have, Held, Logs, Piece, Reply, Request, TopicId, Want},
     shelf::{self, Shelf},
 };
@@ -27,11 +28,15 @@ pub enum Answer {
     Reply {
         /// What to send.
         reply: Reply,
-        /// Whether the other side was seen to hold something else than this one, who may lack some of it: reason to ask back.
+        /// Whether the other side was seen to hold something else of a topic than this one, who may lack some of it: reason to ask
+        /// back.
         differs: bool,
     },
     /// Read these from the store and send them.
     Serve(Serving),
+    /// Send each batch that [is asked for](Following::includes) from now on as a [`Reply::Part`], as it is stored, for as long as the
+    /// peer keeps the substream open.
+    Follow(Following),
 }
 
 /// Answers a request of a peer to whom those topics may be told for which `may` is true.
@@ -47,11 +52,12 @@ pub fn answer(request: Request, shelf: &Shelf, may: &dyn Fn(&TopicName) -> bool)
         }
         Request::Compare { salt, buckets } => {
             let differing = shelf::differing(&shelf.buckets(salt, buckets.len(), may), &buckets);
-            let differs = !differing.is_empty();
-            (Reply::Differing { buckets: differing }, differs)
+            // Other topics may be all that differs; what follows will tell.
+            (Reply::Differing { buckets: differing }, false)
         }
         Request::Logs { salt, topics } => logs(salt, &topics, shelf, may),
         Request::Within { topic, count, buckets, after } => (within(&topic, count, &buckets, after, shelf, may), false),
+        Request::Follow { patterns } => return Answer::Follow(Following::new(patterns)),
         Request::Fetch { wants, most } => return Answer::Serve(Serving::new(wants, most, shelf, may)),
     };
     Answer::Reply { reply, differs }
@@ -136,7 +142,7 @@ impl Serving {
                 && shelf.log(&chain.topic, &chain.author).is_some_and(|log| log.chain(chain.epoch).is_some())
         };
         let wants: Vec<_> = (0_u16..).zip(wants).map(|(nth, want)| (nth, held(&want.chain), want)).collect();
-        Self { wants: wants.into_iter(), current: None, left: most, done: false }
+        Self { wants: wants.into_iter(), current: None, left: most.min(Pull::MOST), done: false }
     }
 
     /// The next message; none after the last one. `read` gives the stored batch that holds a position of a log, or else the next

@@ -7,7 +7,7 @@
 //! Whoever asks salts the numbers. Otherwise an author could make logs whose numbers cancel the difference that another's makes,
 //! and so keep that from being noticed.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use super::message::{Have, TopicId};
 use crate::{
@@ -25,6 +25,8 @@ use crate::{
 pub struct Shelf {
     topics: BTreeMap<TopicName, BTreeMap<NodeId, Log>>,
     names: BTreeMap<TopicId, TopicName>,
+    /// At most [`LOGS_PAUSED`](limits::LOGS_PAUSED).
+    paused: BTreeSet<(TopicId, NodeId)>,
 }
 
 /// Topics or logs to a bucket, about.
@@ -84,6 +86,31 @@ impl Shelf {
     pub fn log_mut(&mut self, topic: &TopicName, author: NodeId) -> Option<&mut Log> {
         let logs = self.topics.get_mut(topic)?;
         Some(logs.entry(author).or_insert_with(|| Log::new(topic.clone(), author)))
+    }
+
+    /// An author's log is not asked for, because what comes of it is refused: there is no room for it, it may not be published,
+    /// or it is dated too far ahead. Otherwise each comparison would bring it again.
+    pub fn pause(&mut self, topic: &TopicName, author: NodeId) {
+        self.paused.insert((TopicId::of(topic), author));
+        if self.paused.len() > limits::LOGS_PAUSED {
+            self.paused.pop_first();
+        }
+    }
+
+    /// A log may be asked for again. To be said when there is room, when the topic's policy has changed, and now and then.
+    pub fn resume(&mut self, topic: &TopicName, author: NodeId) {
+        self.paused.remove(&(TopicId::of(topic), author));
+    }
+
+    /// All logs may be asked for again.
+    pub fn resume_all(&mut self) {
+        self.paused.clear();
+    }
+
+    /// Whether an author's log is not asked for.
+    #[must_use]
+    pub fn is_paused(&self, topic: &TopicName, author: NodeId) -> bool {
+        !self.paused.is_empty() && self.paused.contains(&(TopicId::of(topic), author))
     }
 
     /// The topic with this id.

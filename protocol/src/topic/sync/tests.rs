@@ -38,6 +38,8 @@ struct Node {
     store: BTreeMap<(ChainId, Seq), Batch>,
     claims: Claims,
     room: Option<Room>,
+    /// What a peer did not have.
+    holes: Vec<(ChainId, Stretch)>,
 }
 
 /// An author of entries, wherever they are published.
@@ -75,7 +77,7 @@ impl Node {
         let mut shelf = Shelf::new();
         topics.into_iter().for_each(|topic| assert!(shelf.add(topic)));
         let (store, claims) = (BTreeMap::new(), Claims::default());
-        Self { id: key(number).node_id(), shelf, store, claims, room: Some(Room::ALL) }
+        Self { id: key(number).node_id(), shelf, store, claims, room: Some(Room::ALL), holes: Vec::new() }
     }
 
     fn keep(&mut self, batch: &Batch) {
@@ -114,6 +116,7 @@ impl Node {
                 };
                 (std::iter::from_fn(|| serving.next(read)).collect(), false)
             }
+            Answer::Follow(_) => (Vec::new(), false),
         }
     }
 
@@ -126,11 +129,20 @@ impl Node {
             };
             let room = self.room;
             let at = Intake { network: &network(), now: NOW, room: &|_, _| room, stored: &stored };
-            if let TakenIn::Store(batch, _) = take_in(pull, taken, &mut self.shelf, &at)? {
-                self.put(*batch);
+            match take_in(pull, taken, &mut self.shelf, &at)? {
+                TakenIn::Store(batch, _) => self.put(*batch),
+                TakenIn::Hole(chain, hole) => self.holes.push((chain, hole)),
+                TakenIn::Forked(..) | TakenIn::Nothing(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// Nobody else has what peers did not have.
+    fn skip(&mut self) {
+        for (chain, hole) in std::mem::take(&mut self.holes) {
+            self.shelf.log_mut(&chain.topic, chain.author).unwrap().skip(chain.epoch, hole);
+        }
     }
 
     /// Asks `peer` about everything; what crossed.

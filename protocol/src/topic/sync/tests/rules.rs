@@ -1,6 +1,7 @@
 //! Honest nodes.
 
 use super::*;
+use crate::topic::log::{Cursor, Step};
 
 /// Two nodes with so many topics, each with a log of one author that both have.
 fn alike(topics: usize) -> (Node, Node, Author) {
@@ -47,10 +48,8 @@ fn both_islands_have_everything() {
         other.keep(&author.batch(4, &topic(nth), drafts(20, 100)));
     }
     lacked += one.lacks(&other) + other.lacks(&one);
-    let Answer::Reply { differs, .. } = answer(Request::Compare { salt: 17, buckets: vec![0] }, &one.shelf, &|_| true)
-    else {
-        panic!("a comparison is answered at once")
-    };
+    let asked = Request::Logs { salt: 17, topics: vec![(TopicId::of(&topic(0)), other.shelf.sum(&topic(0), 17))] };
+    let (_, differs) = one.answer(asked);
     assert!(differs, "reason to ask back");
     let (first, there) = one.ask(&other);
     let (second, back) = other.ask(&one);
@@ -104,14 +103,43 @@ fn what_is_not_retained_is_told_and_filled_later() {
     cut.drop_before(&chain, Seq(5));
     let tally = new.ask(&cut).0.unwrap();
     assert_eq!((tally.batches, tally.gaps), (3, 4));
-    let gap = new.log(&topic(0), 1).read(&Default::default());
-    assert!(matches!(gap, Some(crate::topic::log::Step::Gap(gap)) if gap.entries == stretch(1, 4)));
+    let log = new.log(&topic(0), 1);
+    assert_eq!((log.read(&Cursor::default()), &new.holes), (None, &vec![(chain.clone(), stretch(1, 4))]));
     assert_eq!(new.ask(&full).0, Ok(Tally::default()), "the logs are the same");
-    // Asked for on purpose.
-    new.shelf.log_mut(&topic(0), key(1).node_id()).unwrap().want(chain.epoch, Seq::FIRST);
-    let (pull, next) = Pull::history(full.id, 17, [&topic(0)], &new.shelf, &mut new.claims);
-    assert_eq!(new.go_on(pull, next, |request| full.answer(request).0).0.unwrap().batches, 2);
-    assert_eq!(new.held(), full.held());
+    // Nobody else has it: readers are told.
+    let mut alone = new.clone();
+    alone.skip();
+    let gap = alone.log(&topic(0), 1).read(&Cursor::default());
+    assert!(matches!(gap, Some(Step::Gap(gap)) if gap.entries == stretch(1, 4)));
+    // Somebody has it, who is asked for what lies behind.
+    for mut new in [new, alone] {
+        new.shelf.log_mut(&topic(0), key(1).node_id()).unwrap().want(chain.epoch, Seq::FIRST);
+        let (pull, next) = Pull::history(full.id, 17, [&topic(0)], &new.shelf, &mut new.claims);
+        assert_eq!(new.go_on(pull, next, |request| full.answer(request).0).0.unwrap().batches, 2);
+        assert_eq!(new.held(), full.held());
+        assert!(
+            matches!(new.log(&topic(0), 1).read(&Cursor::default()), Some(Step::Read { entries, .. }) if entries == stretch(1, 10))
+        );
+    }
+}
+
+#[test]
+fn what_is_published_is_followed() {
+    let mut author = Author::default();
+    let patterns = vec!["topics/*".parse().unwrap()];
+    let Answer::Follow(following) = answer(Request::Follow { patterns }, &Shelf::new(), &|_| true) else {
+        panic!("to follow is to be sent what comes")
+    };
+    assert!(following.includes(&topic(5)) && !following.includes(&"elsewhere".parse().unwrap()));
+    let batch = author.batch(1, &topic(0), drafts(1, 1));
+    let opened = following.open(Piece::Batch(batch.signed()), &network()).unwrap();
+    assert_eq!(opened.head().hash(), batch.head().hash());
+    let elsewhere = author.batch(1, &"elsewhere".parse().unwrap(), drafts(2, 1)).signed();
+    assert!(matches!(following.open(Piece::Batch(elsewhere.clone()), &network()), Err(Fault::Unwanted { .. })));
+    let forged = crate::topic::SignedBatch { entries: elsewhere.entries, ..batch.signed() };
+    assert!(matches!(following.open(Piece::Batch(forged), &network()), Err(Fault::Unchecked(_))));
+    let gap = Piece::Gap { want: 0, entries: stretch(1, 1) };
+    assert!(matches!(following.open(gap, &network()), Err(Fault::NotAsked { what: "a gap" })));
 }
 
 #[test]
@@ -165,6 +193,7 @@ fn what_may_not_be_told_is_not_there() {
     let reply = |request| match answer(request, &other.shelf, &may) {
         Answer::Reply { reply, .. } => vec![reply],
         Answer::Serve(mut serving) => std::iter::from_fn(|| serving.next(|_, _| panic!("it is not read"))).collect(),
+        Answer::Follow(_) => Vec::new(),
     };
     let patterns = vec![">".parse().unwrap()];
     let named = reply(Request::Topics { patterns, after: None });
@@ -196,13 +225,18 @@ fn topics_are_named_page_by_page() {
 }
 
 #[test]
-fn what_has_no_room_is_left_and_what_is_not_allowed_too() {
+fn what_is_refused_is_not_asked_for_again() {
     for room in [None, Some(Room { bytes: 0, entries: 0 })] {
         let (mut one, mut other, mut author) = alike(1);
         other.keep(&author.batch(1, &topic(0), drafts(5, 100)));
         one.room = room;
         let before = one.held();
-        assert!(one.ask(&other).0.is_ok());
-        assert_eq!(one.held(), before);
+        assert_eq!(one.ask(&other).0.unwrap().batches, 1);
+        assert_eq!((one.held(), one.shelf.is_paused(&topic(0), key(1).node_id())), (before, true));
+        assert_eq!(one.ask(&other).0.unwrap().batches, 0);
+        one.room = Some(Room::ALL);
+        one.shelf.resume(&topic(0), key(1).node_id());
+        assert_eq!(one.ask(&other).0.unwrap().batches, 1);
+        assert_eq!(one.held(), other.held());
     }
 }
