@@ -6,7 +6,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`entry`] | an entry, and the encoding of many |
-//! | [`batch`] | batches of entries: one signature, one hash link; how an author appends |
+//! | [`batch`] | batches of entries: one signature, one hash link |
+//! | [`writer`] | how an author appends to its own log |
 //! | [`clock`] | the time stamps of entries |
 //! | [`announcement`] | what is gossiped |
 //! | [`receipt`] | what a keeper signs |
@@ -36,16 +37,18 @@ pub mod policy;
 pub mod proof;
 pub mod receipt;
 pub mod sync;
+pub mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::{
     announcement::Announcement,
-    batch::{AppendError, Batch, BatchError, ChainId, Epoch, Head, Seq, SignedBatch, Writer},
+    batch::{Batch, BatchError, ChainId, Epoch, Head, Seq, SignedBatch},
     clock::{Clock, Hlc},
     entry::{Draft, Entry, EntryError, Headers},
     policy::{Access, Policy, Retention},
     proof::{Equivocation, Proof, ProofError},
     receipt::Receipt,
+    writer::{AppendError, Writer},
 };

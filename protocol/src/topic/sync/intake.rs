@@ -70,11 +70,9 @@ impl Intake<'_> {
             Ok(Accepted::AppendedInsteadOf(oldest)) => Ok(TakenIn::Store(Box::new(batch), Some(oldest))),
             Ok(Accepted::Known | Accepted::Unwanted) => Ok(TakenIn::Nothing(None)),
             Err(Refused::Forked(proof)) => Ok(TakenIn::Forked(author, proof)),
-            Err(refused @ Refused::Backwards { .. }) => Err(Fault::Unchecked(refused.to_string())),
+            // What an author did wrong, others may not have been able to see.
             Err(refused) => {
-                if matches!(refused, Refused::OverQuota { .. } | Refused::Future { .. } | Refused::Forgotten { .. }) {
-                    shelf.pause(topic, author);
-                }
+                shelf.pause(topic, author);
                 Ok(TakenIn::Nothing(Some(refused)))
             }
         }

@@ -41,6 +41,7 @@
 //! answer is [stopped](Pull::stop) by the caller's timer. Logs that an author has forked are not exchanged any more, only the
 //! proof; logs for which there is no room are [paused](Shelf::pause).
 
+mod fetch;
 mod follow;
 mod intake;
 mod message;

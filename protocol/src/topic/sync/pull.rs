@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
+    fetch::{Fetch, Offer},
     message::{Have, Held, Logs, Piece, Reply, Request, TopicId, Want},
     shelf::{self, Shelf},
 };
@@ -10,7 +11,7 @@ use crate::{
     identity::NodeId,
     limits,
     names::TopicName,
-    topic::{Batch, ChainId, Epoch, Head, Proof, Seq, log::Stretch},
+    topic::{Batch, ChainId, Epoch, Proof, Seq, log::Stretch},
 };
 
 /// Which peer each log is being fetched from: nothing is asked of two at a time.
@@ -139,18 +140,6 @@ enum Waiting {
     Fetch(Fetch),
 }
 
-/// What is on its way.
-#[derive(Debug)]
-struct Fetch {
-    /// What was asked for. What has come of each is cut off.
-    wants: Vec<Want>,
-    /// The first that has not come as a whole.
-    at: usize,
-    /// Bytes that the peer may still send.
-    left: u64,
-    moved: bool,
-}
-
 impl Pull {
     /// Bytes of batches that are asked for at a time; after them others get their turn.
     pub const MOST: u64 = 16 * 1024 * 1024;
@@ -244,6 +233,9 @@ impl Pull {
                 Ok(self.next(shelf, claims))
             }
             (Waiting::Fetch(mut fetch), Reply::Part { pieces }) => {
+                if pieces.is_empty() {
+                    return Err(Fault::NoProgress);
+                }
                 for piece in &pieces {
                     fetch.charge(piece)?;
                 }
@@ -291,8 +283,13 @@ impl Pull {
     /// [`Fault::NotAsked`].
     pub(super) fn admit_gap(&mut self, want: u16, entries: Stretch) -> Result<ChainId, Fault> {
         let Waiting::Fetch(fetch) = &mut self.waiting else { return Err(Fault::Unrelated) };
-        let asked = fetch.wants.get(usize::from(want)).filter(|asked| asked.entries.overlap(entries) == Some(entries));
+        let at = usize::from(want);
+        let asked = fetch.wants.get(at).filter(|asked| asked.entries.overlap(entries) == Some(entries));
         let chain = asked.ok_or(Fault::NotAsked { what: "a gap" })?.chain.clone();
+        // The end it has just said to have. Only so can whoever makes up logs not go on for ever.
+        if fetch.ends.get(at).is_some_and(|end| entries.contains(*end)) {
+            return Err(Fault::Withheld { want: Box::new(Want { chain, entries }) });
+        }
         fetch.pass(want.into(), entries.to);
         self.tally.gaps += entries.count();
         Ok(chain)
@@ -326,7 +323,7 @@ impl Pull {
 
     /// Asks for what is still missing of what the peer has: meanwhile others may have sent some of it.
     fn fetch(&mut self, shelf: &Shelf, claims: &mut Claims) -> Option<Request> {
-        let mut wants = Vec::new();
+        let (mut wants, mut ends) = (Vec::new(), Vec::new());
         while wants.len() < limits::TOPIC_WANTED
             && let Some(offer) = self.offers.pop_front()
         {
@@ -335,6 +332,7 @@ impl Pull {
                 continue;
             }
             if claims.claim(&offer.chain, self.peer) {
+                ends.extend(lacks.iter().map(|_| offer.end));
                 wants.extend(lacks.into_iter().map(|entries| Want { chain: offer.chain.clone(), entries }));
             } else {
                 self.tally.elsewhere += 1;
@@ -344,9 +342,10 @@ impl Pull {
             return None;
         }
         wants.truncate(limits::TOPIC_WANTED);
+        ends.truncate(limits::TOPIC_WANTED);
         // The last batch may go beyond.
         let left = Self::MOST + limits::BATCH as u64 + 1024;
-        self.waiting = Waiting::Fetch(Fetch { wants: wants.clone(), at: 0, left, moved: false });
+        self.waiting = Waiting::Fetch(Fetch { wants: wants.clone(), ends, at: 0, left, moved: false });
         Some(Request::Fetch { wants, most: Self::MOST })
     }
 
@@ -406,23 +405,25 @@ impl Pull {
     fn lack(&mut self, topic: &TopicName, haves: &[Have], shelf: &Shelf) {
         for have in haves {
             let chain = ChainId { topic: topic.clone(), author: have.author, epoch: have.epoch };
-            let offer = Offer { chain, last: have.last, check: Some(have.check), from: Seq::FIRST };
-            if !offer.lacks(shelf).is_empty() {
+            let (last, check) = (have.last, Some(have.check));
+            let offer = Offer { chain, last, end: last, check, from: Seq::FIRST };
+            // Of a log of which nothing is retained there is nothing to be had.
+            if have.first <= have.last && !offer.lacks(shelf).is_empty() {
                 self.offers.push_back(offer);
             }
         }
     }
 
     fn ended(&mut self, fetch: Fetch, more: bool) -> Result<(), Fault> {
-        let rest: Vec<Want> = fetch.wants.into_iter().skip(fetch.at).collect();
+        let rest: Vec<(Want, Seq)> = fetch.wants.into_iter().zip(fetch.ends).skip(fetch.at).collect();
         match rest.first() {
             Some(_) if more && !fetch.moved => return Err(Fault::NoProgress),
-            Some(want) if !more => return Err(Fault::Withheld { want: Box::new(want.clone()) }),
+            Some((want, _)) if !more => return Err(Fault::Withheld { want: Box::new(want.clone()) }),
             _ => {}
         }
-        for Want { chain, entries } in rest.into_iter().rev() {
+        for (Want { chain, entries }, end) in rest.into_iter().rev() {
             // Its last batch was compared when it was first asked for.
-            self.offers.push_front(Offer { chain, last: entries.to, check: None, from: entries.from });
+            self.offers.push_front(Offer { chain, last: entries.to, end, check: None, from: entries.from });
         }
         Ok(())
     }
@@ -439,72 +440,4 @@ fn compared(count: usize, buckets: &[u16], shelf: &Shelf) -> Result<VecDeque<Top
         return Err(Fault::NotAsked { what: "a bucket" });
     }
     Ok(shelf.within(count, buckets).map(|(id, _)| id).collect())
-}
-
-/// What a peer has of a log.
-#[derive(Debug)]
-struct Offer {
-    chain: ChainId,
-    last: Seq,
-    /// Of its last batch, where that is to be compared.
-    check: Option<[u8; 16]>,
-    /// What was before has been asked for already.
-    from: Seq,
-}
-
-impl Offer {
-    /// What is missing here of it.
-    fn lacks(&self, shelf: &Shelf) -> Vec<Stretch> {
-        let log = shelf.log(&self.chain.topic, &self.chain.author);
-        let forked = log.is_some_and(|log| log.forked().is_some());
-        if forked || shelf.is_paused(&self.chain.topic, self.chain.author) {
-            return Vec::new();
-        }
-        let Some(known) = log.and_then(|log| log.chain(self.chain.epoch)) else {
-            // What the peer does not retain is asked for as well: it says so then, as anywhere else.
-            return Stretch::between(self.from, self.last).into_iter().collect();
-        };
-        if self.last == known.last() && self.check.is_some_and(|check| check != shelf::check(&known.tail().hash())) {
-            // The branches of a fork: the peer's last batch proves it.
-            return Stretch::between(self.last, self.last).into_iter().collect();
-        }
-        let missing = known.missing(self.last).into_iter();
-        missing.filter_map(|gap| Stretch::between(gap.from.max(self.from), gap.to)).collect()
-    }
-}
-
-impl Fetch {
-    /// Counts what the peer sends against what it was asked to.
-    fn charge(&mut self, piece: &Piece) -> Result<(), Fault> {
-        let len = match piece {
-            Piece::Batch(batch) => batch.wire_len() as u64,
-            Piece::Gap { .. } => 24,
-        };
-        self.left = self.left.checked_sub(len).ok_or(Fault::NotAsked { what: "so many bytes" })?;
-        Ok(())
-    }
-
-    fn admit(&mut self, chain: &ChainId, head: &Head) -> bool {
-        let covers = |want: &Want| {
-            want.chain == *chain
-                && Stretch::between(head.first, head.last()).is_some_and(|s| s.contains(want.entries.from))
-        };
-        // What was asked for comes in that order.
-        let next = self.wants.get(self.at).is_some_and(covers);
-        if next {
-            self.pass(self.at, head.last());
-        }
-        next
-    }
-
-    /// Everything up to here has come, of the want at this place.
-    fn pass(&mut self, at: usize, to: Seq) {
-        self.moved = true;
-        if let Some(want) = self.wants.get_mut(at) {
-            want.entries.from = want.entries.from.max(to.next());
-        }
-        while self.wants.get(self.at).is_some_and(|want| want.entries.from > want.entries.to) {
-            self.at += 1;
-        }
-    }
 }
