@@ -6,6 +6,8 @@
 //! |---|---|
 //! | [`access`] | which policy of a topic is in force, and so who may publish and read |
 //! | [`keepers`] | which nodes keep a topic, and who catches up when one of them is gone |
+//! | [`interest`] | which subscriptions an entry is given to |
+//! | [`outbox`] | how well a publisher's entries are kept, and when it is told |
 //! | [`quota`] | how much of whose entries there is room for, strangers' topics included |
 //! | [`retention`] | what may be deleted: by age, bytes, count, or because a later entry has the same key |
 //! | [`group`] | which member of a group works on which entry, and what becomes of entries that nobody manages |
@@ -13,7 +15,9 @@
 
 pub mod access;
 pub mod group;
+pub mod interest;
 pub mod keepers;
+pub mod outbox;
 pub mod quota;
 pub mod retention;
 pub mod sessions;

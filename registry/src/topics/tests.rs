@@ -10,7 +10,9 @@ use atoll_protocol::{
 };
 
 mod access;
+mod interest;
 mod keepers;
+mod outbox;
 mod quota;
 mod retention;
 mod sessions;

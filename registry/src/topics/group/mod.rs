@@ -398,7 +398,12 @@ impl Group {
     /// The next entry with this key may be given.
     fn next_of(&mut self, key: u64, done: Order, now: Time) {
         let Some(queue) = self.keys.get_mut(&key) else { return };
-        queue.retain(|order| *order != done);
+        // Nearly always it is the first one.
+        if queue.front() == Some(&done) {
+            queue.pop_front();
+        } else {
+            queue.retain(|order| *order != done);
+        }
         let Some(next) = queue.front().copied() else {
             self.keys.remove(&key);
             return;
