@@ -1,19 +1,28 @@
 //! What a topic's owner decides about it: who may publish and read, who keeps it, and for how long.
 //!
-//! A policy binds where its author is the owner that the topic's name says ([`TopicName::owner`]), or whom this node's user has
-//! named as such. Topics without an owner are open. Readers and keepers enforce it alike, each by itself: whoever is not
+//! The owner publishes it on the topic itself, as [an entry](Draft::of_policy): it gets about, and is found, as everything else on
+//! that topic. It binds where its author is the owner that the topic's name says ([`TopicName::owner`]), or whom this node's user
+//! has named as such. Topics without an owner are open. Readers and keepers enforce it alike, each by itself: whoever is not
 //! allowed to publish is not stored, passed on or shown, and whoever is not allowed to read is not served. It is no
 //! encryption; who has been given an entry can pass it on.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::entry::{Draft, Entry};
 use crate::{
+    codec::{self, DecodeError},
     identity::NodeId,
     limits,
     names::TopicName,
-    sealed::{Sealable, Statement},
+    sealed::{Sealable, Signed, Statement, Verified},
     service::{self, Extensions, UnixMillis},
 };
+
+/// The header that marks an entry as a policy, and its key, so that the last one is retained.
+const MARK: &str = "atoll-policy";
 
 /// A topic's policy. Of two by the same owner the one with the higher number is in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +85,32 @@ impl Policy {
             Access::Open | Access::Publishers(_) => true,
             Access::Closed(keys) => keys.contains(node) || self.keepers.contains(node),
         }
+    }
+}
+
+impl Draft {
+    /// A policy, as its owner publishes it: on the topic that it is about, where whoever reads that finds it.
+    ///
+    /// # Errors
+    /// [`codec::EncodeError`], which no policy gives.
+    pub fn of_policy(policy: &Verified<Policy>) -> Result<Self, codec::EncodeError> {
+        let payload = codec::encode(&policy.signed())?.into();
+        let headers = BTreeMap::from([(MARK.to_owned(), "1".to_owned())]);
+        Ok(Self { key: Some(Bytes::from_static(MARK.as_bytes())), id: None, headers, payload })
+    }
+}
+
+impl Entry {
+    /// The policy that this entry is; none if it is none. It is still to be opened, and to be of the topic and the owner that it
+    /// should be.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it says to be one, and cannot be read.
+    pub fn policy(&self) -> Result<Option<Signed<Policy>>, DecodeError> {
+        if !self.headers.contains_key(MARK) {
+            return Ok(None);
+        }
+        codec::decode(&self.payload, limits::TOPIC_POLICY + 128).map(Some)
     }
 }
 

@@ -7,7 +7,8 @@ use crate::{
     identity::NodeId,
     limits,
     names::{TopicName, TopicPattern},
-    topic::{ChainId, Epoch, Proof, Seq, SignedBatch, log::Stretch},
+    sealed::Signed,
+    topic::{ChainId, Epoch, Proof, Receipt, Seq, SignedBatch, log::Stretch},
 };
 
 /// A topic in short: the first eight bytes of the SHA-256 of its name, as a little-endian number.
@@ -62,6 +63,11 @@ pub enum Request {
     Follow {
         /// The topics.
         patterns: Vec<TopicPattern>,
+    },
+    /// "I keep these": told to their author by a keeper that has them on its disk. Answered with [`Reply::End`].
+    Receipts {
+        /// What the keeper has signed, one for each log; still to be opened.
+        receipts: Vec<Signed<Receipt>>,
     },
 }
 
@@ -179,6 +185,7 @@ impl Request {
             Self::Compare { buckets, .. } => ("buckets in a comparison", buckets.len(), limits::SUMMARY_BUCKETS),
             Self::Logs { topics, .. } => ("topics in a request", topics.len(), listed),
             Self::Within { buckets, .. } => ("buckets in a request", buckets.len(), limits::SUMMARY_BUCKETS),
+            Self::Receipts { receipts } => ("receipts in a message", receipts.len(), limits::TOPIC_WANTED),
             Self::Fetch { wants, .. } => ("stretches in a request", wants.len(), limits::TOPIC_WANTED),
         };
         if count > limit { Err(DecodeError::TooMany { what, count, limit }) } else { Ok(request) }

@@ -29,6 +29,9 @@
 //!
 //!  Follow { patterns }                           ───────────►                                  for fast publishers: whatever
 //!                                                ◄───────────   Part { batch … }  …            comes, from now on
+//!
+//!  Receipts { of a keeper, for an author }       ───────────►                                  once it has them on its disk
+//!                                                ◄───────────   End
 //! ```
 //!
 //! Topics that are equal cost two bytes each: eight bytes of a bucket's sum for four of them. Every message, and what one question

@@ -9,7 +9,8 @@ use crate::{
     identity::NodeId,
     limits,
     names::TopicName,
-    topic::{ChainId, Epoch, Seq, SignedBatch, log::Stretch},
+    sealed::Signed,
+    topic::{ChainId, Epoch, Receipt, Seq, SignedBatch, log::Stretch},
 };
 
 /// Logs of a topic that are listed without looking where they differ.
@@ -34,6 +35,8 @@ pub enum Answer {
     },
     /// Read these from the store and send them.
     Serve(Serving),
+    /// Say [`Reply::End`]. These are to be opened, and to count for those who wait for them.
+    Receipts(Vec<Signed<Receipt>>),
     /// Send each batch that [is asked for](Following::includes) from now on as a [`Reply::Part`], as it is stored, for as long as the
     /// peer keeps the substream open.
     Follow(Following),
@@ -57,6 +60,7 @@ pub fn answer(request: Request, shelf: &Shelf, may: &dyn Fn(&TopicName) -> bool)
         }
         Request::Logs { salt, topics } => logs(salt, &topics, shelf, may),
         Request::Within { topic, count, buckets, after } => (within(&topic, count, &buckets, after, shelf, may), false),
+        Request::Receipts { receipts } => return Answer::Receipts(receipts),
         Request::Follow { patterns } => return Answer::Follow(Following::new(patterns)),
         Request::Fetch { wants, most } => return Answer::Serve(Serving::new(wants, most, shelf, may)),
     };

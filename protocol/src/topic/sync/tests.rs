@@ -116,7 +116,7 @@ impl Node {
                 };
                 (std::iter::from_fn(|| serving.next(read)).collect(), false)
             }
-            Answer::Follow(_) => (Vec::new(), false),
+            Answer::Follow(_) | Answer::Receipts(_) => (Vec::new(), false),
         }
     }
 

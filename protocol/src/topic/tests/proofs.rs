@@ -92,6 +92,18 @@ fn the_owner_alone_decides() {
 }
 
 #[test]
+fn a_policy_is_published_on_its_topic() {
+    let policy = Signed::seal(&key(), &network(), policy()).unwrap();
+    let draft = Draft::of_policy(&policy).unwrap();
+    let batch = append(&mut writer(), &mut Clock::default(), vec![draft.clone(), Draft::of("hi")]);
+    let [entry, other] = batch.entries() else { panic!("two were appended") };
+    let found = entry.policy().unwrap().unwrap().open(&network()).unwrap();
+    assert_eq!((found.hash(), other.policy()), (policy.hash(), Ok(None)));
+    let broken = append(&mut writer(), &mut Clock::default(), vec![Draft { payload: Bytes::new(), ..draft }]);
+    assert!(broken.entries()[0].policy().is_err());
+}
+
+#[test]
 fn access_is_as_it_says() {
     let (listed, stranger) = (other_key().node_id(), key().node_id());
     let may = |access| {

@@ -186,6 +186,18 @@ fn nothing_is_fetched_from_two_at_a_time() {
 }
 
 #[test]
+fn receipts_are_handed_on() {
+    let signed = crate::golden::sealed(crate::golden::topic::receipt());
+    let receipts = |count| codec::encode(&Request::Receipts { receipts: vec![signed.clone(); count] }).unwrap();
+    let request = Request::decode(&receipts(1)).unwrap();
+    let Answer::Receipts(told) = answer(request, &Shelf::new(), &|_| true) else { panic!("receipts are no question") };
+    assert_eq!(told.first(), Some(&signed));
+    assert!(Request::decode(&receipts(limits::TOPIC_WANTED)).is_ok());
+    let error = Request::decode(&receipts(limits::TOPIC_WANTED + 1)).unwrap_err().to_string();
+    assert_eq!(error, "1025 receipts in a message, at most 1024 are allowed");
+}
+
+#[test]
 fn what_may_not_be_told_is_not_there() {
     let (_, other, _) = alike(2);
     let hidden = topic(1);
@@ -193,7 +205,7 @@ fn what_may_not_be_told_is_not_there() {
     let reply = |request| match answer(request, &other.shelf, &may) {
         Answer::Reply { reply, .. } => vec![reply],
         Answer::Serve(mut serving) => std::iter::from_fn(|| serving.next(|_, _| panic!("it is not read"))).collect(),
-        Answer::Follow(_) => Vec::new(),
+        Answer::Follow(_) | Answer::Receipts(_) => Vec::new(),
     };
     let patterns = vec![">".parse().unwrap()];
     let named = reply(Request::Topics { patterns, after: None });

@@ -251,7 +251,7 @@ impl Node {
                     self.ask(peer, ctx);
                 }
             }
-            Answer::Follow(_) => {}
+            Answer::Follow(_) | Answer::Receipts(_) => {}
             Answer::Serve(mut serving) => {
                 while let Some(reply) = serving.next(|chain, seq| self.store.read(chain, seq)) {
                     say(peer, Message::Reply(Arc::new(reply)), ctx);
