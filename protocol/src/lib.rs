@@ -7,7 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`identity`] | [`NodeId`](identity::NodeId) and the key behind it |
-//! | [`names`] | networks, services, versions, methods: parsed once, at the edge |
+//! | [`names`] | networks, services, versions, methods, topics: parsed once, at the edge |
 //! | [`codec`] | the one place that knows the binary encoding |
 //! | [`sealed`] | signed envelopes with a domain tag |
 //! | [`schema`] | JSON Schema documents, named by their hash |
@@ -15,6 +15,7 @@
 //! | [`directory`] | how nodes tell each other of services: announcements and synchronisation |
 //! | [`adjacency`] | whom a node is connected to, and how that is asked for |
 //! | [`rpc`] | frames, heads and status codes of a call |
+//! | [`topic`] | entries and their logs, and how logs are kept equal |
 //! | [`limits`] | every bound on the wire, by name |
 
 pub mod adjacency;
@@ -27,6 +28,7 @@ pub mod rpc;
 pub mod schema;
 pub mod sealed;
 pub mod service;
+pub mod topic;
 
 #[cfg(test)]
 mod golden;

@@ -38,8 +38,10 @@ pub const AGENT: usize = 64;
 pub const ENDPOINTS: usize = 128;
 /// Topics that one service may list.
 pub const TOPICS: usize = 128;
-/// Longest topic name, in bytes.
+/// Longest topic name or pattern, in bytes.
 pub const TOPIC_NAME: usize = 128;
+/// Longest name of a group, in bytes.
+pub const GROUP_NAME: usize = 32;
 /// Ways to reach one service.
 pub const PROTOCOLS: usize = 8;
 /// Entries of a metadata map, in records and in calls.
@@ -114,3 +116,51 @@ pub const STREAM_WINDOW_MAX: u64 = 768 * 1024;
 pub const STREAM_MESSAGE: usize = STREAM_WINDOW as usize / 2 - STREAM_OVERHEAD;
 /// Longest status message, in bytes; a longer one is cut.
 pub const STATUS_MESSAGE: usize = 2 * 1024;
+
+/// Largest payload of a topic's entry, in bytes.
+pub const ENTRY_PAYLOAD: usize = 256 * 1024;
+/// Longest key of an entry, in bytes.
+pub const ENTRY_KEY: usize = 256;
+/// Longest idempotency id of an entry, in bytes.
+pub const ENTRY_ID: usize = 64;
+/// Headers of an entry.
+pub const ENTRY_HEADERS: usize = 32;
+/// What the names and values of an entry's headers may have together, in bytes.
+pub const ENTRY_HEADER_BYTES: usize = 8 * 1024;
+/// Entries of one batch.
+pub const BATCH_ENTRIES: usize = 4 * 1024;
+/// Largest batch, in bytes of encoded entries: at least one entry of the largest kind always fits.
+pub const BATCH: usize = 512 * 1024;
+/// Largest body of a signed batch head, in bytes.
+pub const BATCH_HEAD: usize = 512;
+/// Largest batch that is gossiped whole, in bytes of encoded entries; of a larger one only the head is.
+pub const BATCH_INLINE: usize = 16 * 1024;
+/// Largest gossip message about a topic, in bytes.
+pub const TOPIC_ANNOUNCEMENT: usize = BATCH_INLINE + 1024;
+/// Largest body of a signed keeper's receipt, in bytes.
+pub const TOPIC_RECEIPT: usize = 512;
+/// Largest body of a signed topic policy, in bytes.
+pub const TOPIC_POLICY: usize = 16 * 1024;
+/// Keys that a topic's policy may list.
+pub const TOPIC_KEYS: usize = 256;
+/// Keepers that a topic's policy may pin.
+pub const TOPIC_KEEPERS: usize = 16;
+/// How far ahead of the reader's clock an entry may be dated. Clocks may be wrong by hours; what is further ahead is refused
+/// until its time comes nearer.
+pub const ENTRY_FUTURE: Duration = Duration::from_secs(24 * 3600);
+/// How far others' entries may push a node's hybrid clock ahead of its own time of day: one clock that is hours ahead must
+/// not take the whole network's with it.
+pub const CLOCK_DRAG: Duration = Duration::from_secs(60);
+/// Epochs of one author's log that are known of at a time, the latest ones; a new one ends the oldest.
+pub const LOG_EPOCHS: usize = 64;
+/// Stretches of one epoch of a log that may lie apart, with gaps between them; one more ends the oldest.
+pub const LOG_STRETCHES: usize = 256;
+/// Logs that are not asked for, because there is no room for them or they are not wanted; one more takes the place of another.
+pub const LOGS_PAUSED: usize = 16 * 1024;
+
+/// Largest message of a topic synchronisation, in bytes.
+pub const TOPIC_MESSAGE: usize = SYNC_MESSAGE;
+/// Topics, patterns or logs that one message of a topic synchronisation may list.
+pub const TOPIC_LISTED: usize = 4 * 1024;
+/// Stretches of logs that one request may ask for.
+pub const TOPIC_WANTED: usize = 1024;

@@ -16,6 +16,7 @@ use crate::{
         Endpoint, EndpointKind, Extensions, Lease, NodeRecord, Protocol, Schema, Seq, ServiceRecord, Suspicion,
         UnixMillis, Withdrawal, Withdrawn,
     },
+    topic::Draft,
 };
 
 const LABEL: &str = "[a-z0-9]([a-z0-9-]{0,6}[a-z0-9])?";
@@ -218,4 +219,15 @@ pub(crate) fn request_head() -> impl Strategy<Value = RequestHead<'static>> {
             extensions,
         },
     )
+}
+
+pub(crate) fn draft() -> impl Strategy<Value = Draft> {
+    let bytes = || collection::vec(any::<u8>(), 0..20).prop_map(bytes::Bytes::from);
+    let headers = collection::btree_map(".{0,8}", ".{0,8}", 0..3);
+    (option::of(bytes()), option::of(bytes()), headers, bytes()).prop_map(|(key, id, headers, payload)| Draft {
+        key,
+        id,
+        headers,
+        payload,
+    })
 }

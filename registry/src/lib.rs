@@ -14,6 +14,7 @@
 //! | [`schemas`] | the JSON Schemas of services, by their hashes |
 //! | [`select`] | which instance takes a call, which one is left alone, and how many calls are made twice |
 //! | [`store`] | what survives a restart |
+//! | [`topics`] | who keeps topics for how long, who may say what, and how groups share the work |
 //! | [`time`] | the time that drivers pass in |
 
 pub mod exchange;
@@ -26,3 +27,4 @@ pub mod select;
 pub mod services;
 pub mod store;
 pub mod time;
+pub mod topics;

@@ -62,7 +62,12 @@ pub struct EncodeError(String);
 /// [`EncodeError`] where `T` serialises to something the encoding has no form for.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
     // Room for what most heads take: growing there byte by byte would cost more than encoding does.
-    let mut bytes = Writer(Vec::with_capacity(TYPICAL));
+    encode_in(value, TYPICAL)
+}
+
+/// The same, with room for `capacity` bytes to begin with.
+pub(crate) fn encode_in<T: Serialize>(value: &T, capacity: usize) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = Writer(Vec::with_capacity(capacity));
     bincode::serde::encode_into_writer(value, &mut bytes, bincode::config::standard())
         .map_err(|e| EncodeError(e.to_string()))?;
     Ok(bytes.0)

@@ -21,6 +21,7 @@ use crate::{
 };
 
 mod tests;
+pub(crate) mod topic;
 
 /// The secret key of RFC 8032, section 7.1, test 1.
 pub(crate) fn key() -> SecretKey {

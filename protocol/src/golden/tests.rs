@@ -10,6 +10,7 @@ use crate::{
     codec,
     limits::SYNC_MESSAGE,
     rpc::{Code, Frame, FrameKind, ResponseHead, Status, frame},
+    topic::{Head, Policy, Receipt},
 };
 
 /// The vectors by name. A name stands alone on its line; the lines of its hex are indented; `#` begins a comment.
@@ -118,6 +119,32 @@ fn heads(book: &mut Book) {
     }
 }
 
+fn topics(book: &mut Book) {
+    let [batch, next] = topic::batches();
+    book.value("topic batch", &batch.signed());
+    book.bytes("topic batch: entries", &batch.signed().entries);
+    book.value("topic batch: the next one", &next.signed());
+    signed(book, "topic batch head", topic::head());
+    signed(book, "topic receipt", topic::receipt());
+    signed(book, "topic policy", topic::policy());
+    for (name, access) in topic::accesses() {
+        book.value(name, &access);
+    }
+    for (name, proof) in topic::proofs() {
+        book.value(name, &proof);
+        proof.verify(&network()).expect(name);
+    }
+    for (name, announcement) in topic::announcements() {
+        book.value(name, &announcement);
+    }
+    for (name, request) in topic::requests() {
+        book.value(name, &request);
+    }
+    for (name, reply) in topic::replies() {
+        book.value(name, &reply);
+    }
+}
+
 #[test]
 fn every_wire_type_has_the_bytes_it_always_had() {
     let mut book = Book::open();
@@ -143,6 +170,7 @@ fn every_wire_type_has_the_bytes_it_always_had() {
     book.value("schema reply", &schema_reply());
     heads(&mut book);
     frames(&mut book);
+    topics(&mut book);
     book.close();
 }
 
@@ -170,5 +198,9 @@ fn domain_tags_never_change() {
     assert_eq!(
         [Lease::DOMAIN, Withdrawal::DOMAIN, Suspicion::DOMAIN, Adjacency::DOMAIN],
         ["atoll lease 1", "atoll withdrawal 1", "atoll suspicion 1", "atoll adjacency 1"],
+    );
+    assert_eq!(
+        [Head::DOMAIN, Receipt::DOMAIN, Policy::DOMAIN],
+        ["atoll topic batch 1", "atoll topic receipt 1", "atoll topic policy 1"],
     );
 }

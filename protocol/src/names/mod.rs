@@ -1,4 +1,4 @@
-//! Names that people type and records carry: networks, services, methods, versions, instances.
+//! Names that people type and records carry: networks, services, methods, topics, versions, instances.
 //!
 //! Each is parsed once, at the edge, into a type that cannot hold anything else; the wire and the JSON forms go
 //! through the same parser, so a stranger's record cannot smuggle in a name that a person could not have typed.
@@ -111,6 +111,10 @@ name!(
     |text| (1..=limits::METHOD_NAME).contains(&text.len()) && !text.starts_with('.')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 );
+
+mod topic;
+
+pub use self::topic::{GroupName, TopicName, TopicPattern};
 
 impl NetworkName {
     /// The network that nodes join unless told otherwise.

@@ -59,6 +59,63 @@ fn method_names() {
 }
 
 #[test]
+fn topic_names() {
+    let longest = ["x".repeat(63), "y".repeat(64)].join("/");
+    for good in ["rooms/lobby", "a", "math.calc/results", "a.b/c-d.0", &longest] {
+        assert_eq!(good.parse::<TopicName>().unwrap().as_str(), good);
+        assert_eq!(reads_both_ways::<TopicName>(good), [true, true]);
+    }
+    for bad in ["", "/", "a/", "/a", "a//b", "a./b", "A", "a_b", "a b", "*", "a/>", "é", &(longest + "y")] {
+        assert!(refused::<TopicName>(bad).starts_with(&format!("{bad:?} is not a topic name: use labels of a-z")));
+        assert_eq!(reads_both_ways::<TopicName>(bad), [false, false]);
+    }
+}
+
+#[test]
+fn topic_patterns() {
+    for bad in ["", ">/a", "a/>/b", "a*", "a/*b", "**", "a//*", ">>", "A/*"] {
+        assert!(refused::<TopicPattern>(bad).starts_with(&format!("{bad:?} is not a topic pattern: use a topic name")));
+    }
+    let stands_for =
+        |pattern: &str, topic: &str| pattern.parse::<TopicPattern>().unwrap().matches(&topic.parse().unwrap());
+    for (pattern, topics, others) in [
+        ("a/b", &["a/b"][..], &["a.b", "a", "a/b/c", "a/c"][..]),
+        ("a/*", &["a/b", "a/c"], &["a", "a.b", "a/b/c", "a/b.c", "b/b"]),
+        ("*", &["a", "b"], &["a/b", "a.b"]),
+        ("*/b", &["a/b"], &["a.b", "b", "a/b/b", "a/c"]),
+        ("a/*/c", &["a/b/c"], &["a/b.c", "a/c", "a/b/c/d"]),
+        ("a/>", &["a/b", "a/b/c", "a/b.c"], &["a", "a.b", "b/c"]),
+        ("a.>", &["a.b", "a.b/c"], &["a/b"]),
+        ("*.>", &["a.b", "b.c/d"], &["a/b", "a"]),
+        (">", &["a", "a/b", "a.b.c"], &[]),
+    ] {
+        assert!(topics.iter().all(|topic| stands_for(pattern, topic)), "{pattern} stands for {topics:?}");
+        assert!(!others.iter().any(|topic| stands_for(pattern, topic)), "{pattern} stands for none of {others:?}");
+    }
+    let literal = |pattern: &str| pattern.parse::<TopicPattern>().unwrap().literal();
+    assert_eq!(literal("a/b"), Some("a/b".parse().unwrap()));
+    assert!(literal("a/*").is_none() && literal(">").is_none());
+}
+
+#[test]
+fn names_that_follow_from_a_topic() {
+    let topic: TopicName = "jobs".parse().unwrap();
+    assert_eq!(topic.dead_letters(&"workers".parse().unwrap()), "jobs/dead/workers".parse());
+    let long: TopicName = "x".repeat(120).parse().unwrap();
+    assert!(long.dead_letters(&"workers".parse().unwrap()).is_err());
+    assert!(refused::<GroupName>("a/b").contains("is not a group name"));
+
+    // RFC 8032, section 7.1, test 1.
+    let owner = crate::golden::key().node_id();
+    let owned = TopicName::owned_by(&owner, "lobby").unwrap();
+    assert_eq!(owned.as_str(), "key-25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkena/lobby");
+    assert_eq!(owned.owner(), Some(owner));
+    for other in ["lobby", "key-25nj/lobby", "key-25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhken7/x"] {
+        assert_eq!(other.parse::<TopicName>().unwrap().owner(), None, "{other}");
+    }
+}
+
+#[test]
 fn instance_ids() {
     assert_eq!("00000000000000ff".parse(), Ok(InstanceId(255)));
     assert_eq!(InstanceId(255).to_string(), "00000000000000ff");

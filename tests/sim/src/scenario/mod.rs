@@ -7,6 +7,7 @@
 //! | [`churn`] | nodes that come and go |
 //! | [`registry`] | the registry: views kept equal under churn, loss and partition |
 //! | [`rumour`] | the example: a rumour spreads by gossip |
+//! | [`topics`] | logs of topics, kept equal over a partition, loss and crashes |
 //!
 //! A scenario is a function of its [`Setting`] alone: the same setting gives the same report.
 
@@ -21,6 +22,7 @@ pub mod registry;
 pub mod report;
 pub mod rumour;
 pub mod runner;
+pub mod topics;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,8 @@ pub const ALL: &[Scenario] = &[
     registry::PARTITION,
     registry::LARGE,
     registry::ROUTES,
+    topics::ISLANDS,
+    topics::CHURN,
 ];
 
 /// What a run depends on.
