@@ -229,6 +229,18 @@ fn a_direct_connection_outlives_what_nats_remember() -> Result<()> {
 }
 
 #[test]
+fn a_direct_path_that_dies_under_load_takes_no_idempotent_call_with_it() -> Result<()> {
+    sandboxed("a_direct_path_that_dies_under_load_takes_no_idempotent_call_with_it", async {
+        let mut lab = Lab::new(env!("CARGO_BIN_EXE_lab"))?;
+        let settings = Settings { programs: programs()?, repeat: 1, delays: None, idle: Duration::ZERO };
+        let measured = measure(Event::Cut, &mut lab, &settings, |_, _| {}).await?;
+        let [_, failed, made] = measured.as_slice() else { bail!("{measured:?}") };
+        ensure!(failed.errors.is_empty() && failed.samples == [0.0] && made.samples > vec![8.0], "{measured:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn times_can_be_read_by_programs() -> Result<()> {
     sandboxed("times_can_be_read_by_programs", async {
         let programs = programs()?;

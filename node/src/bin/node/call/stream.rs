@@ -29,6 +29,8 @@ pub(super) async fn run(request: &CallRequest, source: Source, session: &Session
     let mut events = session.client.stream("/v1/call/stream", request, waiting).await?;
     loop {
         let event = tokio::select! {
+            // First, since it has been told before the end that comes of it.
+            biased;
             Ok(failure) = &mut failure => return Err(failure),
             event = events.next() => event?,
         };
