@@ -132,7 +132,7 @@ pub(super) fn connections(node: &Inner) -> Vec<ConnectionRow> {
             address: c.address.to_string(),
             path: c.path.name().to_owned(),
             via,
-            transport: carrier.as_ref().unwrap_or(c).transport().to_owned(),
+            transport: carrier.as_ref().unwrap_or(c).transport().name().to_owned(),
             rtt_ms: c.rtt().map(as_millis),
             outbound: c.outbound,
             faults: by_kind(&node.net().conduct.faults(&c.peer)),

@@ -3,7 +3,10 @@
 use std::net::IpAddr;
 
 use atoll_protocol::{identity::NodeId, limits};
-use atoll_registry::peers::{PublicRanges, Scope};
+use atoll_registry::{
+    peers::{PublicRanges, Scope},
+    reach::Transport,
+};
 use libp2p::{Multiaddr, multiaddr::Protocol};
 
 use super::{node_id, peer_id};
@@ -74,6 +77,18 @@ pub(super) fn worth_telling(addresses: impl IntoIterator<Item = Multiaddr>, publ
     scoped.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.as_ref().cmp(b.1.as_ref())));
     scoped.dedup();
     scoped.into_iter().map(|(_, a)| a).take(limits::ADDRESSES_PER_NODE).collect()
+}
+
+/// What carries a connection to an address; of one through a relay, what leads to the relay.
+pub(super) fn transport(address: &Multiaddr) -> Transport {
+    let has = |is: fn(&Protocol<'_>) -> bool| address.iter().any(|part| is(&part));
+    if has(|part| matches!(part, Protocol::Ws(_) | Protocol::Wss(_))) {
+        Transport::WebSocket
+    } else if has(|part| matches!(part, Protocol::QuicV1)) {
+        Transport::Quic
+    } else {
+        Transport::Tcp
+    }
 }
 
 /// Whether an address leads through a relay.

@@ -17,6 +17,7 @@ use std::{
 };
 
 use atoll_protocol::identity::NodeId;
+use atoll_registry::reach::Transport;
 use libp2p::{Multiaddr, multiaddr::Protocol, swarm::ConnectionId};
 use parking_lot::RwLock;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -164,16 +165,9 @@ impl Connection {
         self.rtt_micros.store(smoothed.max(1), Relaxed);
     }
 
-    /// `quic`, `tcp` or `websocket`; of a relayed one, what leads to the relay.
-    pub(crate) fn transport(&self) -> &'static str {
-        let is = |wanted: fn(&Protocol) -> bool| self.address.iter().any(|part| wanted(&part));
-        if is(|part| matches!(part, Protocol::Ws(_) | Protocol::Wss(_))) {
-            "websocket"
-        } else if is(|part| matches!(part, Protocol::QuicV1)) {
-            "quic"
-        } else {
-            "tcp"
-        }
+    /// What carries it; of a relayed one, what leads to the relay.
+    pub(crate) fn transport(&self) -> Transport {
+        super::addresses::transport(&self.address)
     }
 
     /// The relay that the bytes pass through: the last peer named before the circuit.

@@ -150,3 +150,17 @@ fn a_relay_that_is_connected_is_gone_through_once() {
     assert_eq!(relay(&kept[1]), Some(first));
     assert_eq!(relay(&kept[0]), None);
 }
+
+#[test]
+fn what_carries_a_connection_stands_in_its_address() {
+    let websocket = at("/ip4/1.2.3.4/tcp/443/ws");
+    let through = at(GLOBAL).with(Protocol::P2p(peer_id(&peer(1)).unwrap())).with(Protocol::P2pCircuit);
+    for (address, expected) in [
+        (at(LOOPBACK), Transport::Tcp),
+        (at(GLOBAL), Transport::Quic),
+        (websocket, Transport::WebSocket),
+        (through, Transport::Quic),
+    ] {
+        assert_eq!(transport(&address), expected, "{address}");
+    }
+}

@@ -39,6 +39,14 @@ async fn streams_over_quic_have_bounds() {
     within("connecting", client.connect(&server.addresses()[0])).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_relay_that_may_relay_nothing_is_refused() {
+    let mut config = crate::config::Config::default();
+    config.net.relay_limits.circuits = 0;
+    let error = crate::Node::builder().config(config).spawn().await.unwrap_err().to_string();
+    assert!(error.contains("net.relay_limits.circuits is 0") && error.contains("at least 1"), "{error}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_does_not_connect_to_itself() {
     let node = node(&[]).await;

@@ -165,10 +165,7 @@ impl Pull {
         shelf: &Shelf,
         claims: &mut Claims,
     ) -> (Self, Next) {
-        let topics = topics.into_iter().filter(|topic| shelf.contains(topic)).map(TopicId::of).collect();
-        let mut pull = Self::new(peer, salt, topics);
-        let next = pull.next(shelf, claims);
-        (pull, next)
+        Self::about(peer, salt, topics, false, shelf, claims)
     }
 
     /// Asks `peer` about these topics, also where both know the same ends of their logs: for what lies before, after a log was
@@ -181,8 +178,19 @@ impl Pull {
         shelf: &Shelf,
         claims: &mut Claims,
     ) -> (Self, Next) {
+        Self::about(peer, salt, topics, true, shelf, claims)
+    }
+
+    fn about<'a>(
+        peer: NodeId,
+        salt: u64,
+        topics: impl IntoIterator<Item = &'a TopicName>,
+        whole: bool,
+        shelf: &Shelf,
+        claims: &mut Claims,
+    ) -> (Self, Next) {
         let topics = topics.into_iter().filter(|topic| shelf.contains(topic)).map(TopicId::of).collect();
-        let mut pull = Self { whole: true, ..Self::new(peer, salt, topics) };
+        let mut pull = Self { whole, ..Self::new(peer, salt, topics) };
         let next = pull.next(shelf, claims);
         (pull, next)
     }

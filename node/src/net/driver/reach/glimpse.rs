@@ -4,7 +4,7 @@
 //! other: with a peer that has joined the other way no hole could be punched. So it dials a few of those that it is connected to
 //! over the other one as well, and they say where they see it. One of the two connections is closed, as ever.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use atoll_registry::{
     peers::Scope,
@@ -12,11 +12,10 @@ use atoll_registry::{
 };
 use libp2p::{
     Multiaddr, identify,
-    multiaddr::Protocol,
     swarm::dial_opts::{DialOpts, PeerCondition},
 };
 
-use super::{Driver, paths::transport};
+use super::Driver;
 use crate::net::{addresses, connections::Connection, peer_id};
 
 /// As many as it takes to know a NAT's kind, and as many dials within [`WINDOW`].
@@ -32,13 +31,17 @@ impl Driver {
             return;
         }
         let now = self.reach.clock.now();
-        let other = if transport(connection) == Transport::Quic { Transport::Tcp } else { Transport::Quic };
+        let other = if connection.transport() == Transport::Quic { Transport::Tcp } else { Transport::Quic };
         self.reach.glimpses.retain(|at| now.since(*at) < WINDOW);
         let seen = self.reach.mappings.observers(other, Family::of(there), now);
         if seen >= OBSERVERS || self.reach.glimpses.len() >= OBSERVERS {
             return;
         }
-        let address = info.listen_addrs.iter().find(|address| is_at(address, there, other));
+        let is_wanted = |address: &&Multiaddr| {
+            let is_there = addresses::ip(address) == Some(there) && !addresses::is_circuit(address);
+            is_there && addresses::transport(address) == other
+        };
+        let address = info.listen_addrs.iter().find(is_wanted);
         let (Some(address), Some(peer)) = (address, peer_id(&connection.peer)) else { return };
         self.reach.glimpses.push(now);
         let dial = DialOpts::peer_id(peer).condition(PeerCondition::Always).addresses(vec![address.clone()]).build();
@@ -55,17 +58,4 @@ impl Driver {
         };
         self.swarm.listeners().filter(|address| !addresses::is_circuit(address)).any(is)
     }
-}
-
-/// Whether an address is one of that transport on that machine.
-fn is_at(address: &Multiaddr, ip: IpAddr, wanted: Transport) -> bool {
-    let has = |is: fn(&Protocol<'_>) -> bool| address.iter().any(|part| is(&part));
-    let carries = match wanted {
-        Transport::Quic => has(|part| matches!(part, Protocol::QuicV1)),
-        _ => {
-            has(|part| matches!(part, Protocol::Tcp(_)))
-                && !has(|part| matches!(part, Protocol::Ws(_) | Protocol::Wss(_)))
-        }
-    };
-    carries && !addresses::is_circuit(address) && addresses::ip(address) == Some(ip)
 }

@@ -18,7 +18,7 @@ use atoll_registry::{
 };
 use libp2p::{Multiaddr, identify, multiaddr::Protocol};
 
-use super::{Done, Driver, paths::transport};
+use super::{Done, Driver};
 use crate::net::{
     addresses,
     autonat::{self, Answer},
@@ -36,7 +36,7 @@ impl Driver {
         self.reach.candidates.observed(&seen_at);
         let observer = addresses::ip(&connection.address);
         if let (Some(observer_ip), Some(observed)) = (observer, socket(&seen_at)) {
-            let transport = transport(connection);
+            let transport = connection.transport();
             let local_port = self.listening_port(transport, Family::of(observed.ip())).unwrap_or_default();
             let observer = connection.peer;
             let at = now;

@@ -1,11 +1,11 @@
 //! Keeps the best connection to each peer, and closes those that are in its way.
 
 use atoll_protocol::identity::NodeId;
-use atoll_registry::reach::{Transport, paths};
+use atoll_registry::reach::paths;
 use libp2p::swarm::ConnectionId;
 
 use super::Driver;
-use crate::net::connections::{Connection, Path};
+use crate::net::connections::Path;
 
 impl Driver {
     /// Decides about the connections to a peer.
@@ -18,7 +18,7 @@ impl Driver {
             .filter(|connection| !connection.is_silent())
             .map(|connection| paths::Connection {
                 id: connection.id,
-                transport: transport(connection),
+                transport: connection.transport(),
                 path: match connection.path {
                     Path::Direct => paths::Path::Direct,
                     Path::Relayed => paths::Path::Relayed,
@@ -38,13 +38,5 @@ impl Driver {
         for id in decision.close {
             self.swarm.close_connection(id);
         }
-    }
-}
-
-pub(super) fn transport(connection: &Connection) -> Transport {
-    match connection.transport() {
-        "quic" => Transport::Quic,
-        "websocket" => Transport::WebSocket,
-        _ => Transport::Tcp,
     }
 }
