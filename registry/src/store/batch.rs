@@ -43,6 +43,12 @@ impl Batch {
         self
     }
 
+    /// Adds the changes of another one behind its own, and leaves that one empty.
+    pub fn append(&mut self, other: &mut Self) -> &mut Self {
+        self.changes.append(&mut other.changes);
+        self
+    }
+
     /// How many changes there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -9,7 +9,7 @@ use std::{
 use parking_lot::RwLock;
 
 use super::{
-    Batch, Durability, Store, StoreError, Table, Visit,
+    Batch, Durability, Entry, Store, StoreError, Table, Visit,
     batch::Write,
     migrate::{self, MIGRATIONS},
 };
@@ -39,16 +39,23 @@ impl Store for MemoryStore {
         Ok(self.tables.read().get(&table).and_then(|entries| entries.get(key)).cloned())
     }
 
-    fn scan(&self, table: Table, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    fn scan_from(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let tables = self.tables.read();
         let Some(entries) = tables.get(&table) else { return Ok(()) };
-        let from = (Bound::Included(prefix), Bound::Unbounded);
+        let from = (Bound::Included(from.max(prefix)), Bound::Unbounded);
         for (key, value) in entries.range::<[u8], _>(from).take_while(|(key, _)| key.starts_with(prefix)) {
             if let ControlFlow::Break(()) = visit(key, value) {
                 break;
             }
         }
         Ok(())
+    }
+
+    fn at_or_before(&self, table: Table, prefix: &[u8], key: &[u8]) -> Result<Option<Entry>, StoreError> {
+        let tables = self.tables.read();
+        let Some(entries) = tables.get(&table) else { return Ok(None) };
+        let found = entries.range::<[u8], _>((Bound::Unbounded, Bound::Included(key))).next_back();
+        Ok(found.filter(|(key, _)| key.starts_with(prefix)).map(|(key, value)| (key.clone(), value.clone())))
     }
 
     fn write(&self, batch: Batch, _durability: Durability) -> Result<(), StoreError> {
@@ -63,6 +70,10 @@ impl Store for MemoryStore {
                 }
             }
         }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
         Ok(())
     }
 }

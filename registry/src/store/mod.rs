@@ -58,6 +58,12 @@ tables! {
     Records = "records",
     /// Schemas of others that were looked at, by hash. Since format 4.
     Schemas = "schemas",
+    /// Batches of topics' entries, by log and first position. Since format 5.
+    Batches = "batches",
+    /// How far each log of a topic has come, and what is missing of it. Since format 5.
+    Logs = "logs",
+    /// How far readers have come: sessions and groups. Since format 5.
+    Cursors = "cursors",
 }
 
 /// Tables of bytes that survive a restart.
@@ -73,13 +79,33 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError`] if they cannot be read; some may have been visited by then.
-    fn scan(&self, table: Table, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
+    fn scan(&self, table: Table, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.scan_from(table, prefix, prefix, visit)
+    }
+
+    /// The same, beginning with the key `from` or the first one after it.
+    ///
+    /// # Errors
+    /// As [`Store::scan`].
+    fn scan_from(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
+
+    /// The last entry at `key` or before it whose key begins with `prefix`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be read.
+    fn at_or_before(&self, table: Table, prefix: &[u8], key: &[u8]) -> Result<Option<Entry>, StoreError>;
 
     /// Writes all of the batch or nothing.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be written.
     fn write(&self, batch: Batch, durability: Durability) -> Result<(), StoreError>;
+
+    /// Sees to it that everything that was written is on the disk, and outlives the machine's power.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that is not sure.
+    fn sync(&self) -> Result<(), StoreError>;
 
     /// The first `limit` entries whose keys begin with `prefix`.
     ///

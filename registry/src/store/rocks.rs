@@ -1,6 +1,7 @@
 //! A store on disk: RocksDB, one column family for each table.
 //!
-//! Every home node runs one beside other programs, so it is kept small: some 10 MiB of memory, whatever the data.
+//! Every home node runs one beside other programs, so it is kept small: some 10 MiB of memory, whatever the data, and as long as
+//! topics are written fast up to 32 MiB more.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +16,7 @@ use rocksdb::{
 };
 
 use super::{
-    Batch, Durability, Store, StoreError, Table, Visit,
+    Batch, Durability, Entry, Store, StoreError, Table, Visit,
     batch::Write,
     migrate::{self, MIGRATIONS},
 };
@@ -24,8 +25,12 @@ use super::{
 const WRITE_BUFFER: usize = 2 * 1024 * 1024;
 /// Blocks that were read, of all tables together, with their indices, in bytes.
 const BLOCK_CACHE: usize = 4 * 1024 * 1024;
+/// The same of topics' batches, which come fast: smaller ones would be written out many times a second.
+const BATCHES_BUFFER: usize = 16 * 1024 * 1024;
+/// Batches from this size on lie in files of their own, so that they are not copied whenever tables are merged.
+const BATCH_APART: u64 = 4 * 1024;
 /// Write-ahead log, in bytes; beyond it buffers are written to shorten it.
-const WRITE_AHEAD_LOG: u64 = 8 * 1024 * 1024;
+const WRITE_AHEAD_LOG: u64 = 32 * 1024 * 1024;
 /// Files held open.
 const OPEN_FILES: i32 = 64;
 /// Threads that write buffers and merge files.
@@ -48,7 +53,8 @@ impl RocksStore {
         let fail = |e| error("open", &path, &e);
         let cache = Cache::new_lru_cache(BLOCK_CACHE);
         let tables = tables_in(&path).map_err(fail)?;
-        let families = tables.into_iter().map(|name| ColumnFamilyDescriptor::new(name, table_options(&cache)));
+        let families =
+            tables.into_iter().map(|name| ColumnFamilyDescriptor::new(name.as_str(), table_options(&name, &cache)));
         let db = DB::open_cf_descriptors(&database_options(), &path, families).map_err(fail)?;
         let store = Self { db, path };
         migrate::bring_forward(&store, &store.path, MIGRATIONS)?;
@@ -74,8 +80,8 @@ impl Store for RocksStore {
         self.db.get_cf(self.family(table)?, key).map_err(|e| error("read", &self.path, &e))
     }
 
-    fn scan(&self, table: Table, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
-        let from = IteratorMode::From(prefix, Direction::Forward);
+    fn scan_from(&self, table: Table, prefix: &[u8], from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let from = IteratorMode::From(from.max(prefix), Direction::Forward);
         for entry in self.db.iterator_cf_opt(self.family(table)?, ReadOptions::default(), from) {
             let (key, value) = entry.map_err(|e| error("read", &self.path, &e))?;
             if !key.starts_with(prefix) {
@@ -86,6 +92,13 @@ impl Store for RocksStore {
             }
         }
         Ok(())
+    }
+
+    fn at_or_before(&self, table: Table, prefix: &[u8], key: &[u8]) -> Result<Option<Entry>, StoreError> {
+        let from = IteratorMode::From(key, Direction::Reverse);
+        let mut entries = self.db.iterator_cf_opt(self.family(table)?, ReadOptions::default(), from);
+        let found = entries.next().transpose().map_err(|e| error("read", &self.path, &e))?;
+        Ok(found.filter(|(key, _)| key.starts_with(prefix)).map(|(key, value)| (key.into_vec(), value.into_vec())))
     }
 
     fn write(&self, batch: Batch, durability: Durability) -> Result<(), StoreError> {
@@ -99,6 +112,10 @@ impl Store for RocksStore {
         let mut options = WriteOptions::default();
         options.set_sync(durability == Durability::Synced);
         self.db.write_opt(writes, &options).map_err(|e| error("write", &self.path, &e))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush_wal(true).map_err(|e| error("write", &self.path, &e))
     }
 }
 
@@ -128,7 +145,7 @@ fn database_options() -> Options {
     options
 }
 
-fn table_options(cache: &Cache) -> Options {
+fn table_options(name: &str, cache: &Cache) -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
     // Otherwise indices and filters are held beside the cache, without a bound.
@@ -138,6 +155,12 @@ fn table_options(cache: &Cache) -> Options {
     options.set_write_buffer_size(WRITE_BUFFER);
     options.set_max_write_buffer_number(2);
     options.set_compression_type(DBCompressionType::None);
+    if name == Table::Batches.name() {
+        options.set_write_buffer_size(BATCHES_BUFFER);
+        options.set_enable_blob_files(true);
+        options.set_min_blob_size(BATCH_APART);
+        options.set_enable_blob_gc(true);
+    }
     options
 }
 

@@ -57,7 +57,7 @@ fn tables_are_apart() {
     });
     let mut names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
     names.dedup();
-    assert_eq!(names, ["meta", "peers", "providers", "records", "schemas"]);
+    assert_eq!(names, ["meta", "peers", "providers", "records", "schemas", "batches", "logs", "cursors"]);
 }
 
 #[test]
@@ -76,6 +76,32 @@ fn scans_go_by_prefix_in_order_until_broken_off() {
         };
         store.scan(Table::Peers, b"", visit).unwrap();
         assert_eq!(seen, 3);
+    });
+}
+
+#[test]
+fn scans_begin_anywhere_and_the_last_before_a_key_is_found() {
+    each(|store| {
+        put(store, Table::Batches, &[("a1", "1"), ("b1", "2"), ("b3", "3"), ("b5", "4"), ("c1", "5")]);
+        let from = |key: &str| {
+            let mut seen = Vec::new();
+            let visit = &mut |key: &[u8], _: &[u8]| {
+                seen.push(String::from_utf8(key.to_vec()).unwrap());
+                ControlFlow::Continue(())
+            };
+            store.scan_from(Table::Batches, b"b", key.as_bytes(), visit).unwrap();
+            seen
+        };
+        assert_eq!((from("b2"), from("b3")), (vec!["b3".into(), "b5".into()], vec!["b3".into(), "b5".into()]));
+        assert_eq!((from("a").len(), from("b6").len(), from("c").len()), (3, 0, 0));
+        let before = |prefix: &str, key: &str| {
+            let found = store.at_or_before(Table::Batches, prefix.as_bytes(), key.as_bytes()).unwrap();
+            found.map(|(key, _)| String::from_utf8(key).unwrap())
+        };
+        assert_eq!((before("b", "b4").as_deref(), before("b", "b3").as_deref()), (Some("b3"), Some("b3")));
+        assert_eq!((before("b", "b0"), before("d", "d"), before("", "a0")), (None, None, None));
+        assert_eq!(before("b", "b9").as_deref(), Some("b5"));
+        assert_eq!(store.at_or_before(Table::Logs, b"", b"z").unwrap(), None);
     });
 }
 
@@ -169,7 +195,7 @@ fn data_of_the_first_format_gets_the_tables_that_it_lacks() {
     drop(db);
     for _ in 0..2 {
         let store = RocksStore::open(dir.path()).unwrap();
-        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&4_u32).unwrap()));
+        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&5_u32).unwrap()));
         assert_eq!(keys(&store, Table::Peers, ""), ["somebody"]);
         put(&store, Table::Providers, &[("key", "provider")]);
         put(&store, Table::Records, &[("node", "set")]);
