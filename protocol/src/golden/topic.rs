@@ -109,7 +109,7 @@ fn have() -> Have {
 }
 
 /// Every form of a request, by name.
-pub(crate) fn requests() -> [(&'static str, Request); 7] {
+pub(crate) fn requests() -> [(&'static str, Request); 8] {
     let after = Some((other_key().node_id(), Epoch(7)));
     let topics = vec![(TopicId::of(&topic()), Some(7)), (TopicId(5), None)];
     let wants = vec![Want { chain: chain(), entries: stretch() }];
@@ -122,6 +122,7 @@ pub(crate) fn requests() -> [(&'static str, Request); 7] {
         ("topic request: fetch", Request::Fetch { wants, most: 16 << 20 }),
         ("topic request: follow", Request::Follow { patterns: patterns() }),
         ("topic request: receipts", Request::Receipts { receipts: vec![sealed(receipt())] }),
+        ("topic request: keep", Request::Keep { topics: vec![topic()] }),
     ]
 }
 

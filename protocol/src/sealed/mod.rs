@@ -119,21 +119,37 @@ impl<T: Sealable> Signed<T> {
         Ok(Verified { record, signature })
     }
 
+    /// Takes it as checked without checking the signature once more: for what this node has opened before, and reads back from
+    /// where only it writes. Everything else is checked as in [`Signed::open`].
+    ///
+    /// # Errors
+    /// [`SealError`], if what was written is damaged.
+    pub fn reopen(self) -> Result<Verified<T>, SealError> {
+        self.check_length()?;
+        let record = Body::of(self.body).hashed().admit(self.author)?;
+        Ok(Verified { record, signature: self.signature })
+    }
+
+    fn check_length(&self) -> Result<(), SealError> {
+        let len = self.body.len();
+        if len <= T::LIMIT {
+            return Ok(());
+        }
+        let reason = DecodeError::TooLong { len, limit: T::LIMIT };
+        Err(SealError::Unreadable { what: T::NAME, author: self.author, reason })
+    }
+
     /// Checks length, signature, encoding and rules, in this order, and gives the value as proved.
     ///
     /// # Errors
     /// [`SealError`], which names the author and what is wrong.
     pub fn open(self, network: &NetworkName) -> Result<Verified<T>, SealError> {
-        let (what, author) = (T::NAME, self.author);
-        if self.body.len() > T::LIMIT {
-            let reason = DecodeError::TooLong { len: self.body.len(), limit: T::LIMIT };
-            return Err(SealError::Unreadable { what, author, reason });
-        }
+        let author = self.author;
+        self.check_length()?;
         if !author.verifies(&message::<T>(network, &self.body), &Signature::from_bytes(&self.signature)) {
-            return Err(SealError::Forged { what, author, network: network.clone() });
+            return Err(SealError::Forged { what: T::NAME, author, network: network.clone() });
         }
-        let record = Body::of(self.body).hashed().admit(author)?;
-        Ok(Verified { record, signature: self.signature })
+        self.reopen()
     }
 }
 

@@ -248,16 +248,31 @@ impl SignedBatch {
     /// # Errors
     /// [`BatchError`], which names author, topic and position.
     pub fn open(self, network: &NetworkName) -> Result<Batch, BatchError> {
-        let head = self.head.open(network)?;
+        let Self { head, entries } = self;
+        Self::covered(head.open(network)?, entries)
+    }
+
+    /// The same without checking the signature once more: for what this node has opened before, and reads back from where only it
+    /// writes.
+    ///
+    /// # Errors
+    /// [`BatchError`], if what was written is damaged.
+    pub fn reopen(self) -> Result<Batch, BatchError> {
+        let Self { head, entries } = self;
+        Self::covered(head.reopen()?, entries)
+    }
+
+    /// The batch of these entries, if they are what the head covers.
+    fn covered(head: Verified<Head>, bytes: Bytes) -> Result<Batch, BatchError> {
         let (at, author) = (head.value(), head.author());
-        let (topic, first, len) = (|| at.topic.clone(), at.first, self.entries.len());
+        let (topic, first, len) = (|| at.topic.clone(), at.first, bytes.len());
         if len > limits::BATCH {
             return Err(BatchError::TooLong { topic: topic(), author, len });
         }
-        if Hash::of(&self.entries) != at.digest {
+        if Hash::of(&bytes) != at.digest {
             return Err(BatchError::NotCovered { topic: topic(), author, first, last: at.last() });
         }
-        let entries = entry::decode(&self.entries).map_err(|error| match error {
+        let entries = entry::decode(&bytes).map_err(|error| match error {
             Unreadable::Bytes(reason) => BatchError::Unreadable { topic: topic(), author, first, reason },
             Unreadable::Entry(nth, rule) => {
                 let seq = Seq(first.0.saturating_add(nth as u64));
@@ -269,7 +284,7 @@ impl SignedBatch {
                 "count and time of the head are those of its entries"
             }
             None => "a batch has entries",
-            Some(_) => return Ok(Batch { head, bytes: self.entries, entries }),
+            Some(_) => return Ok(Batch { head, bytes, entries }),
         };
         Err(BatchError::Contradicts { topic: topic(), author, first, rule })
     }

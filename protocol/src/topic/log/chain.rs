@@ -1,11 +1,14 @@
 //! One epoch of a log.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Accepted, Room,
     stretches::{Stretch, Stretches},
 };
 use crate::{
-    sealed::Verified,
+    limits,
+    sealed::{Signed, Verified},
     topic::{Batch, Epoch, Head, Proof, Seq},
 };
 
@@ -22,6 +25,26 @@ pub struct Chain {
     skipped: Stretches,
     /// Nothing before this is wanted: retention has passed it, or reading began later.
     floor: Seq,
+}
+
+/// One epoch of a log as it is kept over restarts, beside the batches themselves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedChain {
+    tail: Signed<Head>,
+    taken: Vec<Stretch>,
+    skipped: Vec<Stretch>,
+    floor: Seq,
+}
+
+impl SavedChain {
+    /// Bytes that it may have, encoded.
+    pub const MOST: usize = limits::BATCH_HEAD + 256 + 2 * (limits::LOG_STRETCHES + 1) * 20;
+
+    /// The head of its latest batch.
+    #[must_use]
+    pub fn tail(&self) -> Signed<Head> {
+        self.tail.clone()
+    }
 }
 
 /// Where the caller looks up the head of the stored batch that holds a position.
@@ -53,6 +76,21 @@ impl Chain {
             taken.insert(stretch);
         }
         Self { tail: head.clone(), taken, skipped: Stretches::default(), floor }
+    }
+
+    pub(super) fn resume(saved: SavedChain, tail: Verified<Head>) -> Self {
+        let SavedChain { taken, skipped, floor, .. } = saved;
+        let mut chain =
+            Self { tail, taken: taken.into_iter().collect(), skipped: skipped.into_iter().collect(), floor };
+        chain.bound();
+        chain
+    }
+
+    /// What is kept of it over restarts.
+    #[must_use]
+    pub fn saved(&self) -> SavedChain {
+        let (taken, skipped) = (self.taken.iter().collect(), self.skipped.iter().collect());
+        SavedChain { tail: self.tail.signed(), taken, skipped, floor: self.floor }
     }
 
     /// The head of the latest batch: the head of the log, in this epoch.

@@ -20,7 +20,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{Batch, Epoch, Head, Hlc, Proof, Seq};
-use crate::{identity::NodeId, limits, names::TopicName, sealed::Verified, service::UnixMillis};
+use crate::{
+    identity::NodeId,
+    limits,
+    names::TopicName,
+    sealed::{SealError, Statement, Verified},
+    service::UnixMillis,
+};
 
 mod chain;
 mod cursor;
@@ -30,7 +36,7 @@ mod tests;
 
 use self::chain::{Next, Outcome};
 pub use self::{
-    chain::Chain,
+    chain::{Chain, SavedChain},
     cursor::{Cursor, Gap, Step},
     stretches::Stretch,
 };
@@ -149,6 +155,24 @@ impl Log {
     #[must_use]
     pub fn new(topic: TopicName, author: NodeId) -> Self {
         Self { topic, author, chains: BTreeMap::new(), forked: None }
+    }
+
+    /// Takes up an epoch as it was [saved](Chain::saved) by an earlier run of this node, which had checked it.
+    ///
+    /// # Errors
+    /// [`SealError`] if it is damaged, or of another log.
+    pub fn resume(&mut self, saved: SavedChain) -> Result<(), SealError> {
+        let tail = saved.tail().reopen()?;
+        let (author, epoch) = (tail.author(), tail.value().epoch);
+        if tail.value().topic != self.topic || author != self.author {
+            let rule = format!("it is of {} by {author}", tail.value().topic);
+            return Err(SealError::Invalid { what: Head::NAME, author: self.author, rule });
+        }
+        self.chains.insert(epoch, Chain::resume(saved, tail));
+        while self.chains.len() > limits::LOG_EPOCHS {
+            self.chains.pop_first();
+        }
+        Ok(())
     }
 
     /// The topic.

@@ -41,6 +41,14 @@ impl Stretch {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Stretches(Vec<Stretch>);
 
+impl FromIterator<Stretch> for Stretches {
+    fn from_iter<I: IntoIterator<Item = Stretch>>(all: I) -> Self {
+        let mut set = Self::default();
+        all.into_iter().filter_map(|Stretch { from, to }| Stretch::between(from, to)).for_each(|s| set.insert(s));
+        set
+    }
+}
+
 impl Stretches {
     pub(super) fn contains(&self, seq: Seq) -> bool {
         self.at(seq).is_some()

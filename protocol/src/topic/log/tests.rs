@@ -370,3 +370,39 @@ fn stretches_apart_are_bounded() {
     assert!(chain.taken().count() <= limits::LOG_STRETCHES && chain.floor() > Seq(1));
     assert_eq!(chain.last(), batches[1_198].head().value().last());
 }
+
+#[test]
+fn a_log_goes_on_as_it_was_saved() {
+    let (batches, mut held) = (pairs(6), Held::new());
+    let epoch = epoch(&batches);
+    held.accept(&batches[0]).unwrap();
+    held.take(&batches[2], How::Apart).unwrap();
+    held.take(&batches[4], How::Apart).unwrap();
+    held.log.skip(epoch, stretch(3, 4));
+    held.log.drop_before(epoch, Seq(2));
+    let saved = held.log.chain(epoch).unwrap().saved();
+    let bytes = crate::codec::encode(&saved).unwrap();
+    assert!(bytes.len() <= SavedChain::MOST);
+    let read: SavedChain = crate::codec::decode(&bytes, SavedChain::MOST).unwrap();
+    let mut again = Log::new(topic(), key().node_id());
+    again.resume(read).unwrap();
+    assert_eq!(again.chain(epoch).unwrap().saved(), saved);
+    assert_eq!(again.head().unwrap().hash(), batches[4].head().hash());
+    std::mem::swap(&mut held.log, &mut again);
+    assert_eq!(held.accept(&batches[5]), Ok(Accepted::Appended));
+    // It is nobody else's.
+    let error = Log::new("elsewhere".parse().unwrap(), key().node_id()).resume(saved.clone()).unwrap_err();
+    assert!(error.to_string().contains("breaks a rule"), "{error}");
+    assert!(Log::new(topic(), other_key().node_id()).resume(saved).is_err());
+}
+
+#[test]
+fn what_was_stored_is_read_back_unless_it_is_damaged() {
+    let batch = pairs(1).remove(0);
+    let stored = batch.signed();
+    assert_eq!(stored.clone().reopen().unwrap().entries(), batch.entries());
+    let mut bytes = stored.entries.to_vec();
+    bytes[3] ^= 1;
+    let damaged = crate::topic::SignedBatch { entries: bytes.into(), ..stored };
+    assert!(matches!(damaged.reopen(), Err(crate::topic::BatchError::NotCovered { .. })));
+}

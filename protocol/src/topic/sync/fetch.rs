@@ -1,7 +1,7 @@
 //! What is asked for of what a peer has, and what has come of it.
 
 use super::{
-    Fault, Shelf,
+    Fault, Scope, Shelf,
     message::{Piece, Want},
     shelf,
 };
@@ -43,7 +43,15 @@ impl Offer {
         if forked || shelf.is_paused(&self.chain.topic, self.chain.author) {
             return Vec::new();
         }
+        let scope = shelf.scope(&self.chain.topic);
+        if matches!(scope, Scope::Only(author) if author != self.chain.author) {
+            return Vec::new();
+        }
         let Some(known) = log.and_then(|log| log.chain(self.chain.epoch)) else {
+            if scope == Scope::News && log.is_none_or(|log| log.head().is_none()) {
+                // The batch that it is in: the log begins there.
+                return Stretch::between(self.last, self.last).into_iter().collect();
+            }
             // What the peer does not retain is asked for as well: it says so then, as anywhere else.
             return Stretch::between(self.from, self.last).into_iter().collect();
         };

@@ -19,6 +19,12 @@ impl Following {
         Self { patterns }
     }
 
+    /// What they are named by.
+    #[must_use]
+    pub fn patterns(&self) -> &[TopicPattern] {
+        &self.patterns
+    }
+
     /// Whether this topic is among them. Whoever sends also asks whether it may be told.
     #[must_use]
     pub fn includes(&self, topic: &TopicName) -> bool {

@@ -1,21 +1,19 @@
 //! Taking in what was fetched.
 
-use super::{Fault, Piece, Pull, Shelf, Taken};
+use super::{Fault, Piece, Pull, Scope, Shelf, Taken};
 use crate::{
     identity::NodeId,
     names::{NetworkName, TopicName},
     sealed::Verified,
     service::UnixMillis,
     topic::{
-        Batch, ChainId, Epoch, Head, Proof, Seq, SignedBatch,
+        Batch, ChainId, Epoch, Equivocation, Head, Proof, Seq,
         log::{Accepted, Refused, Room, Stretch},
     },
 };
 
 /// What taking in depends on.
 pub struct Intake<'a> {
-    /// The network.
-    pub network: &'a NetworkName,
     /// The time of day.
     pub now: UnixMillis,
     /// How much more of this author's log on this topic there is room for; none where it may not publish there at all.
@@ -40,21 +38,55 @@ pub enum TakenIn {
     Nothing(Option<Refused>),
 }
 
-/// Takes in something that was fetched: checks signature, rules and that it was asked for, and changes the shelf.
+/// Something that was fetched, with its signatures and rules checked, which takes time and needs nothing but itself.
+#[derive(Debug)]
+pub enum Opened {
+    /// A batch.
+    Batch(Box<Batch>),
+    /// The peer does not have these, of the want at this place.
+    Gap(u16, Stretch),
+    /// An author has forked its log.
+    Fork(Box<Proof>, Equivocation),
+}
+
+impl Taken {
+    /// Checks signatures and rules.
+    ///
+    /// # Errors
+    /// [`Fault`]: the peer is to be [stopped](Pull::stop) and charged.
+    pub fn open(self, network: &NetworkName) -> Result<Opened, Fault> {
+        match self {
+            Self::Piece(Piece::Batch(batch)) => {
+                let batch = batch.open(network).map_err(|error| Fault::Unchecked(error.to_string()))?;
+                Ok(Opened::Batch(Box::new(batch)))
+            }
+            Self::Piece(Piece::Gap { want, entries }) => Ok(Opened::Gap(want, entries)),
+            Self::Proof(topic, proof) => {
+                let proved = proof.verify(network).map_err(|error| Fault::Unchecked(error.to_string()))?;
+                let Proof::Forked(..) = proof else { return Err(Fault::NotAsked { what: "a keeper" }) };
+                if proved.chain.topic != topic {
+                    return Err(Fault::NotAsked { what: "another topic" });
+                }
+                Ok(Opened::Fork(Box::new(proof), proved))
+            }
+        }
+    }
+}
+
+/// Takes in something that was fetched, if it was asked for, and changes the shelf.
 ///
 /// # Errors
 /// [`Fault`]: the peer is to be [stopped](Pull::stop) and charged.
-pub fn take_in(pull: &mut Pull, taken: Taken, shelf: &mut Shelf, at: &Intake<'_>) -> Result<TakenIn, Fault> {
-    match taken {
-        Taken::Piece(Piece::Batch(batch)) => at.batch(pull, batch, shelf),
-        Taken::Piece(Piece::Gap { want, entries }) => Ok(TakenIn::Hole(pull.admit_gap(want, entries)?, entries)),
-        Taken::Proof(topic, proof) => at.proof(&topic, proof, shelf),
+pub fn take_in(pull: &mut Pull, opened: Opened, shelf: &mut Shelf, at: &Intake<'_>) -> Result<TakenIn, Fault> {
+    match opened {
+        Opened::Batch(batch) => at.batch(pull, batch, shelf),
+        Opened::Gap(want, entries) => Ok(TakenIn::Hole(pull.admit_gap(want, entries)?, entries)),
+        Opened::Fork(proof, proved) => Ok(forked(proof, proved, shelf)),
     }
 }
 
 impl Intake<'_> {
-    fn batch(&self, pull: &mut Pull, batch: SignedBatch, shelf: &mut Shelf) -> Result<TakenIn, Fault> {
-        let batch = batch.open(self.network).map_err(|error| Fault::Unchecked(error.to_string()))?;
+    fn batch(&self, pull: &mut Pull, batch: Box<Batch>, shelf: &mut Shelf) -> Result<TakenIn, Fault> {
         pull.admit(&batch)?;
         let (head, author) = (batch.head().value(), batch.author());
         let topic = &head.topic;
@@ -62,12 +94,18 @@ impl Intake<'_> {
             shelf.pause(topic, author);
             return Ok(TakenIn::Nothing(None));
         };
+        let news = shelf.scope(topic) == Scope::News;
         let Some(log) = shelf.log_mut(topic, author) else { return Ok(TakenIn::Nothing(None)) };
         let stored = |epoch, seq| (self.stored)(&ChainId { topic: topic.clone(), author, epoch }, seq);
         // It is what comes next of what the peer has, as the pull has found.
-        match log.accept_apart(&batch, self.now, room, &stored) {
-            Ok(Accepted::Appended) => Ok(TakenIn::Store(Box::new(batch), None)),
-            Ok(Accepted::AppendedInsteadOf(oldest)) => Ok(TakenIn::Store(Box::new(batch), Some(oldest))),
+        let accepted = if news && log.head().is_none() {
+            log.accept_from_here(&batch, self.now, room, &stored)
+        } else {
+            log.accept_apart(&batch, self.now, room, &stored)
+        };
+        match accepted {
+            Ok(Accepted::Appended) => Ok(TakenIn::Store(batch, None)),
+            Ok(Accepted::AppendedInsteadOf(oldest)) => Ok(TakenIn::Store(batch, Some(oldest))),
             Ok(Accepted::Known | Accepted::Unwanted) => Ok(TakenIn::Nothing(None)),
             Err(Refused::Forked(proof)) => Ok(TakenIn::Forked(author, proof)),
             // What an author did wrong, others may not have been able to see.
@@ -77,18 +115,14 @@ impl Intake<'_> {
             }
         }
     }
+}
 
-    fn proof(&self, topic: &TopicName, proof: Proof, shelf: &mut Shelf) -> Result<TakenIn, Fault> {
-        let proved = proof.verify(self.network).map_err(|error| Fault::Unchecked(error.to_string()))?;
-        let Proof::Forked(..) = proof else { return Err(Fault::NotAsked { what: "a keeper" }) };
-        if proved.chain.topic != *topic {
-            return Err(Fault::NotAsked { what: "another topic" });
-        }
-        let Some(log) = shelf.log_mut(topic, proved.culprit) else { return Ok(TakenIn::Nothing(None)) };
-        if log.forked().is_some() {
-            return Ok(TakenIn::Nothing(None));
-        }
-        log.quarantine(proof.clone());
-        Ok(TakenIn::Forked(proved.culprit, Box::new(proof)))
+fn forked(proof: Box<Proof>, proved: Equivocation, shelf: &mut Shelf) -> TakenIn {
+    let Equivocation { culprit, chain, .. } = proved;
+    let Some(log) = shelf.log_mut(&chain.topic, culprit) else { return TakenIn::Nothing(None) };
+    if log.forked().is_some() {
+        return TakenIn::Nothing(None);
     }
+    log.quarantine((*proof).clone());
+    TakenIn::Forked(culprit, proof)
 }

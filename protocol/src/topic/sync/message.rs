@@ -69,6 +69,11 @@ pub enum Request {
         /// What the keeper has signed, one for each log; still to be opened.
         receipts: Vec<Signed<Receipt>>,
     },
+    /// "You are one of those that keep these, as far as I know." Answered with [`Reply::End`]. Whoever agrees asks for what it lacks.
+    Keep {
+        /// The topics.
+        topics: Vec<TopicName>,
+    },
 }
 
 /// What is answered.
@@ -184,6 +189,7 @@ impl Request {
             }
             Self::Compare { buckets, .. } => ("buckets in a comparison", buckets.len(), limits::SUMMARY_BUCKETS),
             Self::Logs { topics, .. } => ("topics in a request", topics.len(), listed),
+            Self::Keep { topics } => ("topics in a request", topics.len(), listed),
             Self::Within { buckets, .. } => ("buckets in a request", buckets.len(), limits::SUMMARY_BUCKETS),
             Self::Receipts { receipts } => ("receipts in a message", receipts.len(), limits::TOPIC_WANTED),
             Self::Fetch { wants, .. } => ("stretches in a request", wants.len(), limits::TOPIC_WANTED),

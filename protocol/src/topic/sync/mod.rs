@@ -32,6 +32,9 @@
 //!
 //!  Receipts { of a keeper, for an author }       ───────────►                                  once it has them on its disk
 //!                                                ◄───────────   End
+//!
+//!  Keep { topics }                               ───────────►                                  to those that are to keep them, who
+//!                                                ◄───────────   End                             then ask for what they lack
 //! ```
 //!
 //! Topics that are equal cost two bytes each: eight bytes of a bucket's sum for four of them. Every message, and what one question
@@ -56,9 +59,9 @@ mod tests;
 
 pub use self::{
     follow::Following,
-    intake::{Intake, TakenIn, take_in},
+    intake::{Intake, Opened, TakenIn, take_in},
     message::{Have, Held, Logs, Piece, Reply, Request, TopicId, Want},
     pull::{Claims, Fault, Next, Pull, Taken, Tally},
     serve::{Answer, Serving, Stored, answer},
-    shelf::Shelf,
+    shelf::{Scope, Shelf},
 };

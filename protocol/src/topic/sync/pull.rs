@@ -148,10 +148,10 @@ impl Pull {
     #[must_use]
     pub fn all(peer: NodeId, salt: u64, shelf: &Shelf) -> (Self, Next) {
         let mut pull = Self::new(peer, salt, VecDeque::new());
-        if shelf.topics().next().is_none() {
+        if !shelf.topics().any(|topic| shelf.is_shared(topic)) {
             return (pull, Next::Done);
         }
-        let buckets = shelf.buckets(salt, shelf.bucket_count(), &|_| true);
+        let buckets = shelf.buckets(salt, shelf.bucket_count(), &|topic| shelf.is_shared(topic));
         pull.waiting = Waiting::Compare { count: buckets.len() };
         (pull, Next::Ask(Request::Compare { salt, buckets }))
     }
@@ -447,5 +447,6 @@ fn compared(count: usize, buckets: &[u16], shelf: &Shelf) -> Result<VecDeque<Top
     if !rise || buckets.last().is_some_and(|last| usize::from(*last) >= count) {
         return Err(Fault::NotAsked { what: "a bucket" });
     }
-    Ok(shelf.within(count, buckets).map(|(id, _)| id).collect())
+    let shared = shelf.within(count, buckets).filter(|(_, topic)| shelf.is_shared(topic));
+    Ok(shared.map(|(id, _)| id).collect())
 }

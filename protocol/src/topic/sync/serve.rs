@@ -37,6 +37,8 @@ pub enum Answer {
     Serve(Serving),
     /// Say [`Reply::End`]. These are to be opened, and to count for those who wait for them.
     Receipts(Vec<Signed<Receipt>>),
+    /// Say [`Reply::End`], and keep these topics, if that is to be.
+    Keep(Vec<TopicName>),
     /// Send each batch that [is asked for](Following::includes) from now on as a [`Reply::Part`], as it is stored, for as long as the
     /// peer keeps the substream open.
     Follow(Following),
@@ -61,6 +63,7 @@ pub fn answer(request: Request, shelf: &Shelf, may: &dyn Fn(&TopicName) -> bool)
         Request::Logs { salt, topics } => logs(salt, &topics, shelf, may),
         Request::Within { topic, count, buckets, after } => (within(&topic, count, &buckets, after, shelf, may), false),
         Request::Receipts { receipts } => return Answer::Receipts(receipts),
+        Request::Keep { topics } => return Answer::Keep(topics),
         Request::Follow { patterns } => return Answer::Follow(Following::new(patterns)),
         Request::Fetch { wants, most } => return Answer::Serve(Serving::new(wants, most, shelf, may)),
     };

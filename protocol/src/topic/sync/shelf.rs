@@ -25,8 +25,22 @@ use crate::{
 pub struct Shelf {
     topics: BTreeMap<TopicName, BTreeMap<NodeId, Log>>,
     names: BTreeMap<TopicId, TopicName>,
+    /// Of those of which not everything is wanted.
+    scopes: BTreeMap<TopicName, Scope>,
     /// At most [`LOGS_PAUSED`](limits::LOGS_PAUSED).
     paused: BTreeSet<(TopicId, NodeId)>,
+}
+
+/// What is wanted of a topic: which logs, and from where on those that nothing is known of yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// All logs as a whole.
+    #[default]
+    Everything,
+    /// All logs, from their latest batch on. What is known of already is wanted from where it [begins](Log::want).
+    News,
+    /// The log of this author, as a whole.
+    Only(NodeId),
 }
 
 /// Topics or logs to a bucket, about.
@@ -50,7 +64,28 @@ impl Shelf {
     /// A topic is no longer of interest; its logs, if there were any.
     pub fn remove(&mut self, topic: &TopicName) -> Option<BTreeMap<NodeId, Log>> {
         self.names.remove(&TopicId::of(topic));
+        self.scopes.remove(topic);
         self.topics.remove(topic)
+    }
+
+    /// What is wanted of a topic from now on: everything, unless something else is said.
+    pub fn set_scope(&mut self, topic: &TopicName, scope: Scope) {
+        match scope {
+            Scope::Everything => drop(self.scopes.remove(topic)),
+            _ if self.topics.contains_key(topic) => drop(self.scopes.insert(topic.clone(), scope)),
+            _ => {}
+        }
+    }
+
+    /// What is wanted of a topic.
+    #[must_use]
+    pub fn scope(&self, topic: &TopicName) -> Scope {
+        self.scopes.get(topic).copied().unwrap_or_default()
+    }
+
+    /// Whether others' logs of the topic are wanted. Where they are not, comparing it would show a difference each time.
+    pub(super) fn is_shared(&self, topic: &TopicName) -> bool {
+        self.scopes.is_empty() || !matches!(self.scope(topic), Scope::Only(_))
     }
 
     /// The topics of interest, in the order of their names.

@@ -116,7 +116,7 @@ impl Node {
                 };
                 (std::iter::from_fn(|| serving.next(read)).collect(), false)
             }
-            Answer::Follow(_) | Answer::Receipts(_) => (Vec::new(), false),
+            Answer::Follow(_) | Answer::Receipts(_) | Answer::Keep(_) => (Vec::new(), false),
         }
     }
 
@@ -128,8 +128,8 @@ impl Node {
                 all.into_iter().find(|head| head.value().first <= seq && seq <= head.value().last()).cloned()
             };
             let room = self.room;
-            let at = Intake { network: &network(), now: NOW, room: &|_, _| room, stored: &stored };
-            match take_in(pull, taken, &mut self.shelf, &at)? {
+            let at = Intake { now: NOW, room: &|_, _| room, stored: &stored };
+            match take_in(pull, taken.open(&network())?, &mut self.shelf, &at)? {
                 TakenIn::Store(batch, _) => self.put(*batch),
                 TakenIn::Hole(chain, hole) => self.holes.push((chain, hole)),
                 TakenIn::Forked(..) | TakenIn::Nothing(_) => {}

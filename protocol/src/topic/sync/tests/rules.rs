@@ -198,6 +198,57 @@ fn receipts_are_handed_on() {
 }
 
 #[test]
+fn keepers_are_told_what_they_keep() {
+    let Answer::Keep(told) = answer(Request::Keep { topics: vec![topic(3)] }, &Shelf::new(), &|_| true) else {
+        panic!("keepers are told, not asked")
+    };
+    assert_eq!(told, [topic(3)]);
+    let topics = vec![topic(3); limits::TOPIC_LISTED + 1];
+    let error = Request::decode(&codec::encode(&Request::Keep { topics }).unwrap()).unwrap_err().to_string();
+    assert_eq!(error, "4097 topics in a request, at most 4096 are allowed");
+}
+
+#[test]
+fn whoever_wants_only_news_does_not_ask_for_what_was_before() {
+    let (mut author, mut full) = (Author::default(), Node::new(1, [topic(0)]));
+    for _ in 0..5 {
+        full.keep(&author.batch(1, &topic(0), drafts(2, 10)));
+    }
+    let mut new = Node::new(2, [topic(0)]);
+    new.shelf.set_scope(&topic(0), Scope::News);
+    let tally = new.ask(&full).0.unwrap();
+    assert_eq!((tally.batches, tally.gaps), (1, 0), "the latest one");
+    let (epoch, chain) = new.log(&topic(0), 1).chains().next().unwrap();
+    assert_eq!((chain.floor(), chain.last()), (Seq(9), Seq(10)));
+    full.keep(&author.batch(1, &topic(0), drafts(2, 10)));
+    full.keep(&author.batch(1, &topic(0), drafts(2, 10)));
+    assert_eq!(new.ask(&full).0.unwrap().batches, 2, "what comes later comes as a whole");
+    // Until somebody wants the rest.
+    new.shelf.set_scope(&topic(0), Scope::Everything);
+    new.shelf.log_mut(&topic(0), key(1).node_id()).unwrap().want(epoch, Seq::FIRST);
+    let (pull, next) = Pull::history(full.id, 17, [&topic(0)], &new.shelf, &mut new.claims);
+    assert_eq!(new.go_on(pull, next, |request| full.answer(request).0).0.unwrap().batches, 4);
+    assert_eq!(new.held(), full.held());
+}
+
+#[test]
+fn whoever_only_publishes_asks_for_its_own_log_alone() {
+    let (mut author, mut full) = (Author::default(), Node::new(9, [topic(0), topic(1)]));
+    for (who, of) in [(1, 0), (2, 0), (2, 1)] {
+        full.keep(&author.batch(who, &topic(of), drafts(2, 10)));
+    }
+    let mut publisher = Node::new(1, [topic(0)]);
+    publisher.shelf.set_scope(&topic(0), Scope::Only(publisher.id));
+    let (pull, next) = Pull::all(full.id, 17, &publisher.shelf);
+    assert_eq!((pull.tally(), next), (Tally::default(), Next::Done), "there is nothing to compare");
+    let (pull, next) = Pull::of(full.id, 17, [&topic(0)], &publisher.shelf, &mut publisher.claims);
+    assert_eq!(publisher.go_on(pull, next, |request| full.answer(request).0).0.unwrap().batches, 1);
+    assert_eq!(publisher.held().len(), 1);
+    publisher.shelf.set_scope(&topic(0), Scope::Everything);
+    assert_eq!(publisher.ask(&full).0.unwrap().batches, 1);
+}
+
+#[test]
 fn what_may_not_be_told_is_not_there() {
     let (_, other, _) = alike(2);
     let hidden = topic(1);
@@ -205,7 +256,7 @@ fn what_may_not_be_told_is_not_there() {
     let reply = |request| match answer(request, &other.shelf, &may) {
         Answer::Reply { reply, .. } => vec![reply],
         Answer::Serve(mut serving) => std::iter::from_fn(|| serving.next(|_, _| panic!("it is not read"))).collect(),
-        Answer::Follow(_) | Answer::Receipts(_) => Vec::new(),
+        Answer::Follow(_) | Answer::Receipts(_) | Answer::Keep(_) => Vec::new(),
     };
     let patterns = vec![">".parse().unwrap()];
     let named = reply(Request::Topics { patterns, after: None });

@@ -251,7 +251,7 @@ impl Node {
                     self.ask(peer, ctx);
                 }
             }
-            Answer::Follow(_) | Answer::Receipts(_) => {}
+            Answer::Follow(_) | Answer::Receipts(_) | Answer::Keep(_) => {}
             Answer::Serve(mut serving) => {
                 while let Some(reply) = serving.next(|chain, seq| self.store.read(chain, seq)) {
                     say(peer, Message::Reply(Arc::new(reply)), ctx);
@@ -283,13 +283,8 @@ impl Node {
         let now = UnixMillis(ctx.wall());
         for taken in all {
             let store = &self.store;
-            let at = Intake {
-                network: &NetworkName::main(),
-                now,
-                room: &|_, _| Some(Room::ALL),
-                stored: &|chain, seq| store.head(chain, seq),
-            };
-            match take_in(pull, taken, &mut self.shelf, &at)? {
+            let at = Intake { now, room: &|_, _| Some(Room::ALL), stored: &|chain, seq| store.head(chain, seq) };
+            match take_in(pull, taken.open(&NetworkName::main())?, &mut self.shelf, &at)? {
                 TakenIn::Store(batch, _) => self.keep(&batch, ctx),
                 // Nobody deletes anything here: there should be none.
                 TakenIn::Hole(..) => self.told.gaps += 1,
