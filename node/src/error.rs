@@ -2,7 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use atoll_protocol::{identity::NodeId, names::NameError};
+use atoll_protocol::{
+    identity::NodeId,
+    names::{NameError, TopicName},
+};
+use atoll_registry::topics::outbox::AckLevel;
 
 /// Why a node could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +63,16 @@ pub enum SpawnError {
     /// A service of the node itself could not be registered.
     #[error(transparent)]
     Register(#[from] RegisterError),
+    /// A setting is none.
+    #[error("the setting {setting} is {value}; {rule}")]
+    Setting {
+        /// Which, as it is written in the configuration.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What it takes.
+        rule: String,
+    },
 }
 
 /// Why a peer could not be connected to.
@@ -154,4 +168,102 @@ pub enum DescribeError {
         /// What is not there, and what somebody may have meant who asked for it.
         reason: String,
     },
+}
+
+/// Why something was not published, or not as well as was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// It breaks a rule.
+    #[error("this cannot be published: {reason}")]
+    Invalid {
+        /// The rule, in words.
+        reason: String,
+    },
+    /// The topic's owner does not let this node publish.
+    #[error("this node may not publish on {topic}; its owner decides who may (node topic describe {topic})")]
+    NotAllowed {
+        /// The topic.
+        topic: TopicName,
+    },
+    /// Somebody else decides about the topic.
+    #[error(
+        "this node does not own {topic}{}; only an owner decides about a topic",
+        owner.map(|owner| format!(", {owner} does")).unwrap_or_default()
+    )]
+    NotTheOwner {
+        /// The topic.
+        topic: TopicName,
+        /// Who owns it.
+        owner: Option<NodeId>,
+    },
+    /// This node has said two things at one position of its log; nobody takes anything more of it.
+    #[error(
+        "this node's log of {topic} is quarantined, since two different messages were published at one position: another node runs with \
+         the same identity; give one of them another data directory"
+    )]
+    Quarantined {
+        /// The topic.
+        topic: TopicName,
+    },
+    /// It was published, but what was asked for was not reached in time.
+    #[error("published on {topic}, but {} was not reached in time, only {}", level(*wanted), level(*reached))]
+    NotReached {
+        /// The topic.
+        topic: TopicName,
+        /// What was asked for.
+        wanted: AckLevel,
+        /// What was reached.
+        reached: AckLevel,
+    },
+    /// The disk does not take it.
+    #[error("nothing was published: {reason}; make room, or use another data directory")]
+    Disk {
+        /// What the disk says.
+        reason: String,
+    },
+    /// There is too much of something.
+    #[error("nothing was published: {reason}")]
+    TooMany {
+        /// Of what.
+        reason: String,
+    },
+    /// The node is stopping.
+    #[error("this node is stopping")]
+    Stopped,
+}
+
+/// Why a subscription was not begun.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// There is too much of something.
+    #[error("not subscribed: {reason}; end some of them")]
+    TooMany {
+        /// Of what.
+        reason: String,
+    },
+    /// The session's name is none.
+    #[error("{session:?} is no name of a session: it takes 1 to {most} bytes")]
+    Session {
+        /// The name.
+        session: String,
+        /// Bytes at most.
+        most: usize,
+    },
+    /// Somebody else has the session.
+    #[error("the session {session} is in use; one subscriber at a time goes on with it")]
+    SessionInUse {
+        /// The session.
+        session: String,
+    },
+}
+
+/// A level of acknowledgement, as people write it.
+pub(crate) fn level(level: AckLevel) -> String {
+    match level {
+        AckLevel::Gossip => "gossip".to_owned(),
+        AckLevel::Local => "local".to_owned(),
+        AckLevel::Kept(keepers) => format!("kept:{keepers}"),
+    }
 }

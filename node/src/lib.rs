@@ -25,9 +25,10 @@
 //! ```
 //!
 //! The modules, from the wire up: `net` is the overlay, `rpc` carries calls, `directory` says and learns who offers
-//! what, [`control`] lets the command line ask the running node. ARCHITECTURE.md tells how they fit together.
+//! what, `broker` publishes and subscribes, [`control`] lets the command line ask the running node. ARCHITECTURE.md tells how they fit together.
 
 pub mod bench;
+mod broker;
 mod builder;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -52,10 +53,12 @@ pub use atoll_protocol::{
     identity::NodeId,
     rpc::{Code, Status},
 };
+pub use atoll_registry::topics::outbox::AckLevel;
 pub use atoll_registry::{
     select::Policy,
     services::{Change, Found, Instance, NamePattern, Removal, Search, SearchError, SearchQuery},
 };
+pub use broker::{Delivery, From, Gap, Message, Publish, Published, Subscribe, Subscription, Topic};
 pub use builder::Builder;
 pub use directory::Watch;
 pub use event::NodeEvent;

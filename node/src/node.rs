@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    Builder, Client, ServiceBuilder, Serving, Watch, bench,
+    Builder, Client, ServiceBuilder, Serving, Subscribe, Topic, Watch, bench,
+    broker::{self, Broker},
     clock::Clock,
     config::Config,
     control::{self, api::ServiceDescription},
@@ -41,6 +42,7 @@ pub struct Node(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) rpc: Arc<Rpc>,
+    pub(crate) broker: Broker,
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     events: Events,
@@ -66,6 +68,7 @@ impl Node {
         if let Some(error) = error {
             return Err(error.into());
         }
+        config.topics.check()?;
         let clock = Clock::start();
         let data_dir = config.data_dir.as_deref().map(DataDir::hold).transpose()?;
         let path = data_dir.as_ref().map(|d| d.path().to_owned());
@@ -92,7 +95,7 @@ impl Node {
             storage.set_port(port);
         }
         let (directory, actor) = directory::start(directory::Setup {
-            key,
+            key: key.clone(),
             network: config.network.clone(),
             net: started.net.clone(),
             net_events: started.events,
@@ -100,11 +103,27 @@ impl Node {
             clock,
             events: events.clone(),
         });
+        let stopped =
+            || SpawnError::Network { reason: "the database was taken by another part of the node".to_owned() };
+        let store = storage.take_store().ok_or_else(stopped)?;
+        let broker = start_broker(broker::Setup {
+            key,
+            network: config.network.clone(),
+            net: started.net.clone(),
+            events: started.topics,
+            directory: directory.clone(),
+            store,
+            mark: broker::Mark::running(path.as_deref()),
+            clock,
+            config: config.topics.clone(),
+        })
+        .await?;
         let rpc = Rpc::new(started.net, directory);
-        let streams = tokio::spawn(accept(Arc::clone(&rpc), started.inbound));
+        let streams = tokio::spawn(accept(Arc::clone(&rpc), broker.clone(), started.inbound));
         let lanes = tokio::spawn(rpc::look_after_lanes(Arc::clone(&rpc)));
         let node = Self(Arc::new(Inner {
             rpc,
+            broker,
             config,
             clock,
             events,
@@ -119,6 +138,10 @@ impl Node {
         if node.0.config.bench {
             let bench = bench::register(&node.0.rpc).await?;
             node.0.own.lock().push(bench);
+        }
+        if node.0.config.topics.keep > 0 {
+            let keeper = broker::offer_to_keep(&node.0.rpc, node.0.config.topics.keep).await?;
+            node.0.own.lock().push(keeper);
         }
         if let Some(socket) = socket {
             let server = control::serve(socket, Arc::downgrade(&node.0));
@@ -175,6 +198,34 @@ impl Node {
         Ok(Client::new(Arc::clone(&self.0.rpc), query))
     }
 
+    /// A topic, such as `rooms/lobby`: to publish on and to subscribe to. Nobody need make it.
+    ///
+    /// ```no_run
+    /// # async fn example(node: &atoll_node::Node) -> Result<(), Box<dyn std::error::Error>> {
+    /// let lobby = node.topic("rooms/lobby")?;
+    /// lobby.publish("hello").kept(2).await?;
+    /// let mut messages = lobby.subscribe().from(atoll_node::From::Earliest).begin()?;
+    /// while let Some(atoll_node::Delivery::Message(message)) = messages.next().await {
+    ///     println!("{}: {}", message.author(), message.json::<String>()?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NameError`] if that is no topic's name.
+    pub fn topic(&self, name: &str) -> Result<Topic, NameError> {
+        Ok(self.0.broker.topic(name.parse()?))
+    }
+
+    /// Begins to subscribe to all topics that a pattern stands for: `rooms/*` for one label in place of the star, `rooms/>` for all
+    /// below rooms.
+    ///
+    /// # Errors
+    /// [`NameError`] if that is no pattern.
+    pub fn subscribe(&self, pattern: &str) -> Result<Subscribe, NameError> {
+        Ok(self.0.broker.subscribe(pattern.parse()?))
+    }
+
     /// Every service instance that the node knows, its own included, by name, newest version first.
     #[must_use]
     pub fn services(&self) -> Vec<Instance> {
@@ -229,6 +280,7 @@ impl Node {
         self.directory().shutdown().await;
         self.0.own.lock().clear();
         self.0.rpc.net.shutdown().await;
+        self.0.broker.close().await;
         self.0.storage.close().await;
         for task in self.0.tasks.lock().drain(..) {
             task.abort();
@@ -269,6 +321,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.broker.abandon();
         if !self.rpc.net.close() {
             self.overlay.abort();
         }
@@ -293,19 +346,28 @@ async fn open_storage(data_dir: Option<PathBuf>) -> Result<Storage, SpawnError> 
     Ok(opened.map_err(|e| SpawnError::Network { reason: e.to_string() })??)
 }
 
+/// Taking up what is held of topics reads the disk, too.
+async fn start_broker(setup: broker::Setup) -> Result<Broker, SpawnError> {
+    let started = tokio::task::spawn_blocking(move || broker::start(setup)).await;
+    Ok(started.map_err(|e| SpawnError::Network { reason: e.to_string() })??)
+}
+
 /// Takes up the substreams that peers open.
-async fn accept(rpc: Arc<Rpc>, mut inbound: mpsc::Receiver<Inbound>) {
+async fn accept(rpc: Arc<Rpc>, broker: Broker, mut inbound: mpsc::Receiver<Inbound>) {
     let gate = Arc::new(Gate::default());
     while let Some(stream) = inbound.recv().await {
         let Some(open) = gate.enter(stream.peer, rpc.net.protocols.share(&stream.protocol)) else {
             rpc.net.counters.refused_streams.add(1);
             continue;
         };
-        let rpc = Arc::clone(&rpc);
+        let (rpc, broker) = (Arc::clone(&rpc), broker.clone());
         tokio::spawn(async move {
             match rpc.net.serve(stream).await {
                 Some(stream) if stream.protocol == rpc.net.protocols.describe => {
                     directory::serve_stream(rpc.directory.clone(), stream).await;
+                }
+                Some(stream) if stream.protocol == rpc.net.protocols.topic => {
+                    broker::serve_stream(broker, stream).await;
                 }
                 Some(stream) => rpc::serve_stream(rpc, stream).await,
                 None => {}

@@ -67,8 +67,10 @@ enum Write {
 }
 
 /// What was found at the start, and where changes go; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Storage {
+    /// Until it is taken.
+    store: Arc<Mutex<Option<Arc<dyn Store>>>>,
     writes: mpsc::Sender<Write>,
     last_seq: u64,
     port: Option<u16>,
@@ -93,6 +95,12 @@ impl PlaceForRecords<'_> {
 impl std::fmt::Debug for Write {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Write")
+    }
+}
+
+impl std::fmt::Debug for Storage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Storage")
     }
 }
 
@@ -125,6 +133,7 @@ impl Storage {
         if kept_schemas.damaged > 0 {
             tracing::warn!("{} stored schemas cannot be read and are left out", kept_schemas.damaged);
         }
+        let shared = Arc::new(Mutex::new(Some(Arc::clone(&store))));
         let (writes, mut queued) = mpsc::channel(WRITES);
         let (found_records, records) = oneshot::channel();
         // The thread ends with the last handle.
@@ -146,7 +155,13 @@ impl Storage {
         }
         let (providers, schemas) = (Arc::new(Mutex::new(found)), Arc::new(Mutex::new(kept_schemas)));
         let records = Arc::new(Mutex::new(Some(records)));
-        Ok(Self { writes, last_seq, port, remembered, providers, records, schemas })
+        Ok(Self { store: shared, writes, last_seq, port, remembered, providers, records, schemas })
+    }
+
+    /// The database itself, for whoever writes to it with promises of its own. It is given once, and to be let go of before another
+    /// node can use it.
+    pub(crate) fn take_store(&self) -> Option<Arc<dyn Store>> {
+        self.store.lock().take()
     }
 
     /// The last statement number used in an earlier run.

@@ -70,6 +70,8 @@ struct Stats {
     refused_streams: u64,
     /// Announcements dropped because the directory was busy.
     dropped_gossip: u64,
+    /// Announcements of topics dropped because the broker was busy; what they said is found by comparing.
+    dropped_topics: u64,
     /// Records and messages that were not taken in through a fault of those who sent them: the sum of `faults`.
     refused_records: u64,
     /// Nodes that were listed again after the last start, since they were known before.
@@ -174,6 +176,7 @@ fn stats(rpc: &Rpc) -> Stats {
     let Counters {
         refused_streams,
         dropped_gossip,
+        dropped_topics,
         restored_sets,
         useless_sets,
         broken_frames,
@@ -192,6 +195,7 @@ fn stats(rpc: &Rpc) -> Stats {
         calls_served: calls_served.count(),
         refused_streams: refused_streams.count(),
         dropped_gossip: dropped_gossip.count(),
+        dropped_topics: dropped_topics.count(),
         restored_sets: restored_sets.count(),
         useless_sets: useless_sets.count(),
         refused_records: faults.total().into(),

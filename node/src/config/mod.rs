@@ -13,8 +13,12 @@ pub use atoll_registry::{
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
+mod topics;
+
 #[cfg(test)]
 mod tests;
+
+pub use topics::TopicsConfig;
 
 /// The port that a node listens on unless told otherwise, or unless it is taken.
 pub const DEFAULT_PORT: u16 = 4077;
@@ -38,6 +42,8 @@ pub struct Config {
     pub bootstrap: Vec<Multiaddr>,
     /// How to be reached.
     pub net: NetConfig,
+    /// What is published and subscribed to.
+    pub topics: TopicsConfig,
     /// Whether to offer the service `bench`, which lets others measure calls to this node, and put it under load.
     pub bench: bool,
     /// What to log, in `tracing`'s filter syntax, such as `info` or `atoll_node=debug`.
@@ -77,6 +83,7 @@ impl Default for Config {
             data_dir: None,
             bootstrap: Vec::new(),
             net: NetConfig::default(),
+            topics: TopicsConfig::default(),
             bench: false,
             log: "warn,atoll_node=info,libp2p_kad=error,libp2p_gossipsub=error".to_owned(),
         }

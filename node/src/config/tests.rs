@@ -40,6 +40,11 @@ fn everything_can_be_said() {
 
         [net.relay_limits]
         circuits = 8
+
+        [topics]
+        keep = 4
+        strangers_mib = 100
+        owners = { "rooms/>" = "12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477" }
         "#,
     )
     .unwrap();
@@ -52,6 +57,13 @@ fn everything_can_be_said() {
             mdns: false,
             relay_limits: RelayLimits { circuits: 8, ..RelayLimits::default() },
             ..NetConfig::default()
+        },
+        topics: TopicsConfig {
+            keep: 4,
+            strangers_mib: 100,
+            owners: [("rooms/>".to_owned(), "12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477".parse().unwrap())]
+                .into(),
+            ..TopicsConfig::default()
         },
         bench: true,
         log: "debug".to_owned(),
@@ -93,4 +105,20 @@ fn a_wrong_value_is_named_with_its_line() {
 fn a_file_that_is_not_there_is_named() {
     let message = Config::read(Path::new("/nowhere/node.toml")).unwrap_err().to_string();
     assert!(message.contains("/nowhere/node.toml"), "{message}");
+}
+
+#[test]
+fn settings_of_topics_that_cannot_be_are_named() {
+    let error = |config: TopicsConfig| config.check().unwrap_err().to_string();
+    let with = TopicsConfig::default;
+    assert!(with().check().is_ok());
+    assert_eq!(
+        error(TopicsConfig { keep: 17, ..with() }),
+        "the setting topics.keep is 17; it takes a number from 0 to 16"
+    );
+    assert!(error(TopicsConfig { keepers: 0, ..with() }).contains("topics.keepers is 0"));
+    assert!(error(TopicsConfig { topic_mib: 0, ..with() }).contains("topics.topic_mib is 0"));
+    let owners =
+        [("rooms//x".to_owned(), "12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477".parse().unwrap())].into();
+    assert!(error(TopicsConfig { owners, ..with() }).contains("topics.owners is rooms//x"));
 }

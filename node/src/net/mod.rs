@@ -61,6 +61,8 @@ use crate::{clock::Clock, config::NetConfig, error::ConnectError, event::Events,
 const COMMANDS: usize = 256;
 /// Events that may wait for the directory.
 const EVENTS: usize = 512;
+/// Events that may wait for the broker.
+const TOPIC_EVENTS: usize = 1024;
 /// How long a dial may take until the peer has identified itself.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait until a peer that has fallen silent is dialled once more.
@@ -77,8 +79,11 @@ pub(crate) struct Protocols {
     pub(crate) rpc: StreamProtocol,
     pub(crate) bulk: StreamProtocol,
     pub(crate) describe: StreamProtocol,
+    pub(crate) topic: StreamProtocol,
     /// The gossip topic for directory announcements.
     pub(crate) announcements: String,
+    /// What the gossip topics about topics begin with; see [`Channel`].
+    channels: String,
 }
 
 /// What identify's protocol version begins with on every Atoll network.
@@ -97,7 +102,9 @@ impl Protocols {
             rpc: protocol("rpc"),
             bulk: protocol("bulk"),
             describe: protocol("describe"),
+            topic: protocol("topic"),
             announcements: format!("atoll/{network}/services"),
+            channels: format!("atoll/{network}/topics"),
         }
     }
 
@@ -106,8 +113,32 @@ impl Protocols {
         match protocol {
             p if *p == self.rpc => Share::Lanes,
             p if *p == self.bulk => Share::Streams,
+            p if *p == self.topic => Share::Topics,
             _ => Share::Exchanges,
         }
+    }
+}
+
+/// Where announcements of topics are gossiped. Topics share channels by their hashes, so that a node need not be in one for each
+/// of its topics, nor hear of all topics that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Channel {
+    /// What is published on these topics.
+    Entries(u8),
+    /// Which topics there are that have not been heard of before: for whoever has subscribed to a pattern.
+    New,
+}
+
+impl Channel {
+    /// How many channels topics are divided among.
+    pub(crate) const COUNT: u64 = 64;
+
+    fn topic(self, protocols: &Protocols) -> gossipsub::IdentTopic {
+        let base = &protocols.channels;
+        gossipsub::IdentTopic::new(match self {
+            Self::Entries(number) => format!("{base}/{number}"),
+            Self::New => format!("{base}/new"),
+        })
     }
 }
 
@@ -180,6 +211,8 @@ pub(crate) struct Counters {
     pub(crate) refused_streams: Counter,
     /// Gossip messages dropped because the directory was busy.
     pub(crate) dropped_gossip: Counter,
+    /// Gossip about topics dropped because the broker was busy.
+    pub(crate) dropped_topics: Counter,
     /// Nodes that are listed since before a restart.
     pub(crate) restored_sets: Counter,
     /// What was stored of nodes and was left out because it was damaged, forged, of another network or too much.
@@ -194,6 +227,17 @@ pub(crate) struct Counters {
     pub(crate) calls_served: Counter,
     /// Calls made to other nodes.
     pub(crate) calls_made: Counter,
+}
+
+/// What the overlay tells the broker. What there is no room for is found by comparing with others.
+#[derive(Debug)]
+pub(crate) enum TopicEvent {
+    /// An announcement has arrived. Its verdict is to be given within five seconds.
+    Gossip { message: gossipsub::MessageId, source: PeerId, data: Vec<u8> },
+    /// A peer of this network is connected and identified.
+    Ready { peer: NodeId },
+    /// The last connection to a peer is gone.
+    Lost { peer: NodeId },
 }
 
 /// What the overlay tells the directory.
@@ -235,6 +279,16 @@ pub(super) enum Command {
     },
     Publish {
         data: Vec<u8>,
+    },
+    /// Gossip about a topic.
+    Announce {
+        channel: Channel,
+        data: Vec<u8>,
+    },
+    /// Begin or cease to hear what is gossiped there.
+    Listen {
+        channel: Channel,
+        on: bool,
     },
     Verdict {
         message: gossipsub::MessageId,
@@ -291,6 +345,7 @@ pub(crate) struct Setup {
 pub(crate) struct Started {
     pub(crate) net: Net,
     pub(crate) events: mpsc::Receiver<NetEvent>,
+    pub(crate) topics: mpsc::Receiver<TopicEvent>,
     pub(crate) inbound: mpsc::Receiver<Inbound>,
     /// The one port that the node listens on, where it chose one.
     pub(crate) port: Option<u16>,
@@ -324,6 +379,11 @@ impl Net {
     /// The same, each with `/p2p/<id>`.
     pub(crate) fn listening(&self) -> Vec<Multiaddr> {
         self.addresses().iter().map(|address| with_peer(address, &self.me)).collect()
+    }
+
+    /// The subnet that counts for an address, if it is a public one.
+    pub(crate) fn subnet(&self, address: &Multiaddr) -> Option<Subnet> {
+        self.public.subnet(ip(address)?)
     }
 
     /// Whether this node answers Kademlia queries.
@@ -377,6 +437,16 @@ impl Net {
     /// Gossips an announcement. Having nobody to tell is no error: whoever connects later asks.
     pub(crate) async fn publish(&self, data: Vec<u8>) {
         self.command(Command::Publish { data }).await;
+    }
+
+    /// Gossips about a topic.
+    pub(crate) async fn announce(&self, channel: Channel, data: Vec<u8>) {
+        self.command(Command::Announce { channel, data }).await;
+    }
+
+    /// Begins or ceases to hear what is gossiped there.
+    pub(crate) async fn listen(&self, channel: Channel, on: bool) {
+        self.command(Command::Listen { channel, on }).await;
     }
 
     /// Says what is to become of a gossip message.

@@ -124,13 +124,27 @@ impl Store for Gated {
         self.store.get(table, key)
     }
 
-    fn scan(
+    fn scan_from(
         &self,
         table: Table,
         prefix: &[u8],
+        from: &[u8],
         visit: &mut atoll_registry::store::Visit<'_>,
     ) -> Result<(), StoreError> {
-        self.store.scan(table, prefix, visit)
+        self.store.scan_from(table, prefix, from, visit)
+    }
+
+    fn at_or_before(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        key: &[u8],
+    ) -> Result<Option<atoll_registry::store::Entry>, StoreError> {
+        self.store.at_or_before(table, prefix, key)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.store.sync()
     }
 
     fn write(&self, batch: Batch, durability: Durability) -> Result<(), StoreError> {

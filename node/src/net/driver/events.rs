@@ -12,7 +12,7 @@ use crate::{
     error::ConnectError,
     event::NodeEvent,
     net::{
-        IDENTIFY_PREFIX, NetEvent, addresses,
+        IDENTIFY_PREFIX, NetEvent, TopicEvent, addresses,
         behaviour::{Behaviour, BehaviourEvent},
         node_id,
     },
@@ -77,7 +77,11 @@ impl Driver {
             BehaviourEvent::RelayClient(event) => self.relay_event(event),
             BehaviourEvent::Kad(event) => self.kad_event(event),
             BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source, message_id, message }) => {
-                self.gossip_arrived(message_id, propagation_source, message.data);
+                if message.topic == self.topic.hash() {
+                    self.gossip_arrived(message_id, propagation_source, message.data);
+                } else {
+                    self.topic_gossip_arrived(message_id, propagation_source, message.data);
+                }
             }
             BehaviourEvent::Gossip(gossipsub::Event::Subscribed { topic, .. }) if topic == self.topic.hash() => {
                 self.tell(NetEvent::Listens);
@@ -153,6 +157,7 @@ impl Driver {
                     let address = self.connections.all().into_iter().find(|c| c.id == connection);
                     let address = address.map(|c| c.address.clone());
                     let ip = address.as_ref().and_then(addresses::ip);
+                    self.tell_broker(TopicEvent::Ready { peer: *node });
                     self.tell(NetEvent::Ready { peer: *node, subnet: ip.and_then(|ip| self.public.subnet(ip)) });
                     if let Some(address) = address {
                         self.reports.report(NodeEvent::PeerConnected { peer: *node, address });
@@ -220,6 +225,7 @@ impl Driver {
             // A connection that nobody used, or that one side closed in good order, says nothing about the peer.
             let failed = matches!(cause, Some(ConnectionError::IO(e)) if !closed_in_order(e));
             self.reports.report(NodeEvent::PeerDisconnected { peer: node });
+            self.tell_broker(TopicEvent::Lost { peer: node });
             self.tell(NetEvent::Lost { peer: node, failed });
             if self.ready.is_empty() {
                 self.next_round = Instant::now();

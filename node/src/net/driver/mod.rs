@@ -31,7 +31,7 @@ use tokio::{
 
 use self::{dht::Dht, dials::Dials, reach::Reach, routing::Routing};
 use super::{
-    Command, Counters, EVENTS, NetEvent, Protocols, addresses,
+    Channel, Command, Counters, EVENTS, NetEvent, Protocols, TopicEvent, addresses,
     behaviour::Behaviour,
     conduct::Conduct,
     connections::Connections,
@@ -68,6 +68,8 @@ struct Driver {
     network: NetworkName,
     protocols: Arc<Protocols>,
     topic: gossipsub::IdentTopic,
+    /// The broker is told what happens, if it has time.
+    topics: mpsc::Sender<TopicEvent>,
     public: PublicRanges,
     connections: Connections,
     counters: Arc<Counters>,
@@ -131,7 +133,9 @@ impl Driver {
             Command::Dial { peer: Some(peer), addresses, reply } => self.dial_peer(peer, addresses, reply),
             Command::Dial { peer: None, addresses, reply } => self.dial_anyone(&addresses, reply),
             Command::DialBeside { peer, addresses } => self.dial_beside(&peer, addresses),
-            Command::Publish { data } => self.publish(data),
+            Command::Publish { data } => self.publish(self.topic.hash(), data),
+            Command::Announce { channel, data } => self.publish(channel.topic(&self.protocols).hash(), data),
+            Command::Listen { channel, on } => self.listen(channel, on),
             Command::Verdict { message, source, verdict } => self.verdict(&message, &source, verdict),
             Command::Provide { key } => self.dht.provide(&mut self.swarm.behaviour_mut().kad, key),
             Command::Unprovide { key } => self.dht.unprovide(&mut self.swarm.behaviour_mut().kad, &key),
@@ -207,12 +211,22 @@ impl Driver {
         }
     }
 
-    fn publish(&mut self, data: Vec<u8>) {
-        match self.swarm.behaviour_mut().gossip.publish(self.topic.hash(), data) {
+    fn publish(&mut self, topic: gossipsub::TopicHash, data: Vec<u8>) {
+        match self.swarm.behaviour_mut().gossip.publish(topic, data) {
             Ok(_) => {}
             // Nobody to tell yet: whoever connects will ask. Or said already.
             Err(gossipsub::PublishError::NoPeersSubscribedToTopic | gossipsub::PublishError::Duplicate) => {}
             Err(error) => tracing::warn!("an announcement could not be gossiped: {error}"),
+        }
+    }
+
+    fn listen(&mut self, channel: Channel, on: bool) {
+        let topic = channel.topic(&self.protocols);
+        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        if !on {
+            gossip.unsubscribe(&topic);
+        } else if let Err(error) = gossip.subscribe(&topic) {
+            tracing::error!("cannot listen to {topic}: {error}");
         }
     }
 
@@ -227,6 +241,20 @@ impl Driver {
 
     fn tell(&mut self, event: NetEvent) {
         self.outbox.push_back(event);
+    }
+
+    fn topic_gossip_arrived(&mut self, message: gossipsub::MessageId, source: PeerId, data: Vec<u8>) {
+        let event = TopicEvent::Gossip { message, source, data };
+        let Err(full) = self.topics.try_send(event) else { return };
+        self.counters.dropped_topics.add(1);
+        if let TopicEvent::Gossip { message, .. } = full.into_inner() {
+            self.verdict(&message, &source, Verdict::Ignore);
+        }
+    }
+
+    /// The broker compares with others now and then: what it misses, it finds.
+    fn tell_broker(&self, event: TopicEvent) {
+        let _ = self.topics.try_send(event);
     }
 
     fn gossip_arrived(&mut self, message: gossipsub::MessageId, source: PeerId, data: Vec<u8>) {

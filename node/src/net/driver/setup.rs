@@ -25,7 +25,7 @@ use crate::{
     error::SpawnError,
     event::NodeEvent,
     net::{
-        COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started,
+        COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started, TOPIC_EVENTS,
         autonat::{self, Nonces},
         behaviour::{Behaviour, Shared},
         conduct::Conduct,
@@ -76,6 +76,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
             protocols.rpc.clone(),
             protocols.bulk.clone(),
             protocols.describe.clone(),
+            protocols.topic.clone(),
             punch::PROTOCOL,
             autonat::DIAL_BACK,
         ],
@@ -100,6 +101,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
 
     let (commands, requests) = mpsc::channel(COMMANDS);
     let (events, reported) = mpsc::channel(EVENTS);
+    let (topics, told) = mpsc::channel(TOPIC_EVENTS);
     let (dht_server, is_dht_server) = watch::channel(false);
     let (offered, candidates) = watch::channel(Vec::new());
     let driver = Driver {
@@ -107,6 +109,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         me,
         network: setup.network,
         topic: gossipsub::IdentTopic::new(&protocols.announcements),
+        topics,
         public: public.clone(),
         protocols: Arc::clone(&protocols),
         connections: connections.clone(),
@@ -152,7 +155,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         tests: autonat::Limits::new(public.clone()),
         public,
     };
-    Ok(Started { net, events: reported, inbound: streams, port, task: tokio::spawn(driver.run()) })
+    Ok(Started { net, events: reported, topics: told, inbound: streams, port, task: tokio::spawn(driver.run()) })
 }
 
 fn failed(error: impl ToString) -> SpawnError {

@@ -89,6 +89,8 @@ pub(crate) enum Share {
     Lanes,
     /// Streams of messages and large bodies.
     Streams,
+    /// Questions about topics, and topics that are followed.
+    Topics,
     /// Everything else: a question, its answer, the end.
     Exchanges,
 }
@@ -98,6 +100,7 @@ impl Share {
         match self {
             Self::Lanes => 2 * limits::LANES_PER_PEER,
             Self::Streams => STREAMS_PER_PEER,
+            Self::Topics => 64,
             Self::Exchanges => 16,
         }
     }

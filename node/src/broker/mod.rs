@@ -1,0 +1,262 @@
+//! Topics: what is published and subscribed to, on this node and over the network.
+//!
+//! A data plane of its own: entries pass through neither the swarm's task nor the directory's actor. The machines are
+//! [`atoll_protocol::topic`] and [`atoll_registry::topics`]; here they get threads, a disk and a network.
+//!
+//! ```text
+//!  publish ──► drafts ──► writer ─────────► store ──► readers ──► subscriptions, followers
+//!                          (one thread,       ▲
+//!                           group commit)     │ take in
+//!                            │                │
+//!                            ▼              logs ◄── gossip (fresh and small), follow (fast), ask (what is missing)
+//!                          gossip
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`topic`], [`publish`], [`subscription`] | the library's side |
+//! | [`drafts`], [`writer`], [`acks`] | publishing: batches, group commit, levels of acknowledgement |
+//! | [`logs`], [`recent`], [`disk`] | what is held: in short, lately, and all of it |
+//! | [`readers`], [`tail`] | reading logs as they grow |
+//! | [`gossip`], [`sync`] | telling others, asking others |
+//! | [`interests`], [`keep`], [`retain`], [`upkeep`] | what is wanted here, kept for others, deleted; and when |
+//!
+//! An entry of this node's own is with the operating system before anybody hears of it, and no acknowledgement is given before what it
+//! claims is so.
+
+mod acks;
+mod disk;
+mod drafts;
+mod gossip;
+mod interests;
+mod keep;
+mod logs;
+mod publish;
+mod readers;
+mod recent;
+mod retain;
+mod sessions;
+mod subscription;
+mod sync;
+mod tail;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod topic;
+mod upkeep;
+mod writer;
+
+use std::sync::Arc;
+
+use atoll_protocol::{
+    identity::{NodeId, SecretKey},
+    names::{NetworkName, TopicName, TopicPattern},
+    topic::Batch,
+};
+use atoll_registry::{
+    store::{Store, StoreError},
+    topics::{access::Policies, keepers::Volunteer},
+};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+
+use self::{
+    acks::Acks,
+    disk::Disk,
+    drafts::Drafts,
+    interests::Interests,
+    keep::{Keeping, SERVICE as KEEPER, WEIGHT},
+    logs::Logs,
+    sessions::Sessions,
+    sync::{Asks, Follows},
+    tasks::Tasks,
+    upkeep::Upkeep,
+    writer::{Bell, Writer},
+};
+pub(crate) use self::{disk::Mark, sync::serve_stream};
+pub use self::{
+    publish::{Publish, Published},
+    subscription::{Delivery, From, Gap, Message, Subscribe, Subscription},
+    topic::Topic,
+};
+use crate::{
+    ServiceBuilder, Serving,
+    clock::Clock,
+    config::TopicsConfig,
+    directory::Directory,
+    error::{PublishError, RegisterError},
+    net::{Net, TopicEvent},
+    rpc::Rpc,
+};
+
+/// KiB of batches that may be on their way from the network to the disk.
+const PLACES: usize = 32 * 1024;
+/// This node's own batches that may wait to be gossiped.
+const NEWS: usize = 1024;
+
+/// Handle to the broker; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Broker(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    key: SecretKey,
+    me: NodeId,
+    network: NetworkName,
+    clock: Clock,
+    net: Net,
+    directory: Directory,
+    config: TopicsConfig,
+    disk: Disk,
+    logs: Mutex<Logs>,
+    interests: Mutex<Interests>,
+    drafts: Drafts,
+    acks: Acks,
+    keeping: Keeping,
+    asks: Asks,
+    follows: Follows,
+    upkeep: Upkeep,
+    sessions: Sessions,
+    bell: Arc<Bell>,
+    /// This node has published something: keepers may have to be told.
+    wrote: Notify,
+    news: mpsc::Sender<Arc<Batch>>,
+    places: Arc<Semaphore>,
+    mark: Mark,
+    volunteers: Mutex<(u64, Arc<[Volunteer]>)>,
+    tasks: Tasks,
+}
+
+/// What the broker needs to start.
+pub(crate) struct Setup {
+    pub(crate) key: SecretKey,
+    pub(crate) network: NetworkName,
+    pub(crate) net: Net,
+    pub(crate) events: mpsc::Receiver<TopicEvent>,
+    pub(crate) directory: Directory,
+    pub(crate) store: Arc<dyn Store>,
+    /// Of this run; what the last one has left tells whether it knows all that was published.
+    pub(crate) mark: Mark,
+    pub(crate) clock: Clock,
+    pub(crate) config: TopicsConfig,
+}
+
+/// Takes up what was left by the last run, and starts.
+pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
+    let Setup { key, network, net, events, directory, store, mark, clock, config } = setup;
+    let (me, disk) = (key.node_id(), Disk::new(store));
+    let begins_anew = disk.mark().is_some_and(|before| !mark.follows(&before));
+    disk.set_mark(&mark)?;
+    let mut logs = Logs::new(me, disk.clone(), config.quotas(), Policies::new(config.owners()));
+    let damaged = logs.restore(disk.found()?);
+    if damaged > 0 {
+        tracing::warn!("{damaged} logs of topics cannot be read; what they held is asked for again");
+    }
+    let acks = Acks::new(me);
+    let own = logs.shelf.topics().filter_map(|topic| logs.log(topic, &me)).flat_map(|log| log.chains());
+    own.for_each(|(_, chain)| acks.found(chain.tail()));
+    let (news, to_tell) = mpsc::channel(NEWS);
+    let inner = Arc::new(Inner {
+        key,
+        me,
+        network,
+        clock,
+        net,
+        directory,
+        sessions: Sessions::new(config.sessions()),
+        config,
+        disk,
+        logs: Mutex::new(logs),
+        interests: Mutex::default(),
+        drafts: Drafts::new(),
+        acks,
+        keeping: Keeping::default(),
+        asks: Asks::default(),
+        follows: Follows::default(),
+        upkeep: Upkeep::default(),
+        bell: Arc::default(),
+        wrote: Notify::new(),
+        news,
+        places: Arc::new(Semaphore::new(PLACES)),
+        mark,
+        volunteers: Mutex::default(),
+        tasks: Tasks::new(),
+    });
+    inner.restore_policies();
+    inner.restore_kept();
+    if let Err(error) = Writer::start(&inner, begins_anew) {
+        tracing::error!("cannot start the thread that writes topics: {error}; nothing can be published");
+        inner.drafts.close();
+    }
+    inner.tasks.spawn(gossip::tell(Arc::clone(&inner), to_tell));
+    inner.tasks.spawn(upkeep::run(Arc::clone(&inner), events));
+    Ok(Broker(inner))
+}
+
+/// Offers to keep others' topics.
+pub(crate) async fn offer_to_keep(rpc: &Arc<Rpc>, weight: u8) -> Result<Serving, RegisterError> {
+    ServiceBuilder::new(Arc::clone(rpc), KEEPER, env!("CARGO_PKG_VERSION"))?
+        .doc("Keeps topics for their publishers and subscribers, who find it by this service.")
+        .metadata(WEIGHT, weight.to_string())
+        .register()
+        .await
+}
+
+impl Broker {
+    pub(crate) fn topic(&self, name: TopicName) -> Topic {
+        Topic::new(Arc::clone(&self.0), name)
+    }
+
+    pub(crate) fn subscribe(&self, pattern: TopicPattern) -> Subscribe {
+        Subscribe::new(Arc::clone(&self.0), pattern)
+    }
+
+    /// Ends without a word: the node was dropped.
+    pub(crate) fn abandon(&self) {
+        self.0.bell.gone();
+        self.0.end();
+        self.0.disk.close();
+    }
+
+    /// Writes and syncs everything, and ends. Nothing can be published from then on.
+    pub(crate) async fn close(&self) {
+        self.0.save_sessions();
+        let closed = self.0.bell.close();
+        let _ = closed.await;
+        self.0.end();
+        self.0.tasks.ended().await;
+        self.0.disk.close();
+    }
+}
+
+impl Inner {
+    /// A place for a batch of somebody else on its way to the disk, waited for; none if the node is stopping.
+    async fn place(&self, batch: &Batch) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).acquire_many_owned(kib(batch)).await.ok()
+    }
+
+    /// The same, if there is one now.
+    fn try_place(&self, batch: &Batch) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_many_owned(kib(batch)).ok()
+    }
+
+    /// The writer has ended; `clean` if everything is on the disk.
+    fn ended(&self, clean: bool) {
+        if clean && let Err(error) = self.disk.set_mark(&self.mark.clone().ended()) {
+            tracing::error!("{error}");
+        }
+    }
+
+    /// Nothing more happens.
+    fn end(&self) {
+        self.places.close();
+        self.drafts.close().values().flatten().for_each(|round| round.fail(&PublishError::Stopped));
+        self.acks.end();
+        self.logs.lock().readers.end_all();
+        self.tasks.end();
+    }
+}
+
+fn kib(batch: &Batch) -> u32 {
+    u32::try_from(batch.len().div_ceil(1024) + 1).unwrap_or(u32::MAX)
+}

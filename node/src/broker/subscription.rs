@@ -1,0 +1,500 @@
+//! Subscribing on this node.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::SystemTime,
+};
+
+use atoll_protocol::{
+    identity::NodeId,
+    names::{TopicName, TopicPattern},
+    service::UnixMillis,
+    topic::{
+        Batch, Entry, Epoch, Headers, Hlc, Seq,
+        log::{Cursor, Stretch},
+        sync::Scope,
+    },
+};
+use bytes::Bytes;
+use futures::Stream;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::ReusableBoxFuture;
+
+use super::{
+    Inner,
+    interests::InterestId,
+    readers::LogRef,
+    tail::{Begin, Read, Tail},
+};
+use crate::error::SubscribeError;
+
+/// Idempotency ids that a subscription remembers.
+const IDS: usize = 4_096;
+/// Longest name of a session, in bytes.
+const SESSION: usize = 64;
+
+/// Where a subscription begins in each author's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum From {
+    /// With what is published from now on.
+    #[default]
+    Latest,
+    /// With the oldest that is retained.
+    Earliest,
+    /// With this position, in each author's log.
+    Seq(u64),
+    /// With what was published at this time, by its author's clock.
+    Time(SystemTime),
+}
+
+/// What a subscription gives.
+#[derive(Debug, Clone)]
+pub enum Delivery {
+    /// A message.
+    Message(Message),
+    /// Messages that are no longer to be had.
+    Gap(Gap),
+}
+
+/// Messages that a subscriber will not get: nobody who was asked has them any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The topic.
+    pub topic: TopicName,
+    /// Whose messages.
+    pub author: NodeId,
+    /// The epoch of the author's log.
+    pub epoch: Epoch,
+    /// The first position.
+    pub from: Seq,
+    /// The last one.
+    pub to: Seq,
+}
+
+/// A message. Cheap to clone; it shares the memory of those that were published with it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    log: LogRef,
+    batch: Arc<Batch>,
+    seq: Seq,
+    nth: usize,
+}
+
+impl Message {
+    pub(super) fn new(log: LogRef, batch: Arc<Batch>, seq: Seq) -> Option<Self> {
+        let nth = usize::try_from(seq.0.checked_sub(batch.head().value().first.0)?).ok()?;
+        batch.entries().get(nth)?;
+        Some(Self { log, batch, seq, nth })
+    }
+
+    /// Its topic.
+    #[must_use]
+    pub fn topic(&self) -> &TopicName {
+        &self.log.topic
+    }
+
+    /// Who has published it.
+    #[must_use]
+    pub fn author(&self) -> NodeId {
+        self.log.author
+    }
+
+    /// The epoch of the author's log that it stands in.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.batch.head().value().epoch
+    }
+
+    /// Its position in there.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// When it was published, by its author's clock.
+    #[must_use]
+    pub fn time(&self) -> Hlc {
+        self.entry().map_or(self.batch.head().value().time, |entry| entry.time)
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn key(&self) -> Option<&Bytes> {
+        self.entry()?.key.as_ref()
+    }
+
+    /// What tells repeated attempts to publish the same.
+    #[must_use]
+    pub fn id(&self) -> Option<&Bytes> {
+        self.entry()?.id.as_ref()
+    }
+
+    /// Names and values that go with it.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        static NONE: Headers = Headers::new();
+        self.entry().map_or(&NONE, |entry| &entry.headers)
+    }
+
+    /// What is said.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        static NONE: Bytes = Bytes::new();
+        self.entry().map_or(&NONE, |entry| &entry.payload)
+    }
+
+    /// What is said, as it was published in JSON.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] if it is no such thing.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(self.payload())
+    }
+
+    /// It is there, as was checked when this was made.
+    fn entry(&self) -> Option<&Entry> {
+        self.batch.entries().get(self.nth)
+    }
+}
+
+/// What is subscribed to; see [`Topic::subscribe`](super::Topic::subscribe) and [`Node::subscribe`](crate::Node::subscribe).
+#[must_use = "nothing is subscribed to until it is begun"]
+#[derive(Debug)]
+pub struct Subscribe {
+    inner: Arc<Inner>,
+    pattern: TopicPattern,
+    from: From,
+    filter: Filter,
+    session: Option<String>,
+    last_per_key: bool,
+}
+
+#[derive(Debug, Default)]
+struct Filter {
+    headers: Vec<(String, String)>,
+    key: Option<Bytes>,
+}
+
+impl Filter {
+    fn admits(&self, entry: &Entry) -> bool {
+        self.key.as_ref().is_none_or(|key| entry.key.as_ref() == Some(key))
+            && self.headers.iter().all(|(name, value)| entry.headers.get(name) == Some(value))
+    }
+}
+
+impl Subscribe {
+    pub(super) fn new(inner: Arc<Inner>, pattern: TopicPattern) -> Self {
+        Self { inner, pattern, from: From::Latest, filter: Filter::default(), session: None, last_per_key: false }
+    }
+
+    /// Where to begin, [`From::Latest`] by default.
+    pub fn from(mut self, from: From) -> Self {
+        self.from = from;
+        self
+    }
+
+    /// Only messages with this header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.filter.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Only messages with this key.
+    pub fn key(mut self, key: impl Into<Bytes>) -> Self {
+        self.filter.key = Some(key.into());
+        self
+    }
+
+    /// Of what is there already only the last message for each key, and those without one; then everything.
+    pub fn last_per_key(mut self) -> Self {
+        self.last_per_key = true;
+        self.from = From::Earliest;
+        self
+    }
+
+    /// Goes on where the last subscription of this name on this node has ended, as often as one begins; the first one begins as is
+    /// said otherwise. A message counts as taken once the next one is asked for. 64 bytes at most.
+    pub fn session(mut self, name: impl Into<String>) -> Self {
+        self.session = Some(name.into());
+        self
+    }
+
+    /// Begins the subscription.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] if there are too many already, or the session is in use.
+    pub fn begin(self) -> Result<Subscription, SubscribeError> {
+        let Self { inner, pattern, from, filter, session, last_per_key } = self;
+        if let Some(name) = session.as_ref().filter(|name| name.is_empty() || name.len() > SESSION) {
+            return Err(SubscribeError::Session { session: name.clone(), most: SESSION });
+        }
+        let begin = match from {
+            From::Latest => Begin::Latest,
+            From::Earliest => Begin::Earliest,
+            From::Seq(seq) => Begin::Seq(Seq(seq.max(1))),
+            From::Time(time) => {
+                let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                Begin::Time(UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+            }
+        };
+        let cursors = session.as_deref().map(|name| inner.begin_session(name)).transpose()?.unwrap_or_default();
+        // Only news is wanted, unless the session has begun before.
+        let scope = if begin == Begin::Latest && cursors.is_empty() { Scope::News } else { Scope::Everything };
+        let done = inner.name_cursors(cursors);
+        let tail = Tail::new(&inner, std::slice::from_ref(&pattern), begin, done.clone());
+        let tail = tail.map_err(|full| SubscribeError::TooMany { reason: full.to_string() })?;
+        let interest = inner.begin_interest(&pattern, scope);
+        let state = State {
+            inner,
+            interest,
+            filter,
+            session,
+            done,
+            given: None,
+            seen: Seen::default(),
+            current: None,
+            latest: last_per_key.then(HashMap::new),
+            ready: VecDeque::new(),
+        };
+        Ok(Subscription { state, tail: Reading::Idle(Some(Box::new(tail))) })
+    }
+}
+
+/// A stream of messages; see [`Subscribe`]. It reads from the logs at its own pace: whoever takes nothing holds up nobody and
+/// loses nothing.
+///
+/// It ends once the node has stopped.
+#[derive(Debug)]
+pub struct Subscription {
+    state: State,
+    tail: Reading,
+}
+
+type Next = ReusableBoxFuture<'static, (Box<Tail>, Option<Read>)>;
+
+enum Reading {
+    Idle(Option<Box<Tail>>),
+    Under(Next),
+}
+
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reading")
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    inner: Arc<Inner>,
+    interest: InterestId,
+    filter: Filter,
+    session: Option<String>,
+    /// How far messages were taken, of a session.
+    done: HashMap<LogRef, Cursor>,
+    /// The last message that was given, of a session.
+    given: Option<(LogRef, Epoch, Seq)>,
+    seen: Seen,
+    current: Option<Current>,
+    /// The last message for each key, until the end of what is there has been reached.
+    latest: Option<HashMap<Bytes, Message>>,
+    ready: VecDeque<Message>,
+}
+
+/// What was read and not given yet.
+#[derive(Debug)]
+struct Current {
+    log: LogRef,
+    batch: Arc<Batch>,
+    left: Stretch,
+}
+
+/// Idempotency ids that were seen lately.
+#[derive(Debug, Default)]
+struct Seen {
+    all: HashSet<Bytes>,
+    order: VecDeque<Bytes>,
+}
+
+impl Seen {
+    fn is_new(&mut self, id: &Bytes) -> bool {
+        // Copied: what it shares its memory with need not be kept.
+        let id = Bytes::copy_from_slice(id);
+        if !self.all.insert(id.clone()) {
+            return false;
+        }
+        self.order.push_back(id);
+        if self.order.len() > IDS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+        true
+    }
+}
+
+impl Subscription {
+    /// Everything that was given has been taken: a session goes on behind it, also if nothing more is asked for.
+    pub fn commit(&mut self) {
+        if let Some((log, epoch, seq)) = self.state.given.take() {
+            self.state.passed(&log, epoch, seq);
+        }
+    }
+
+    /// The next message, or gap; none once the node has stopped.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        loop {
+            if let Some(message) = self.state.next_ready() {
+                if self.state.session.is_some() {
+                    self.state.given = Some((Arc::clone(&message.log), message.epoch(), message.seq));
+                }
+                return Poll::Ready(Some(Delivery::Message(message)));
+            }
+            let (tail, read) = match &mut self.tail {
+                Reading::Idle(tail) => {
+                    let Some(tail) = tail.take() else { return Poll::Ready(None) };
+                    self.tail = Reading::Under(ReusableBoxFuture::new(next(tail)));
+                    continue;
+                }
+                Reading::Under(reading) => {
+                    let (tail, read) = std::task::ready!(reading.poll(cx));
+                    (tail, read)
+                }
+            };
+            let at_end = tail.is_at_end();
+            let Some(read) = read else {
+                self.tail = Reading::Idle(None);
+                return Poll::Ready(None);
+            };
+            if let Reading::Under(reading) = &mut self.tail {
+                reading.set(next(tail));
+            }
+            let gap = self.state.take(read);
+            if at_end {
+                self.state.reached_end();
+            }
+            if let Some(gap) = gap {
+                return Poll::Ready(Some(Delivery::Gap(gap)));
+            }
+        }
+    }
+}
+
+async fn next(mut tail: Box<Tail>) -> (Box<Tail>, Option<Read>) {
+    let read = tail.next().await;
+    (tail, read)
+}
+
+impl State {
+    fn take(&mut self, read: Read) -> Option<Gap> {
+        match read {
+            Read::Batch { log, batch, entries } => {
+                self.current = Some(Current { log, batch, left: entries });
+                None
+            }
+            Read::Gap { log, gap } => {
+                self.passed(&log, gap.epoch, gap.entries.to);
+                Some(Gap {
+                    topic: log.topic.clone(),
+                    author: log.author,
+                    epoch: gap.epoch,
+                    from: gap.entries.from,
+                    to: gap.entries.to,
+                })
+            }
+        }
+    }
+
+    fn next_ready(&mut self) -> Option<Message> {
+        while let Some(message) = self.next_admitted() {
+            match &mut self.latest {
+                None => return Some(message),
+                Some(latest) => match message.key() {
+                    Some(key) => drop(latest.insert(Bytes::copy_from_slice(key), message)),
+                    None => self.ready.push_back(message),
+                },
+            }
+        }
+        if self.latest.is_some() { None } else { self.ready.pop_front() }
+    }
+
+    /// What is there has been read: from now on messages are given as they come.
+    fn reached_end(&mut self) {
+        if self.latest.is_none() {
+            return;
+        }
+        while let Some(message) = self.next_admitted() {
+            match (message.key().map(|key| Bytes::copy_from_slice(key)), &mut self.latest) {
+                (Some(key), Some(latest)) => drop(latest.insert(key, message)),
+                _ => self.ready.push_back(message),
+            }
+        }
+        let mut all: Vec<Message> = self.latest.take().into_iter().flatten().map(|(_, message)| message).collect();
+        all.extend(self.ready.drain(..));
+        all.sort_by_key(|message| (message.time(), message.author(), message.seq));
+        self.ready.extend(all);
+    }
+
+    fn next_admitted(&mut self) -> Option<Message> {
+        loop {
+            let Current { log, batch, left } = self.current.as_mut()?;
+            let seq = left.from;
+            let message = Message::new(Arc::clone(log), Arc::clone(batch), seq);
+            let (log, epoch) = (Arc::clone(log), batch.head().value().epoch);
+            match Stretch::between(seq.next(), left.to) {
+                Some(rest) => *left = rest,
+                None => self.current = None,
+            }
+            // What was given before has been taken.
+            self.passed(&log, epoch, seq.before());
+            let Some(message) = message else { continue };
+            let Some(entry) = message.entry() else { continue };
+            let policy = matches!(entry.policy(), Ok(Some(_)) | Err(_));
+            if policy || !self.filter.admits(entry) {
+                continue;
+            }
+            if message.id().is_some_and(|id| !self.seen.is_new(id)) {
+                continue;
+            }
+            return Some(message);
+        }
+    }
+
+    fn passed(&mut self, log: &LogRef, epoch: Epoch, to: Seq) {
+        let Some(session) = &self.session else { return };
+        let cursor = self.done.entry(Arc::clone(log)).or_default();
+        cursor.pass(epoch, to);
+        self.inner.note_session(session, &log.topic, log.author, cursor.clone());
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        self.get_mut().poll(cx)
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.inner.end_interest(self.interest);
+        if let Some(session) = &self.session {
+            self.inner.end_session(session);
+        }
+    }
+}
+
+impl Inner {
+    fn name_cursors(&self, cursors: super::sessions::Cursors) -> HashMap<LogRef, Cursor> {
+        let mut logs = self.logs.lock();
+        let named = cursors.into_iter().map(|((topic, author), cursor)| (logs.readers.name(&topic, author), cursor));
+        named.collect()
+    }
+}

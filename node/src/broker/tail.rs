@@ -1,0 +1,224 @@
+//! Reading logs from some position on, to their ends and beyond: what subscriptions and followers are made of.
+
+use std::{collections::HashMap, sync::Arc};
+
+use atoll_protocol::{
+    names::TopicPattern,
+    service::UnixMillis,
+    topic::{
+        Batch, Epoch, Hlc, Seq,
+        log::{Cursor, Gap, Step, Stretch},
+    },
+};
+use atoll_registry::topics::interest::{Full, Subscription};
+
+use super::{
+    Inner,
+    disk::chain_id,
+    readers::{LogRef, Reader},
+};
+
+/// Bytes that are read at a time.
+const AT_A_TIME: usize = 512 * 1024;
+/// What is dated so much before a reader of news began is not news, unless it came as such.
+const NEWS: u64 = 60_000;
+
+/// Where reading begins in each log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// After everything that is known.
+    Latest,
+    /// With everything that is retained.
+    Earliest,
+    /// With this position of each author's log, in each epoch.
+    Seq(Seq),
+    /// With what was published at this time, by its author's clock.
+    Time(UnixMillis),
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(super) enum Read {
+    /// These entries of a batch.
+    Batch { log: LogRef, batch: Arc<Batch>, entries: Stretch },
+    /// There is a gap.
+    Gap { log: LogRef, gap: Gap },
+}
+
+/// See the [module docs](self).
+#[derive(Debug)]
+pub(super) struct Tail {
+    inner: Arc<Inner>,
+    reader: Arc<Reader>,
+    ids: Vec<Subscription>,
+    begin: Begin,
+    began: UnixMillis,
+    cursors: HashMap<LogRef, Cursor>,
+    /// What was read and not yet given, the last one first.
+    ready: Vec<(LogRef, Epoch, Arc<Batch>, Stretch)>,
+}
+
+impl Tail {
+    /// Begins to read the logs of topics that these stand for, going on at the cursors where there are any.
+    pub(super) fn new(
+        inner: &Arc<Inner>,
+        patterns: &[TopicPattern],
+        begin: Begin,
+        mut cursors: HashMap<LogRef, Cursor>,
+    ) -> Result<Self, Full> {
+        let latest = begin == Begin::Latest;
+        let reader = Reader::new(latest);
+        let mut logs = inner.logs.lock();
+        let ids = logs.readers.begin(patterns, &reader)?;
+        let matching =
+            |topic: &&atoll_protocol::names::TopicName| patterns.iter().any(|pattern| pattern.matches(topic));
+        let topics: Vec<_> = logs.shelf.topics().filter(matching).cloned().collect();
+        for topic in topics {
+            let known: Vec<_> = logs.shelf.logs(&topic).map(|log| (log.author(), log.end())).collect();
+            for (author, end) in known {
+                let log = logs.readers.name(&topic, author);
+                if latest {
+                    cursors.entry(Arc::clone(&log)).or_insert(end);
+                }
+                reader.mark(&log, None);
+            }
+        }
+        drop(logs);
+        let began = inner.clock.wall();
+        Ok(Self { inner: Arc::clone(inner), reader, ids, begin, began, cursors, ready: Vec::new() })
+    }
+
+    /// Whether everything that is there has been read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.ready.is_empty() && !self.reader.has_more()
+    }
+
+    /// The next thing to be read; none once the node has stopped.
+    pub(super) async fn next(&mut self) -> Option<Read> {
+        loop {
+            if let Some((log, epoch, batch, entries)) = self.ready.pop() {
+                self.pass(&log, epoch, entries.to);
+                return Some(Read::Batch { log, batch, entries });
+            }
+            let log = self.reader.next().await?;
+            if let Some(gap) = self.read(&log).await {
+                self.reader.again(&log);
+                return Some(Read::Gap { log, gap });
+            }
+        }
+    }
+
+    fn pass(&mut self, log: &LogRef, epoch: Epoch, to: Seq) {
+        if let Some(cursor) = self.cursors.get_mut(log) {
+            cursor.pass(epoch, to);
+        }
+    }
+
+    /// Reads on in a log: batches become ready, or there is a gap.
+    async fn read(&mut self, log: &LogRef) -> Option<Gap> {
+        self.begin_in(log).await;
+        let cursor = self.cursors.get(log).cloned().unwrap_or_default();
+        let (epoch, entries, recent) = {
+            let logs = self.inner.logs.lock();
+            match logs.log(&log.topic, &log.author)?.read(&cursor)? {
+                Step::Gap(gap) => {
+                    drop(logs);
+                    self.pass(log, gap.epoch, gap.entries.to);
+                    return Some(gap);
+                }
+                Step::Read { epoch, entries } => {
+                    let chain = chain_id(&log.topic, log.author, epoch);
+                    (epoch, entries, logs.recent.read(&chain, entries, AT_A_TIME))
+                }
+            }
+        };
+        let batches = if recent.is_empty() { self.from_disk(log, epoch, entries).await } else { recent };
+        let Some(last) = batches.last().map(|batch| batch.head().value().last()) else {
+            // What is gone between those that are there has been overtaken.
+            self.pass(log, epoch, entries.to);
+            self.reader.again(log);
+            return None;
+        };
+        if last < entries.to {
+            self.reader.again(log);
+        }
+        for batch in batches.into_iter().rev() {
+            let head = batch.head().value();
+            let wanted = Stretch::between(head.first.max(entries.from), head.last().min(entries.to));
+            if let Some(wanted) = wanted {
+                self.ready.push((Arc::clone(log), epoch, batch, wanted));
+            }
+        }
+        // There may be more, in this epoch or the next.
+        self.reader.again(log);
+        None
+    }
+
+    async fn from_disk(&self, log: &LogRef, epoch: Epoch, entries: Stretch) -> Vec<Arc<Batch>> {
+        let (disk, chain) = (self.inner.disk.clone(), chain_id(&log.topic, log.author, epoch));
+        let read = tokio::task::spawn_blocking(move || disk.read(&chain, entries, AT_A_TIME));
+        read.await.unwrap_or_default()
+    }
+
+    /// Finds where to begin in a log, and in epochs of it that are new.
+    async fn begin_in(&mut self, log: &LogRef) {
+        let known = self.cursors.get(log);
+        if self.begin == Begin::Earliest || (known.is_some() && !matches!(self.begin, Begin::Seq(_) | Begin::Time(_))) {
+            self.cursors.entry(Arc::clone(log)).or_default();
+            return;
+        }
+        let epochs: Vec<(Epoch, Seq, Seq)> = {
+            let logs = self.inner.logs.lock();
+            let Some(held) = logs.log(&log.topic, &log.author) else { return };
+            let chains =
+                held.chains().filter(|(epoch, _)| known.is_none_or(|known| known.read(*epoch) == Seq::default()));
+            chains.map(|(epoch, chain)| (epoch, chain.first(), chain.last())).collect()
+        };
+        let mut cursor = known.cloned().unwrap_or_default();
+        for (epoch, first, last) in epochs {
+            let from = match &self.begin {
+                Begin::Seq(seq) => *seq,
+                Begin::Time(time) => self.at_time(log, epoch, (first, last), *time).await,
+                Begin::Latest | Begin::Earliest => self.first_news(log, epoch, (first, last)).await,
+            };
+            cursor.pass(epoch, from.before());
+        }
+        self.cursors.insert(Arc::clone(log), cursor);
+    }
+
+    /// In a log that has just become known: what came as news, or is dated as such.
+    async fn first_news(&self, log: &LogRef, epoch: Epoch, held: (Seq, Seq)) -> Seq {
+        match self.reader.news_of(log) {
+            Some((of, seq)) if of == epoch => seq,
+            Some((of, _)) if of < epoch => held.0,
+            Some(_) => held.1.next(),
+            None => self.at_time(log, epoch, held, UnixMillis(self.began.0.saturating_sub(NEWS))).await,
+        }
+    }
+
+    /// The first batch that ends at this time or later: times rise within an epoch, so half of what is left is looked at each time.
+    async fn at_time(&self, log: &LogRef, epoch: Epoch, (first, last): (Seq, Seq), time: UnixMillis) -> Seq {
+        let (inner, chain) = (Arc::clone(&self.inner), chain_id(&log.topic, log.author, epoch));
+        let search = tokio::task::spawn_blocking(move || {
+            let (mut from, mut to) = (first, last.next());
+            while from < to {
+                let middle = Seq(from.0 + (to.0 - from.0) / 2);
+                let head = inner.logs.lock().recent.head(&chain, middle).or_else(|| inner.disk.head(&chain, middle));
+                match head {
+                    Some(head) if head.value().time >= Hlc::at(time) => to = head.value().first.max(from),
+                    Some(head) => from = head.value().last().next(),
+                    None => from = middle.next(),
+                }
+            }
+            from
+        });
+        search.await.unwrap_or(first)
+    }
+}
+
+impl Drop for Tail {
+    fn drop(&mut self) {
+        let mut logs = self.inner.logs.lock();
+        self.ids.iter().for_each(|id| logs.readers.end(*id));
+    }
+}

@@ -1,0 +1,253 @@
+//! What is to be done now and then: comparing with others, holes, retention, keepers, and letting go of what nobody wants.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use atoll_protocol::{
+    identity::NodeId,
+    names::TopicName,
+    topic::{ChainId, log::Stretch, sync::Scope},
+};
+use parking_lot::Mutex;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use super::{Inner, sync::Ask};
+use crate::net::TopicEvent;
+
+/// How often what is short-lived is looked after.
+const TICK: Duration = Duration::from_secs(1);
+/// How often a neighbour is compared with, about.
+const COMPARE: Duration = Duration::from_secs(30);
+/// How often keepers are reviewed.
+const REVIEW: Duration = Duration::from_secs(10);
+/// How often one peer is asked back, at most.
+const BACK: Duration = Duration::from_secs(5);
+/// Neighbours that are compared with after something was learnt.
+const SPREAD: usize = 3;
+/// How long what nobody wants any more is held.
+const GRACE: Duration = Duration::from_secs(600);
+/// Peers that are asked for what another one did not have.
+const FILLERS: usize = 4;
+
+/// What is remembered between rounds.
+#[derive(Debug, Default)]
+pub(super) struct Upkeep(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    asked_back: HashMap<NodeId, Instant>,
+    /// Neighbours to compare with at the next tick.
+    soon: HashSet<NodeId>,
+    holes: BTreeMap<ChainId, Hole>,
+    /// Since when nobody has wanted a topic.
+    unwanted: HashMap<TopicName, Instant>,
+}
+
+/// What was missing at a peer that had what follows.
+#[derive(Debug)]
+struct Hole {
+    tried: HashSet<NodeId>,
+    waiting_for: Option<NodeId>,
+}
+
+/// Looks after the topics for as long as the node lives.
+pub(super) async fn run(inner: Arc<Inner>, mut events: mpsc::Receiver<TopicEvent>) {
+    let (mut tick, mut compare, mut review) = (Instant::now() + TICK, Instant::now() + COMPARE, Instant::now());
+    loop {
+        let acks = inner.clock.instant(inner.acks.due());
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => happened(&inner, event).await,
+                None => return,
+            },
+            () = inner.keeping.due.notified() => inner.give_receipts(),
+            () = inner.wrote.notified() => {
+                inner.tell_keepers();
+            }
+            () = sleep_until(acks) => inner.acks.wake(inner.clock.now()),
+            () = sleep_until(tick) => {
+                tick = Instant::now() + TICK;
+                inner.tick();
+            }
+            () = sleep_until(compare) => {
+                compare = Instant::now() + COMPARE / 2 + COMPARE.mul_f64(rand::random());
+                inner.compare();
+            }
+            () = sleep_until(review) => {
+                review = Instant::now() + REVIEW;
+                let inner = Arc::clone(&inner);
+                let tasks = inner.tasks.clone();
+                tasks.spawn(async move { inner.review_kept().await });
+            }
+        }
+    }
+}
+
+async fn happened(inner: &Arc<Inner>, event: TopicEvent) {
+    match event {
+        TopicEvent::Gossip { message, source, data } => {
+            let verdict = inner.heard(&source, &data);
+            inner.net.verdict(message, source, verdict).await;
+        }
+        TopicEvent::Ready { peer } => {
+            let wild = inner.interests.lock().wild();
+            if !wild.is_empty() {
+                inner.ask(peer, Ask::patterns(wild));
+            }
+            inner.ask(peer, Ask::all());
+            inner.tell_keepers();
+            inner.give_receipts();
+        }
+        TopicEvent::Lost { peer } => {
+            inner.asks.forget(&peer);
+            inner.upkeep.0.lock().asked_back.remove(&peer);
+        }
+    }
+}
+
+impl Inner {
+    /// A peer was seen to hold something else: it is asked for that, but not all the time.
+    pub(super) fn ask_back(self: &Arc<Self>, peer: NodeId) {
+        let now = Instant::now();
+        {
+            let mut state = self.upkeep.0.lock();
+            if state.asked_back.get(&peer).is_some_and(|last| now.duration_since(*last) < BACK) {
+                state.soon.insert(peer);
+                return;
+            }
+            state.asked_back.insert(peer, now);
+        }
+        self.ask(peer, Ask::all());
+    }
+
+    /// Something was learnt from a peer: neighbours see the difference, and ask back.
+    pub(super) fn learnt(&self, from: NodeId) {
+        let others = self.net.connections.peers().into_iter().filter(|peer| *peer != from);
+        self.upkeep.0.lock().soon.extend(others.take(SPREAD));
+    }
+
+    fn tick(self: &Arc<Self>) {
+        let soon = std::mem::take(&mut self.upkeep.0.lock().soon);
+        for peer in soon {
+            if self.net.connections.best(&peer).is_some() {
+                self.ask(peer, Ask::all());
+            }
+        }
+        self.tell_keepers();
+        self.give_receipts();
+        self.tidy();
+        self.save_sessions();
+        let inner = Arc::clone(self);
+        self.tasks.spawn_blocking(move || inner.retain());
+    }
+
+    /// Compares with a random neighbour.
+    fn compare(self: &Arc<Self>) {
+        // Clocks go on, and room is made: what was refused may be taken now.
+        self.logs.lock().shelf.resume_all();
+        let peers = self.net.connections.peers();
+        if peers.is_empty() {
+            return;
+        }
+        let nth = rand::random_range(0..peers.len());
+        if let Some(peer) = peers.get(nth) {
+            self.ask(*peer, Ask::all());
+        }
+    }
+
+    /// After a peer was asked: others are asked for what it did not have; what none of them has is given up.
+    pub(super) fn look_after_holes(self: &Arc<Self>, peer: NodeId) {
+        let new = std::mem::take(&mut self.logs.lock().holes);
+        let mut state = self.upkeep.0.lock();
+        for (chain, _, lacks) in new {
+            let hole = state.holes.entry(chain).or_insert_with(|| Hole { tried: HashSet::new(), waiting_for: None });
+            hole.tried.insert(lacks);
+            hole.waiting_for = hole.waiting_for.filter(|waiting| *waiting != lacks);
+        }
+        for hole in state.holes.values_mut().filter(|hole| hole.waiting_for == Some(peer)) {
+            hole.tried.insert(peer);
+            hole.waiting_for = None;
+        }
+        let mut ask: BTreeMap<NodeId, BTreeSet<TopicName>> = BTreeMap::new();
+        state.holes.retain(|chain, hole| {
+            if hole.waiting_for.is_some() {
+                return true;
+            }
+            let missing = self.missing(chain);
+            if missing.is_empty() {
+                return false;
+            }
+            match self.filler(chain, &hole.tried) {
+                Some(peer) => {
+                    hole.waiting_for = Some(peer);
+                    ask.entry(peer).or_default().insert(chain.topic.clone());
+                    true
+                }
+                None => {
+                    let mut logs = self.logs.lock();
+                    missing.into_iter().for_each(|hole| logs.give_up(chain, hole));
+                    false
+                }
+            }
+        });
+        drop(state);
+        ask.into_iter().for_each(|(peer, topics)| self.ask(peer, Ask::history(topics)));
+        self.bell.ring();
+    }
+
+    fn missing(&self, chain: &ChainId) -> Vec<Stretch> {
+        let logs = self.logs.lock();
+        let known = logs.log(&chain.topic, &chain.author).and_then(|log| log.chain(chain.epoch));
+        known.map(|known| known.missing(known.last())).unwrap_or_default()
+    }
+
+    /// Who is asked next for what others did not have.
+    fn filler(&self, chain: &ChainId, tried: &HashSet<NodeId>) -> Option<NodeId> {
+        if tried.len() >= FILLERS {
+            return None;
+        }
+        let author = self.net.connections.best(&chain.author).is_some().then_some(chain.author);
+        let others = self.those_to_ask(Some(&chain.topic));
+        author.into_iter().chain(others).find(|peer| *peer != self.me && !tried.contains(peer))
+    }
+
+    /// Lets go of topics that nobody here has wanted for a while.
+    fn tidy(self: &Arc<Self>) {
+        let topics: Vec<(TopicName, Scope, bool)> = {
+            let logs = self.logs.lock();
+            let topics = logs.shelf.topics();
+            let own = |topic: &TopicName| logs.log(topic, &self.me).is_some_and(|log| log.head().is_some());
+            topics.map(|topic| (topic.clone(), logs.shelf.scope(topic), own(topic))).collect()
+        };
+        for (topic, scope, own) in topics {
+            let wanted = self.keeping.is_kept(&topic) || self.interests.lock().wants(&topic).is_some();
+            let only = matches!(scope, Scope::Only(_));
+            if wanted || (only && own) {
+                self.upkeep.0.lock().unwanted.remove(&topic);
+                continue;
+            }
+            let since = *self.upkeep.0.lock().unwanted.entry(topic.clone()).or_insert_with(Instant::now);
+            if since.elapsed() < GRACE {
+                continue;
+            }
+            self.upkeep.0.lock().unwanted.remove(&topic);
+            match own {
+                true => self.narrow(&topic),
+                false => self.forget(&topic),
+            }
+        }
+    }
+
+    /// Only this node's own log of a topic is of interest any more.
+    fn narrow(self: &Arc<Self>, topic: &TopicName) {
+        self.logs.lock().shelf.set_scope(topic, Scope::Only(self.me));
+        self.cease(topic);
+    }
+}
