@@ -19,6 +19,9 @@ pub struct Builder {
     pub(crate) listener: Option<Box<dyn Fn(NodeEvent) + Send + Sync>>,
     /// The first name that was wrong, reported by `spawn`, so that building reads in one line.
     pub(crate) error: Option<NameError>,
+    /// A store in place of that in the data directory.
+    #[cfg(test)]
+    pub(crate) store: Option<std::sync::Arc<dyn atoll_registry::store::Store>>,
 }
 
 impl Builder {

@@ -64,7 +64,9 @@ impl Node {
     }
 
     pub(crate) async fn spawn(builder: Builder) -> Result<Self, SpawnError> {
-        let Builder { config, listener, error } = builder;
+        #[cfg(test)]
+        let store = builder.store.clone();
+        let Builder { config, listener, error, .. } = builder;
         if let Some(error) = error {
             return Err(error.into());
         }
@@ -103,6 +105,11 @@ impl Node {
             clock,
             events: events.clone(),
         });
+        #[cfg(test)]
+        let storage = match store {
+            Some(store) => Storage::over(store)?,
+            None => storage,
+        };
         let stopped =
             || SpawnError::Network { reason: "the database was taken by another part of the node".to_owned() };
         let store = storage.take_store().ok_or_else(stopped)?;

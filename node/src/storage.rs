@@ -113,7 +113,7 @@ impl Storage {
         }
     }
 
-    fn over(store: Arc<dyn Store>) -> Result<Self, StoreError> {
+    pub(crate) fn over(store: Arc<dyn Store>) -> Result<Self, StoreError> {
         let number = |key: &[u8]| -> Result<Option<u64>, StoreError> {
             let value = store.get(Table::Meta, key)?;
             Ok(value.and_then(|v| <[u8; 8]>::try_from(v.as_slice()).ok()).map(u64::from_le_bytes))

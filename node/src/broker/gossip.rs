@@ -8,7 +8,7 @@ use atoll_protocol::{
     names::TopicName,
     sealed::Verified,
     topic::{
-        Announcement, Batch, BatchError, Head,
+        Access, Announcement, Batch, BatchError, Head,
         log::Refused,
         sync::{Scope, TopicId},
     },
@@ -76,13 +76,19 @@ async fn tell_batch(inner: &Inner, paces: &mut HashMap<TopicName, Pace>, batch: 
     pace.tokens = (pace.tokens + RATE * now.duration_since(pace.at).as_secs_f64()).min(BURST);
     pace.at = now;
     let news = Announcement::news(batch);
-    if pace.tokens >= 1.0 && !news.entries.is_empty() && pace.head.is_none() {
+    if pace.tokens >= 1.0 && !news.entries.is_empty() && pace.head.is_none() && !is_closed(inner, topic) {
         pace.tokens -= 1.0;
         send(inner, channel(topic), &news).await;
     } else {
         let due = pace.head.take().map_or(now + PAUSE, |(due, _)| due);
         pace.head = Some((due, head.clone()));
     }
+}
+
+/// Whether not everybody may read a topic: then its entries are given to those who ask, if they may have them.
+fn is_closed(inner: &Inner, topic: &TopicName) -> bool {
+    let logs = inner.logs.lock();
+    logs.policies.of(topic).is_some_and(|policy| matches!(policy.value().access, Access::Closed(_)))
 }
 
 async fn tell_heads(inner: &Inner, paces: &mut HashMap<TopicName, Pace>) {
@@ -159,6 +165,7 @@ impl Inner {
         match came {
             Came::New => {
                 self.bell.ring();
+                source.into_iter().for_each(|peer| self.fill_back(peer));
                 Verdict::Accept
             }
             Came::Old => Verdict::Accept,

@@ -1,7 +1,7 @@
 //! Which topics are wanted here: subscriptions' patterns, and how much of what they stand for.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -24,7 +24,11 @@ pub(super) struct InterestId(u64);
 /// See the [module docs](self).
 #[derive(Debug, Default)]
 pub(super) struct Interests {
-    patterns: BTreeMap<InterestId, (TopicPattern, Scope)>,
+    all: BTreeMap<InterestId, (TopicPattern, Scope)>,
+    /// Those that stand for one topic.
+    literal: HashMap<TopicName, BTreeMap<InterestId, Scope>>,
+    /// Those that stand for more.
+    wild: BTreeSet<InterestId>,
     next: u64,
     /// Topics that are heard of on each channel.
     channels: BTreeMap<Channel, BTreeSet<TopicName>>,
@@ -34,32 +38,44 @@ impl Interests {
     fn begin(&mut self, pattern: TopicPattern, scope: Scope) -> InterestId {
         let id = InterestId(self.next);
         self.next = self.next.wrapping_add(1);
-        self.patterns.insert(id, (pattern, scope));
+        match pattern.literal() {
+            Some(topic) => drop(self.literal.entry(topic).or_default().insert(id, scope)),
+            None => drop(self.wild.insert(id)),
+        }
+        self.all.insert(id, (pattern, scope));
         id
     }
 
     fn end(&mut self, id: InterestId) {
-        self.patterns.remove(&id);
+        let Some((pattern, _)) = self.all.remove(&id) else { return };
+        self.wild.remove(&id);
+        let Some(topic) = pattern.literal() else { return };
+        if let Some(of_topic) = self.literal.get_mut(&topic) {
+            of_topic.remove(&id);
+            if of_topic.is_empty() {
+                self.literal.remove(&topic);
+            }
+        }
     }
 
     /// How much of a topic is wanted; none if nothing is.
     pub(super) fn wants(&self, topic: &TopicName) -> Option<Scope> {
+        let literal = self.literal.get(topic).into_iter().flat_map(BTreeMap::values);
+        let wild = self.wild.iter().filter_map(|id| self.all.get(id));
+        let wild = wild.filter(|(pattern, _)| pattern.matches(topic)).map(|(_, scope)| scope);
         let mut wanted = None;
-        for (pattern, scope) in self.patterns.values() {
-            if pattern.matches(topic) {
-                if *scope == Scope::Everything {
-                    return Some(Scope::Everything);
-                }
-                wanted = Some(*scope);
+        for scope in literal.chain(wild) {
+            if *scope == Scope::Everything {
+                return Some(Scope::Everything);
             }
+            wanted = Some(*scope);
         }
         wanted
     }
 
     /// The patterns that stand for more than one topic.
     pub(super) fn wild(&self) -> BTreeSet<TopicPattern> {
-        let wild = self.patterns.values().filter(|(pattern, _)| pattern.literal().is_none());
-        wild.map(|(pattern, _)| pattern.clone()).collect()
+        self.wild.iter().filter_map(|id| self.all.get(id)).map(|(pattern, _)| pattern.clone()).collect()
     }
 
     /// Notes that a topic is heard of. True if its channel is to be joined.
@@ -87,10 +103,8 @@ impl Inner {
     pub(super) fn begin_interest(self: &Arc<Self>, pattern: &TopicPattern, scope: Scope) -> InterestId {
         let id = self.interests.lock().begin(pattern.clone(), scope);
         if let Some(topic) = pattern.literal() {
-            if !self.want(&topic, scope) {
-                // It may have been forgotten by nobody, but has it come as a whole?
-                self.ask_about(&topic, scope == Scope::Everything);
-            }
+            self.want(&topic, scope);
+            self.ask_about(&topic, scope == Scope::Everything);
             return id;
         }
         let known: Vec<TopicName> = {
@@ -112,9 +126,9 @@ impl Inner {
         self.interests.lock().end(id);
     }
 
-    /// A topic is wanted to this extent at least. True if that is news: then others are asked about it.
+    /// A topic is wanted to this extent at least. True if that is news.
     pub(super) fn want(self: &Arc<Self>, topic: &TopicName, scope: Scope) -> bool {
-        if !self.logs.lock().want(topic, scope) {
+        if !self.logs.lock().want(topic, scope, self.clock.wall()) {
             return false;
         }
         if !matches!(scope, Scope::Only(_)) {
@@ -122,7 +136,7 @@ impl Inner {
                 self.listen(channel(topic), true);
             }
             self.logs.lock().accounts.set_own(topic, true);
-            self.ask_about(topic, scope == Scope::Everything);
+            self.look_after_holes(self.me);
         }
         true
     }

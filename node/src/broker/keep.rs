@@ -53,6 +53,8 @@ pub(super) struct Keeping {
     state: Mutex<State>,
     /// There are receipts to be given.
     pub(super) due: Notify,
+    /// This node has published something: keepers may have to be told.
+    pub(super) written: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +66,8 @@ struct State {
     giving: HashSet<NodeId>,
     /// When a keeper was told of a topic.
     told: HashMap<(TopicName, NodeId), Instant>,
+    /// Topics that this node has published on since keepers were last told.
+    written: BTreeSet<TopicName>,
     /// Those that offered to keep topics when that was last looked at.
     volunteers: BTreeSet<NodeId>,
 }
@@ -85,6 +89,12 @@ impl Keeping {
         *known = last.max(*known);
         drop(state);
         self.due.notify_one();
+    }
+
+    /// This node has published on these.
+    pub(super) fn wrote(&self, topics: impl Iterator<Item = TopicName>) {
+        self.state.lock().written.extend(topics);
+        self.written.notify_one();
     }
 
     fn restore(&self, topics: impl IntoIterator<Item = TopicName>) {
@@ -201,11 +211,19 @@ impl Inner {
         });
     }
 
+    /// Tells keepers of topics that this node has just published on.
+    pub(super) fn tell_of_written(self: &Arc<Self>) {
+        let written = std::mem::take(&mut self.keeping.state.lock().written);
+        self.tell_of(written);
+    }
+
     /// Tells keepers of this node's own topics what they are to keep, where not enough of them have given receipts.
     pub(super) fn tell_keepers(self: &Arc<Self>) {
+        self.tell_of(self.acks.pending(self.config.keepers).into_iter().map(|pending| pending.topic).collect());
+    }
+
+    fn tell_of(self: &Arc<Self>, topics: BTreeSet<TopicName>) {
         let mut to_tell: BTreeMap<NodeId, Vec<TopicName>> = BTreeMap::new();
-        let topics: BTreeSet<TopicName> =
-            self.acks.pending(self.config.keepers).into_iter().map(|pending| pending.topic).collect();
         for topic in topics {
             for keeper in self.keepers_of(&topic) {
                 self.note_to_tell(keeper, &topic, &mut to_tell);
@@ -217,9 +235,9 @@ impl Inner {
     fn note_to_tell(&self, keeper: NodeId, topic: &TopicName, to_tell: &mut BTreeMap<NodeId, Vec<TopicName>>) {
         let now = Instant::now();
         let mut state = self.keeping.state.lock();
-        state.told.retain(|_, at| now.duration_since(*at) < AGAIN);
         let of_keeper = to_tell.entry(keeper).or_default();
-        let is_told = state.told.contains_key(&(topic.clone(), keeper));
+        let told = state.told.get(&(topic.clone(), keeper));
+        let is_told = told.is_some_and(|at| now.duration_since(*at) < AGAIN);
         if keeper != self.me && !is_told && of_keeper.len() < limits::TOPIC_LISTED {
             state.told.insert((topic.clone(), keeper), now);
             of_keeper.push(topic.clone());
@@ -336,6 +354,7 @@ impl Inner {
     /// The volunteers may have changed: other keepers are told, and what this one keeps no longer is let go once they have it.
     pub(super) async fn review_kept(self: &Arc<Self>) {
         self.discount_those_gone();
+        self.keeping.state.lock().told.retain(|_, at| at.elapsed() < AGAIN);
         let mut to_tell: BTreeMap<NodeId, Vec<TopicName>> = BTreeMap::new();
         let mut leaving = Vec::new();
         for topic in self.keeping.kept() {

@@ -58,7 +58,7 @@ use atoll_registry::{
     topics::{access::Policies, keepers::Volunteer},
 };
 use parking_lot::Mutex;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use self::{
     acks::Acks,
@@ -118,8 +118,6 @@ pub(crate) struct Inner {
     upkeep: Upkeep,
     sessions: Sessions,
     bell: Arc<Bell>,
-    /// This node has published something: keepers may have to be told.
-    wrote: Notify,
     news: mpsc::Sender<Arc<Batch>>,
     places: Arc<Semaphore>,
     mark: Mark,
@@ -175,7 +173,6 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
         follows: Follows::default(),
         upkeep: Upkeep::default(),
         bell: Arc::default(),
-        wrote: Notify::new(),
         news,
         places: Arc::new(Semaphore::new(PLACES)),
         mark,

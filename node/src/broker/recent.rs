@@ -45,7 +45,8 @@ impl Recent {
         }
     }
 
-    fn remove(&mut self, chain: &ChainId, first: Seq) {
+    /// It was deleted.
+    pub(super) fn remove(&mut self, chain: &ChainId, first: Seq) {
         let Some(batches) = self.chains.get_mut(chain) else { return };
         if let Some(batch) = batches.remove(&first) {
             self.bytes = self.bytes.saturating_sub(cost(&batch));

@@ -58,6 +58,7 @@ fn delete(logs: &mut Logs, topic: &TopicName, due: &Deletion, changes: &mut Chan
     }
     logs.accounts.deleted(topic, &due.batch.author, bytes, entries);
     changes.delete(&chain, due.batch.first);
+    logs.recent.remove(&chain, due.batch.first);
     if due.why != Why::Overtaken {
         logs.drop_before(&chain, due.next);
     }

@@ -367,7 +367,6 @@ impl Subscription {
                     (tail, read)
                 }
             };
-            let at_end = tail.is_at_end();
             let Some(read) = read else {
                 self.tail = Reading::Idle(None);
                 return Poll::Ready(None);
@@ -375,11 +374,7 @@ impl Subscription {
             if let Reading::Under(reading) = &mut self.tail {
                 reading.set(next(tail));
             }
-            let gap = self.state.take(read);
-            if at_end {
-                self.state.reached_end();
-            }
-            if let Some(gap) = gap {
+            if let Some(gap) = self.state.take(read) {
                 return Poll::Ready(Some(Delivery::Gap(gap)));
             }
         }
@@ -396,6 +391,10 @@ impl State {
         match read {
             Read::Batch { log, batch, entries } => {
                 self.current = Some(Current { log, batch, left: entries });
+                None
+            }
+            Read::End => {
+                self.reached_end();
                 None
             }
             Read::Gap { log, gap } => {
@@ -426,16 +425,8 @@ impl State {
 
     /// What is there has been read: from now on messages are given as they come.
     fn reached_end(&mut self) {
-        if self.latest.is_none() {
-            return;
-        }
-        while let Some(message) = self.next_admitted() {
-            match (message.key().map(|key| Bytes::copy_from_slice(key)), &mut self.latest) {
-                (Some(key), Some(latest)) => drop(latest.insert(key, message)),
-                _ => self.ready.push_back(message),
-            }
-        }
-        let mut all: Vec<Message> = self.latest.take().into_iter().flatten().map(|(_, message)| message).collect();
+        let Some(latest) = self.latest.take() else { return };
+        let mut all: Vec<Message> = latest.into_values().collect();
         all.extend(self.ready.drain(..));
         all.sort_by_key(|message| (message.time(), message.author(), message.seq));
         self.ready.extend(all);

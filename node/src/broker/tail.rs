@@ -20,8 +20,8 @@ use super::{
 
 /// Bytes that are read at a time.
 const AT_A_TIME: usize = 512 * 1024;
-/// What is dated so much before a reader of news began is not news, unless it came as such.
-const NEWS: u64 = 60_000;
+/// What is dated so much before a reader of news began is not news, unless it came as such: clocks differ.
+pub(super) const NEWS: u64 = 5_000;
 
 /// Where reading begins in each log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub(super) enum Read {
     Batch { log: LogRef, batch: Arc<Batch>, entries: Stretch },
     /// There is a gap.
     Gap { log: LogRef, gap: Gap },
+    /// Everything that is there has been read. What comes later follows.
+    End,
 }
 
 /// See the [module docs](self).
@@ -56,6 +58,8 @@ pub(super) struct Tail {
     cursors: HashMap<LogRef, Cursor>,
     /// What was read and not yet given, the last one first.
     ready: Vec<(LogRef, Epoch, Arc<Batch>, Stretch)>,
+    /// Whether something was read since the end was last told.
+    moved: bool,
 }
 
 impl Tail {
@@ -85,12 +89,7 @@ impl Tail {
         }
         drop(logs);
         let began = inner.clock.wall();
-        Ok(Self { inner: Arc::clone(inner), reader, ids, begin, began, cursors, ready: Vec::new() })
-    }
-
-    /// Whether everything that is there has been read.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.ready.is_empty() && !self.reader.has_more()
+        Ok(Self { inner: Arc::clone(inner), reader, ids, begin, began, cursors, ready: Vec::new(), moved: true })
     }
 
     /// The next thing to be read; none once the node has stopped.
@@ -98,11 +97,17 @@ impl Tail {
         loop {
             if let Some((log, epoch, batch, entries)) = self.ready.pop() {
                 self.pass(&log, epoch, entries.to);
+                self.moved = true;
                 return Some(Read::Batch { log, batch, entries });
+            }
+            if self.moved && !self.reader.has_more() {
+                self.moved = false;
+                return Some(Read::End);
             }
             let log = self.reader.next().await?;
             if let Some(gap) = self.read(&log).await {
                 self.reader.again(&log);
+                self.moved = true;
                 return Some(Read::Gap { log, gap });
             }
         }
@@ -116,7 +121,9 @@ impl Tail {
 
     /// Reads on in a log: batches become ready, or there is a gap.
     async fn read(&mut self, log: &LogRef) -> Option<Gap> {
-        self.begin_in(log).await;
+        if !self.begin_in(log).await {
+            return None;
+        }
         let cursor = self.cursors.get(log).cloned().unwrap_or_default();
         let (epoch, entries, recent) = {
             let logs = self.inner.logs.lock();
@@ -139,9 +146,6 @@ impl Tail {
             self.reader.again(log);
             return None;
         };
-        if last < entries.to {
-            self.reader.again(log);
-        }
         for batch in batches.into_iter().rev() {
             let head = batch.head().value();
             let wanted = Stretch::between(head.first.max(entries.from), head.last().min(entries.to));
@@ -160,16 +164,20 @@ impl Tail {
         read.await.unwrap_or_default()
     }
 
-    /// Finds where to begin in a log, and in epochs of it that are new.
-    async fn begin_in(&mut self, log: &LogRef) {
+    /// Finds where to begin in a log, and in epochs of it that are new. False if that cannot be said yet.
+    async fn begin_in(&mut self, log: &LogRef) -> bool {
         let known = self.cursors.get(log);
         if self.begin == Begin::Earliest || (known.is_some() && !matches!(self.begin, Begin::Seq(_) | Begin::Time(_))) {
             self.cursors.entry(Arc::clone(log)).or_default();
-            return;
+            return true;
         }
         let epochs: Vec<(Epoch, Seq, Seq)> = {
             let logs = self.inner.logs.lock();
-            let Some(held) = logs.log(&log.topic, &log.author) else { return };
+            let Some(held) = logs.log(&log.topic, &log.author) else { return false };
+            // What was published since the reader began may still be on its way.
+            if self.begin == Begin::Latest && held.chains().any(|(_, chain)| !chain.missing(chain.last()).is_empty()) {
+                return false;
+            }
             let chains =
                 held.chains().filter(|(epoch, _)| known.is_none_or(|known| known.read(*epoch) == Seq::default()));
             chains.map(|(epoch, chain)| (epoch, chain.first(), chain.last())).collect()
@@ -184,15 +192,16 @@ impl Tail {
             cursor.pass(epoch, from.before());
         }
         self.cursors.insert(Arc::clone(log), cursor);
+        true
     }
 
     /// In a log that has just become known: what came as news, or is dated as such.
     async fn first_news(&self, log: &LogRef, epoch: Epoch, held: (Seq, Seq)) -> Seq {
+        let dated = self.at_time(log, epoch, held, UnixMillis(self.began.0.saturating_sub(NEWS))).await;
         match self.reader.news_of(log) {
-            Some((of, seq)) if of == epoch => seq,
+            Some((of, seq)) if of == epoch => dated.min(seq),
             Some((of, _)) if of < epoch => held.0,
-            Some(_) => held.1.next(),
-            None => self.at_time(log, epoch, held, UnixMillis(self.began.0.saturating_sub(NEWS))).await,
+            _ => dated,
         }
     }
 

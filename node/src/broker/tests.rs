@@ -9,6 +9,8 @@ use crate::{
 };
 
 mod basics;
+mod bounds;
+mod hostile;
 mod keeping;
 mod restarts;
 

@@ -68,9 +68,7 @@ pub(super) async fn run(inner: Arc<Inner>, mut events: mpsc::Receiver<TopicEvent
                 None => return,
             },
             () = inner.keeping.due.notified() => inner.give_receipts(),
-            () = inner.wrote.notified() => {
-                inner.tell_keepers();
-            }
+            () = inner.keeping.written.notified() => inner.tell_of_written(),
             () = sleep_until(acks) => inner.acks.wake(inner.clock.now()),
             () = sleep_until(tick) => {
                 tick = Instant::now() + TICK;
@@ -82,6 +80,8 @@ pub(super) async fn run(inner: Arc<Inner>, mut events: mpsc::Receiver<TopicEvent
             }
             () = sleep_until(review) => {
                 review = Instant::now() + REVIEW;
+                inner.tell_keepers();
+                inner.tidy();
                 let inner = Arc::clone(&inner);
                 let tasks = inner.tasks.clone();
                 tasks.spawn(async move { inner.review_kept().await });
@@ -140,9 +140,7 @@ impl Inner {
                 self.ask(peer, Ask::all());
             }
         }
-        self.tell_keepers();
         self.give_receipts();
-        self.tidy();
         self.save_sessions();
         let inner = Arc::clone(self);
         self.tasks.spawn_blocking(move || inner.retain());
@@ -200,6 +198,14 @@ impl Inner {
         drop(state);
         ask.into_iter().for_each(|(peer, topics)| self.ask(peer, Ask::history(topics)));
         self.bell.ring();
+    }
+
+    /// Asks for what lies before what logs began with, where that was news.
+    pub(super) fn fill_back(self: &Arc<Self>, peer: NodeId) {
+        let chains = std::mem::take(&mut self.logs.lock().backfill);
+        if !chains.is_empty() {
+            self.ask(peer, Ask::history(chains.into_keys().map(|chain| chain.topic).collect()));
+        }
     }
 
     fn missing(&self, chain: &ChainId) -> Vec<Stretch> {

@@ -189,8 +189,10 @@ impl Writer {
         if all.is_empty() && with_own.is_empty() {
             return !self.failing;
         }
-        with_own.append(all.clone());
-        match inner.disk.write(with_own) {
+        // What is known of this node's own logs once these are taken in comes last.
+        let mut together = all.clone();
+        together.append(with_own);
+        match inner.disk.write(together) {
             Ok(()) => {
                 self.failing = false;
                 self.dirty.get_or_insert_with(Instant::now);
@@ -322,6 +324,10 @@ impl Writer {
     /// It is with the operating system: readers, neighbours and publishers may know.
     fn written(&mut self, inner: &Inner, own: Vec<Own>, others: ToWrite) {
         let at = Taking { network: &inner.network, now: inner.clock.wall() };
+        if !own.is_empty() {
+            let topics = own.iter().map(|own| own.batch.head().value().topic.clone());
+            inner.keeping.wrote(topics);
+        }
         {
             let mut logs = inner.logs.lock();
             for taken in &others.batches {
@@ -339,9 +345,6 @@ impl Writer {
             if kept {
                 self.note(&taken.batch);
             }
-        }
-        if !own.is_empty() {
-            inner.wrote.notify_one();
         }
         for Own { batch, waits } in own {
             self.urgent |= waits.iter().any(|wait| wait.level > AckLevel::Gossip);

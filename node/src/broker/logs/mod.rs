@@ -12,6 +12,7 @@ use atoll_protocol::{
     identity::NodeId,
     names::TopicName,
     sealed::Verified,
+    service::UnixMillis,
     topic::{
         Batch, ChainId, Clock, Epoch, Head, Policy, Proof, Seq,
         log::{Log, Stretch},
@@ -58,6 +59,12 @@ pub(super) struct Logs {
     new_policies: Vec<Verified<Policy>>,
     /// What peers did not have of logs: others are to be asked.
     pub(super) holes: Vec<(ChainId, Stretch, NodeId)>,
+    /// Logs of which the oldest entries were deleted here.
+    trimmed: BTreeSet<ChainId>,
+    /// Since when news of a topic is wanted, where only news is.
+    pub(super) news_since: BTreeMap<TopicName, UnixMillis>,
+    /// Logs that began with something that is news, before which there may be more: from this position on.
+    pub(super) backfill: BTreeMap<ChainId, Seq>,
     /// Topics on which others know entries of this node's own that it does not: it has been restored from a backup.
     pub(super) overtaken: BTreeSet<TopicName>,
 }
@@ -109,6 +116,9 @@ impl Logs {
             forks: Vec::new(),
             new_policies: Vec::new(),
             holes: Vec::new(),
+            trimmed: BTreeSet::new(),
+            news_since: BTreeMap::new(),
+            backfill: BTreeMap::new(),
             overtaken: BTreeSet::new(),
         }
     }
@@ -162,8 +172,11 @@ impl Logs {
     }
 
     /// A topic is wanted to this extent at least. True if it was not on the shelf, or less of it was wanted.
-    pub(super) fn want(&mut self, topic: &TopicName, scope: Scope) -> bool {
+    pub(super) fn want(&mut self, topic: &TopicName, scope: Scope, now: UnixMillis) -> bool {
         let new = self.shelf.add(topic.clone());
+        if scope == Scope::News {
+            self.news_since.entry(topic.clone()).or_insert(now);
+        }
         let before = self.shelf.scope(topic);
         let wider = match (before, scope) {
             _ if new => true,
@@ -177,18 +190,18 @@ impl Logs {
         wider
     }
 
-    /// Everything before what is known of a topic's logs is wanted, too.
+    /// Everything before what is known of others' logs of a topic is wanted, too, but for what retention has passed here.
     fn want_all(&mut self, topic: &TopicName) {
-        let chains: Vec<_> =
-            self.shelf.logs(topic).flat_map(|log| log.chains().map(|(epoch, _)| (log.author(), epoch))).collect();
-        for (author, epoch) in chains {
-            // What retention has passed here is not wanted back.
-            let dropped =
-                self.log(topic, &author).and_then(|log| log.chain(epoch)).is_some_and(|c| c.taken().next().is_none());
-            if let Some(log) = self.shelf.log_mut(topic, author).filter(|_| !dropped) {
-                log.want(epoch, Seq::FIRST);
-                self.changed.insert(chain_id(topic, author, epoch));
-            }
+        let others = self.shelf.logs(topic).filter(|log| log.author() != self.me);
+        let chains = others.flat_map(|log| log.chains().map(|(epoch, _)| chain_id(topic, log.author(), epoch)));
+        let chains: Vec<ChainId> = chains.filter(|chain| !self.trimmed.contains(chain)).collect();
+        for chain in chains {
+            let Some(log) = self.shelf.log_mut(topic, chain.author) else { continue };
+            log.want(chain.epoch, Seq::FIRST);
+            let missing = log.chain(chain.epoch).map(|known| known.missing(known.last())).unwrap_or_default();
+            // Whoever is asked first may be nobody.
+            self.holes.extend(missing.into_iter().map(|hole| (chain.clone(), hole, self.me)));
+            self.changed.insert(chain);
         }
     }
 
@@ -246,10 +259,12 @@ impl Logs {
                 let (bytes, entries) = self.amount(&chain);
                 self.accounts.deleted(topic, &author, bytes, entries);
                 self.changed.remove(&chain);
+                self.trimmed.remove(&chain);
                 self.forgotten.push(chain);
             }
         }
         self.held.remove(topic);
+        self.news_since.remove(topic);
         self.policies.forget(topic);
         self.readers.forget(topic);
     }

@@ -15,7 +15,7 @@ use atoll_protocol::{
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Logs, Unwritten, chain_id};
-use crate::broker::readers::News;
+use crate::broker::{readers::News, tail::NEWS};
 
 /// What was known when a batch came.
 pub(in crate::broker) struct Taking<'a> {
@@ -154,6 +154,7 @@ impl Logs {
             }
         }
         self.clock.observe(head.time, at.now);
+        self.want_before(&batch);
         self.recent.insert(&batch);
         self.read_policies(&batch, at.network);
         self.readers.mark(&topic, author, news);
@@ -161,6 +162,26 @@ impl Logs {
         if place.is_some() {
             self.unwritten.push(Unwritten { batch, _place: place });
         }
+    }
+
+    /// Where only news is wanted a log begins with the latest batch. If that is news, what lies before it may be, too.
+    fn want_before(&mut self, batch: &Batch) {
+        let (head, author) = (batch.head().value(), batch.author());
+        let Some(since) = self.news_since.get(&head.topic).filter(|_| self.shelf.scope(&head.topic) == Scope::News)
+        else {
+            return;
+        };
+        let is_news = batch.began().millis().0 >= since.0.saturating_sub(NEWS);
+        let Some(log) = self.shelf.log_mut(&head.topic, author).filter(|_| is_news) else { return };
+        let Some(chain) = log.chain(head.epoch).filter(|chain| chain.first() == head.first) else { return };
+        if chain.floor() < head.first || head.first <= Seq::FIRST {
+            return;
+        }
+        // Twice as much each time.
+        let known = chain.last().0.saturating_sub(head.first.0).saturating_add(1);
+        let from = Seq(head.first.0.saturating_sub(known.max(16)).max(Seq::FIRST.0));
+        log.want(head.epoch, from);
+        self.backfill.insert(head.chain(author), from);
     }
 
     fn read_policies(&mut self, batch: &Batch, network: &NetworkName) {
@@ -212,6 +233,7 @@ impl Logs {
     pub(in crate::broker) fn drop_before(&mut self, chain: &atoll_protocol::topic::ChainId, floor: Seq) {
         if let Some(log) = self.shelf.log_mut(&chain.topic, chain.author) {
             log.drop_before(chain.epoch, floor);
+            self.trimmed.insert(chain.clone());
             self.changed.insert(chain.clone());
             self.readers.mark(&chain.topic, chain.author, None);
         }

@@ -162,6 +162,7 @@ impl Inner {
                 tracing::debug!(%peer, "a peer was asked about topics in vain: {error}");
             }
         }
+        self.fill_back(peer);
         self.look_after_holes(peer);
     }
 
@@ -169,7 +170,7 @@ impl Inner {
         let mut stream = self.open(peer).await?;
         let mut tally = Tally::default();
         if !ask.patterns.is_empty() {
-            self.learn_topics(&mut stream, ask.patterns.into_iter().collect()).await?;
+            self.learn_topics(&mut stream, peer, ask.patterns.into_iter().collect()).await?;
         }
         for what in [What::Topics(ask.topics), What::History(ask.history)] {
             if !what.is_empty() {
@@ -192,6 +193,7 @@ impl Inner {
     async fn learn_topics(
         self: &Arc<Self>,
         stream: &mut Substream,
+        peer: NodeId,
         patterns: Vec<TopicPattern>,
     ) -> Result<(), SyncError> {
         let mut after = None;
@@ -201,12 +203,16 @@ impl Inner {
             let Reply::Topics { topics, more } = receive_reply(stream).await? else {
                 return Err(atoll_protocol::topic::sync::Fault::Unrelated.into());
             };
+            let mut wanted = BTreeSet::new();
             for topic in &topics {
                 let scope = self.interests.lock().wants(topic);
-                if let Some(scope) = scope {
-                    self.want(topic, scope);
+                if let Some(scope) = scope
+                    && self.want(topic, scope)
+                {
+                    wanted.insert(topic.clone());
                 }
             }
+            self.asks.note(peer, Ask { history: wanted, ..Ask::default() });
             after = topics.into_iter().next_back().filter(|_| more);
             if after.is_none() {
                 break;

@@ -97,6 +97,7 @@ impl Inner {
                 }
             }
             self.bell.ring();
+            self.fill_back(peer);
         }
         let _ = stream.close().await;
         Ok(())

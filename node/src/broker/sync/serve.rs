@@ -93,16 +93,14 @@ async fn followed(inner: &Arc<Inner>, peer: NodeId, stream: Substream, following
         return Ok(());
     };
     let sending = async {
+        let (mut pieces, mut bytes) = (Vec::new(), 0);
         while let Some(read) = tail.next().await {
-            let mut pieces = Vec::new();
-            let mut bytes = take(inner, &peer, read, &mut pieces);
-            while bytes < TOGETHER && !tail.is_at_end() {
-                let Some(read) = tail.next().await else { break };
-                bytes += take(inner, &peer, read, &mut pieces);
-            }
-            if !pieces.is_empty() {
-                send(&mut to, &Reply::Part { pieces }).await?;
+            let at_end = matches!(read, Read::End);
+            bytes += take(inner, &peer, read, &mut pieces);
+            if !pieces.is_empty() && (at_end || bytes >= TOGETHER) {
+                send(&mut to, &Reply::Part { pieces: std::mem::take(&mut pieces) }).await?;
                 to.flush().await?;
+                bytes = 0;
             }
         }
         Ok(())
