@@ -8,7 +8,7 @@ use atoll_protocol::{
     names::TopicName,
     sealed::Verified,
     topic::{
-        Access, Announcement, Batch, BatchError, Head,
+        Access, Announcement, Batch, BatchError, Head, Seq,
         log::Refused,
         sync::{Scope, TopicId},
     },
@@ -31,6 +31,12 @@ const BURST: f64 = 32.0;
 const RATE: f64 = 16.0;
 /// How long the head of a log waits for a later one.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Heads that are told at a time.
+const AT_A_TIME: usize = 64;
+/// Announcements about all topics together: so many at once, and so many a second after that. More would only fill queues, and be
+/// dropped there.
+const ALL_BURST: f64 = 512.0;
+const ALL_RATE: f64 = 2_000.0;
 /// Topics whose pace is remembered; of more the slowest are forgotten.
 const TOPICS: usize = 4_096;
 
@@ -40,48 +46,124 @@ pub(super) fn channel(topic: &TopicName) -> Channel {
     Channel::Entries(u8::try_from(TopicId::of(topic).0 % Channel::COUNT).unwrap_or_default())
 }
 
-/// How fast a topic is published on.
-struct Pace {
+/// Tokens that come back with time.
+struct Bucket {
     tokens: f64,
     at: Instant,
+    burst: f64,
+    rate: f64,
+}
+
+impl Bucket {
+    fn new(burst: f64, rate: f64) -> Self {
+        Self { tokens: burst, at: Instant::now(), burst, rate }
+    }
+
+    fn refill(&mut self) {
+        let now = Instant::now();
+        self.tokens = (self.tokens + self.rate * now.duration_since(self.at).as_secs_f64()).min(self.burst);
+        self.at = now;
+    }
+
+    fn take(&mut self) -> bool {
+        self.refill();
+        let there = self.tokens >= 1.0;
+        self.tokens -= f64::from(u8::from(there));
+        there
+    }
+
+    /// Takes one, once there is one.
+    async fn wait(&mut self) {
+        while !self.take() {
+            tokio::time::sleep(Duration::from_secs_f64((1.0 - self.tokens).max(0.0) / self.rate)).await;
+        }
+    }
+}
+
+/// How fast a topic is published on.
+struct Pace {
+    bucket: Bucket,
     /// A head that is still to be told, and when.
     head: Option<(Instant, Verified<Head>)>,
 }
 
 /// Gossips what this node publishes, for as long as it lives.
 pub(super) async fn tell(inner: Arc<Inner>, mut news: mpsc::Receiver<Arc<Batch>>) {
-    let mut paces: HashMap<TopicName, Pace> = HashMap::new();
+    let all = Bucket::new(ALL_BURST, ALL_RATE);
+    let mut teller = Teller { inner, all, paces: HashMap::new() };
     loop {
-        let due = paces.values().filter_map(|pace| Some(pace.head.as_ref()?.0)).min();
+        teller.note_unsaid().await;
+        let due = teller.paces.values().filter_map(|pace| Some(pace.head.as_ref()?.0)).min();
         tokio::select! {
             batch = news.recv() => match batch {
-                Some(batch) => tell_batch(&inner, &mut paces, &batch).await,
+                Some(batch) => teller.tell_batch(&batch).await,
                 None => return,
             },
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => tell_heads(&inner, &mut paces).await,
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => teller.tell_heads().await,
         }
     }
 }
 
-async fn tell_batch(inner: &Inner, paces: &mut HashMap<TopicName, Pace>, batch: &Batch) {
-    let (head, now) = (batch.head(), Instant::now());
-    let topic = &head.value().topic;
-    if head.value().first == atoll_protocol::topic::Seq::FIRST {
-        send(inner, Channel::New, &Announcement::reminder(head.signed())).await;
+struct Teller {
+    inner: Arc<Inner>,
+    all: Bucket,
+    paces: HashMap<TopicName, Pace>,
+}
+
+impl Teller {
+    async fn tell_batch(&mut self, batch: &Batch) {
+        let (head, now) = (batch.head(), Instant::now());
+        let topic = &head.value().topic;
+        if head.value().first == Seq::FIRST {
+            self.send(Channel::New, &Announcement::reminder(head.signed())).await;
+        }
+        if self.paces.len() >= TOPICS && !self.paces.contains_key(topic) {
+            self.paces.retain(|_, pace| pace.head.is_some() || now.duration_since(pace.bucket.at) < PAUSE);
+        }
+        let new = || Pace { bucket: Bucket::new(BURST, RATE), head: None };
+        let pace = self.paces.entry(topic.clone()).or_insert_with(new);
+        let news = Announcement::news(batch);
+        let inline = !news.entries.is_empty() && pace.head.is_none() && !is_closed(&self.inner, topic);
+        if inline && pace.bucket.take() {
+            self.send(channel(topic), &news).await;
+        } else {
+            pace.tell_later(head.clone());
+        }
     }
-    if paces.len() >= TOPICS && !paces.contains_key(topic) {
-        paces.retain(|_, pace| pace.head.is_some() || now.duration_since(pace.at) < PAUSE);
+
+    async fn tell_heads(&mut self) {
+        let now = Instant::now();
+        let due = |pace: &mut Pace| pace.head.take_if(|(due, _)| *due <= now);
+        let heads: Vec<_> = self.paces.values_mut().filter_map(due).take(AT_A_TIME).collect();
+        for (_, head) in heads {
+            self.send(channel(&head.value().topic), &Announcement::reminder(head.signed())).await;
+        }
     }
-    let pace = paces.entry(topic.clone()).or_insert(Pace { tokens: BURST, at: now, head: None });
-    pace.tokens = (pace.tokens + RATE * now.duration_since(pace.at).as_secs_f64()).min(BURST);
-    pace.at = now;
-    let news = Announcement::news(batch);
-    if pace.tokens >= 1.0 && !news.entries.is_empty() && pace.head.is_none() && !is_closed(inner, topic) {
-        pace.tokens -= 1.0;
-        send(inner, channel(topic), &news).await;
-    } else {
-        let due = pace.head.take().map_or(now + PAUSE, |(due, _)| due);
-        pace.head = Some((due, head.clone()));
+
+    /// Heads that there was no room for are told like those of fast publishers.
+    async fn note_unsaid(&mut self) {
+        let unsaid = std::mem::take(&mut *self.inner.unsaid.lock());
+        for (topic, head) in unsaid {
+            self.send(Channel::New, &Announcement::reminder(head.signed())).await;
+            let new = || Pace { bucket: Bucket::new(BURST, RATE), head: None };
+            self.paces.entry(topic).or_insert_with(new).tell_later(head);
+        }
+    }
+
+    async fn send(&mut self, to: Channel, announcement: &Announcement) {
+        self.all.wait().await;
+        match codec::encode(announcement) {
+            Ok(data) => self.inner.net.announce(to, data).await,
+            Err(error) => tracing::error!("an announcement cannot be encoded: {error}"),
+        }
+    }
+}
+
+impl Pace {
+    /// How far the log has come is told in a moment, unless it has come further by then.
+    fn tell_later(&mut self, head: Verified<Head>) {
+        let due = self.head.take().map_or_else(|| Instant::now() + PAUSE, |(due, _)| due);
+        self.head = Some((due, head));
     }
 }
 
@@ -91,26 +173,13 @@ fn is_closed(inner: &Inner, topic: &TopicName) -> bool {
     logs.policies.of(topic).is_some_and(|policy| matches!(policy.value().access, Access::Closed(_)))
 }
 
-async fn tell_heads(inner: &Inner, paces: &mut HashMap<TopicName, Pace>) {
-    let now = Instant::now();
-    let due = |pace: &mut Pace| pace.head.take_if(|(due, _)| *due <= now);
-    let heads: Vec<_> = paces.values_mut().filter_map(due).collect();
-    for (_, head) in heads {
-        send(inner, channel(&head.value().topic), &Announcement::reminder(head.signed())).await;
-    }
-}
-
-async fn send(inner: &Inner, to: Channel, announcement: &Announcement) {
-    match codec::encode(announcement) {
-        Ok(data) => inner.net.announce(to, data).await,
-        Err(error) => tracing::error!("an announcement cannot be encoded: {error}"),
-    }
-}
-
 impl Inner {
-    /// Gossips a batch of this node's own. Where too many wait, whoever wants it finds it by comparing.
+    /// Gossips a batch of this node's own. Where too many wait, only how far the log has come is told.
     pub(super) fn announce(&self, batch: Arc<Batch>) {
-        let _ = self.news.try_send(batch);
+        if let Err(mpsc::error::TrySendError::Full(batch)) = self.news.try_send(batch) {
+            let head = batch.head();
+            self.unsaid.lock().insert(head.value().topic.clone(), head.clone());
+        }
     }
 
     /// Takes in what was gossiped, and says whether it is to be passed on.
@@ -226,7 +295,8 @@ impl Inner {
                 return !matches!(logs.shelf.scope(topic), Scope::Only(_));
             }
         }
-        self.interests.lock().wants(topic).is_some_and(|scope| {
+        let scope = self.interests.lock().wants(topic);
+        scope.is_some_and(|scope| {
             self.want(topic, scope);
             true
         })

@@ -46,12 +46,13 @@ mod topic;
 mod upkeep;
 mod writer;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use atoll_protocol::{
     identity::{NodeId, SecretKey},
     names::{NetworkName, TopicName, TopicPattern},
-    topic::Batch,
+    sealed::Verified,
+    topic::{Batch, Head},
 };
 use atoll_registry::{
     store::{Store, StoreError},
@@ -119,6 +120,8 @@ pub(crate) struct Inner {
     sessions: Sessions,
     bell: Arc<Bell>,
     news: mpsc::Sender<Arc<Batch>>,
+    /// Heads of logs that there was no room for among the news, by topic.
+    unsaid: Mutex<BTreeMap<TopicName, Verified<Head>>>,
     places: Arc<Semaphore>,
     mark: Mark,
     volunteers: Mutex<(u64, Arc<[Volunteer]>)>,
@@ -174,6 +177,7 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
         upkeep: Upkeep::default(),
         bell: Arc::default(),
         news,
+        unsaid: Mutex::default(),
         places: Arc::new(Semaphore::new(PLACES)),
         mark,
         volunteers: Mutex::default(),

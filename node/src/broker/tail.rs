@@ -140,12 +140,12 @@ impl Tail {
             }
         };
         let batches = if recent.is_empty() { self.from_disk(log, epoch, entries).await } else { recent };
-        let Some(last) = batches.last().map(|batch| batch.head().value().last()) else {
+        if batches.is_empty() {
             // What is gone between those that are there has been overtaken.
             self.pass(log, epoch, entries.to);
             self.reader.again(log);
             return None;
-        };
+        }
         for batch in batches.into_iter().rev() {
             let head = batch.head().value();
             let wanted = Stretch::between(head.first.max(entries.from), head.last().min(entries.to));

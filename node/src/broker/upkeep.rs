@@ -45,6 +45,8 @@ struct State {
     /// Neighbours to compare with at the next tick.
     soon: HashSet<NodeId>,
     holes: BTreeMap<ChainId, Hole>,
+    /// Gossip that was dropped when that was last looked at.
+    dropped: u64,
     /// Since when nobody has wanted a topic.
     unwanted: HashMap<TopicName, Instant>,
 }
@@ -97,11 +99,7 @@ async fn happened(inner: &Arc<Inner>, event: TopicEvent) {
             inner.net.verdict(message, source, verdict).await;
         }
         TopicEvent::Ready { peer } => {
-            let wild = inner.interests.lock().wild();
-            if !wild.is_empty() {
-                inner.ask(peer, Ask::patterns(wild));
-            }
-            inner.ask(peer, Ask::all());
+            inner.ask_everything(peer);
             inner.tell_keepers();
             inner.give_receipts();
         }
@@ -140,6 +138,7 @@ impl Inner {
                 self.ask(peer, Ask::all());
             }
         }
+        self.make_up_for_dropped();
         self.give_receipts();
         self.save_sessions();
         let inner = Arc::clone(self);
@@ -155,8 +154,23 @@ impl Inner {
             return;
         }
         let nth = rand::random_range(0..peers.len());
-        if let Some(peer) = peers.get(nth) {
-            self.ask(*peer, Ask::all());
+        peers.get(nth).into_iter().for_each(|peer| self.ask_everything(*peer));
+    }
+
+    /// About all topics, and which ones there are that are wanted.
+    fn ask_everything(self: &Arc<Self>, peer: NodeId) {
+        let wild = self.interests.lock().wild();
+        if !wild.is_empty() {
+            self.ask(peer, Ask::patterns(wild));
+        }
+        self.ask(peer, Ask::all());
+    }
+
+    /// Where gossip had to be dropped, neighbours are asked for what it said.
+    fn make_up_for_dropped(self: &Arc<Self>) {
+        let dropped = self.net.counters.dropped_topics.count();
+        if std::mem::replace(&mut self.upkeep.0.lock().dropped, dropped) < dropped {
+            self.net.connections.peers().into_iter().take(SPREAD).for_each(|peer| self.ask_everything(peer));
         }
     }
 
