@@ -151,7 +151,8 @@ impl Driver {
         if peer == self.me {
             return dials::answer(reply, Err(ConnectError::Itself));
         }
-        if self.ready.contains(&peer) {
+        // The table hears of a connection's end before the swarm says so.
+        if self.ready.contains(&peer) && self.connections.best(&peer).is_some() {
             return dials::answer(reply, Ok(peer));
         }
         let Some(id) = peer_id(&peer) else {
