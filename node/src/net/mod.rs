@@ -542,6 +542,11 @@ impl Net {
         self.commands.try_send(Command::Shutdown { reply }).is_ok()
     }
 
+    /// Whether the overlay has stopped: nobody can be reached any more.
+    pub(crate) fn has_stopped(&self) -> bool {
+        self.commands.is_closed()
+    }
+
     /// Closes all connections and stops.
     pub(crate) async fn shutdown(&self) {
         let (reply, done) = oneshot::channel();

@@ -3,7 +3,7 @@
 use atoll_registry::peers::conduct::Fault;
 use libp2p::{
     Multiaddr, PeerId, gossipsub, identify, kad, mdns, ping,
-    swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent, dial_opts::PeerCondition},
+    swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent},
 };
 use tokio::time::Instant;
 
@@ -40,6 +40,10 @@ impl Driver {
             SwarmEvent::ListenerClosed { listener_id, .. } => {
                 self.listener_closed(listener_id);
                 self.addresses_changed();
+            }
+            // By one of libp2p's protocols, at what it knows.
+            SwarmEvent::Dialing { peer_id: Some(peer), connection_id } => {
+                self.dials.begun(connection_id, peer, Vec::new());
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, .. } => {
                 self.dials.established(connection_id, peer_id);
@@ -212,7 +216,7 @@ impl Driver {
 
     fn last_connection_closed(&mut self, peer: PeerId, cause: Option<&ConnectionError>) {
         match self.dials.redial(&peer) {
-            Some(addresses) => self.dial(peer, PeerCondition::DisconnectedAndNotDialing, addresses),
+            Some(addresses) => self.dial(peer, addresses),
             None => self.dials.peer_failed(&peer, "the connection was closed before the peer said who it is"),
         }
         self.strangers.remove(&peer);

@@ -155,7 +155,8 @@ impl Driver {
         if peer == self.me {
             return dials::answer(reply, Err(ConnectError::Itself));
         }
-        if self.ready.contains(&peer) {
+        // The table hears of a connection's end before the swarm says so.
+        if self.ready.contains(&peer) && self.connections.best(&peer).is_some() {
             return dials::answer(reply, Ok(peer));
         }
         let Some(id) = peer_id(&peer) else {
@@ -168,30 +169,44 @@ impl Driver {
         self.dials.wait_for_peer(id, reply);
         self.dials.may_redial(&id, addresses.clone());
         if !self.swarm.is_connected(&id) {
-            self.dial(id, PeerCondition::DisconnectedAndNotDialing, addresses);
+            self.dial(id, addresses);
         }
     }
 
-    /// Whatever other dials are under way: one for a direct path may wait for a long time where there is none.
+    /// Whatever is being tried already: both ends may just have lost a relay, and what failed a moment ago may work now.
     fn dial_beside(&mut self, peer: &NodeId, addresses: Vec<Multiaddr>) {
         if let Some(id) = peer_id(peer) {
-            self.dial(id, PeerCondition::Always, addresses);
+            let addresses = self.ways_to(addresses);
+            self.dial_at(id, addresses);
         }
     }
 
-    fn dial(&mut self, id: PeerId, condition: PeerCondition, addresses: Vec<Multiaddr>) {
+    /// Dials a peer for those who wait for it, unless that is being done.
+    fn dial(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
+        let addresses = self.ways_to(addresses);
+        if !self.dials.are_tried(&id, &addresses) {
+            self.dial_at(id, addresses);
+        }
+    }
+
+    /// These addresses of a peer, and those through relays that it may have a place at.
+    fn ways_to(&self, addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
         let mut addresses = addresses;
         addresses.extend(self.circuits());
-        let addresses = addresses::one_way_through(addresses, |relay| self.connections.best(relay).is_some());
-        tracing::debug!(peer = %id, ?condition, ?addresses, "dialling");
+        addresses::one_way_through(addresses, |relay| self.connections.best(relay).is_some())
+    }
+
+    fn dial_at(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
+        tracing::debug!(peer = %id, ?addresses, "dialling");
         let dial = DialOpts::peer_id(id)
-            .condition(condition)
-            .addresses(addresses)
+            // Others that are under way may try less, and be about to fail.
+            .condition(PeerCondition::Always)
+            .addresses(addresses.clone())
             .extend_addresses_through_behaviour()
             .build();
+        let connection = dial.connection_id();
         match self.swarm.dial(dial) {
-            // A dial that is under way already will do.
-            Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {}
+            Ok(()) => self.dials.begun(connection, id, addresses),
             Err(error) => self.dials.peer_failed(&id, &dials::describe(&error)),
         }
     }
@@ -310,12 +325,15 @@ impl Driver {
         }
         let dial = DialOpts::peer_id(peer)
             .condition(PeerCondition::DisconnectedAndNotDialing)
-            .addresses(vec![address])
+            .addresses(vec![address.clone()])
             // The other addresses that it has said, too: they come one by one, and only the first makes a dial.
             .extend_addresses_through_behaviour()
             .build();
+        let connection = dial.connection_id();
         // A dial that is under way already will do.
-        let _ = self.swarm.dial(dial);
+        if self.swarm.dial(dial).is_ok() {
+            self.dials.begun(connection, peer, vec![address]);
+        }
     }
 
     /// Tells everyone concerned where this node can be dialled now.

@@ -1,12 +1,17 @@
 //! Dialling what does not lead to a node.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    net::{Ipv4Addr, TcpListener, UdpSocket},
+    time::Duration,
+};
 
 use libp2p::{Multiaddr, multiaddr::Protocol};
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
+    NodeId,
     error::ConnectError,
-    net::{parse_address, split_peer, with_peer},
+    net::{Command, Net, connections::Connection, parse_address, split_peer, with_peer},
     testing::{builder, eventually, listening, lists, loopback, node, pair, within},
 };
 
@@ -96,6 +101,49 @@ async fn a_peer_is_tried_at_all_its_addresses() {
     let dead = with_peer(&dead_port(), &server.id());
     let client = node(&[dead, server.addresses()[0].clone()]).await;
     within("joining", client.joined()).await;
+}
+
+/// Somebody who takes in whatever is sent to an address, and says nothing.
+fn silent_port() -> (UdpSocket, Multiaddr) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, format!("/ip4/127.0.0.1/udp/{port}/quic-v1").parse().unwrap())
+}
+
+/// Dials a peer as it is done for reasons of the node's own, and not for somebody who waits for the peer.
+async fn dial_for_itself(net: &Net, peer: NodeId, address: Multiaddr) -> oneshot::Receiver<Result<(), String>> {
+    let (reply, dialled) = oneshot::channel::<Result<std::sync::Arc<Connection>, String>>();
+    net.command(Command::DialAnew { peer, address, reply }).await;
+    let (ended, end) = oneshot::channel();
+    tokio::spawn(async move { ended.send(dialled.await.unwrap().map(drop)) });
+    end
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_wants_a_peer_does_not_wait_for_a_dial_that_leads_nowhere() {
+    let (server, client) = (node(&[]).await, node(&[]).await);
+    let (_silent, nowhere) = silent_port();
+    let mut other = dial_for_itself(client.0.net(), server.id(), nowhere).await;
+    let addresses = server.addresses().iter().map(|a| split_peer(a).0).collect();
+    within("connecting", client.0.net().dial(Some(server.id()), addresses)).await.unwrap();
+    assert!(other.try_recv().is_err(), "the other one is still under way");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dial_for_other_reasons_fails_nobody_who_wants_the_peer() {
+    let (server, client) = (node(&[]).await, node(&[]).await);
+    let (_silent, nowhere) = silent_port();
+    let net = client.0.net().clone();
+    let peer = server.id();
+    let mut wanted = tokio::spawn(async move { net.dial(Some(peer), vec![nowhere]).await });
+    for _ in 0..2 {
+        let other = dial_for_itself(client.0.net(), peer, dead_port()).await;
+        within("the other dial fails", other).await.unwrap().unwrap_err();
+    }
+    assert!(timeout(Duration::from_millis(100), &mut wanted).await.is_err(), "its own dial is under way");
+    // Whichever way it comes, the connection will do.
+    within("connecting", server.connect(&client.addresses()[0])).await.unwrap();
+    assert_eq!(within("the peer is there", wanted).await.unwrap().unwrap(), peer);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,12 @@
 //! A call that was lost on its way to the only instance, or to the last one, is made there once more if its method is
 //! idempotent: over another connection, if there is one to be had. That is not drawn from the budget, which keeps callers from
 //! adding to the load of services that fail; here it is the way that has failed.
+//!
+//! And where nobody at all could be reached in the end, an idempotent call is made anew after a pause, with what is known by then
+//! of instances and their addresses, until it has no time left or nobody has been reached for [`PERSISTENCE`]: who has lost a relay
+//! needs a while to find another one, and as long again to tell where.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use atoll_protocol::{
     codec, limits,
@@ -33,12 +37,18 @@ use crate::rpc::{
 
 /// Instances that one call may try.
 const ATTEMPTS: usize = 3;
+/// How long a call is made anew that reaches nobody: longer than it takes until a relay that died is found dead, after ten seconds
+/// of silence, and another one in its place.
+const PERSISTENCE: Duration = Duration::from_secs(15);
+/// The first pause before that, and the longest; they double.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// One call in the making.
 struct Making<'a> {
     options: &'a RawCall,
     shared: &'a Shared,
-    body: Body,
+    body: &'a Body,
     deadline: Instant,
     targets: &'a [Target],
     /// Those that have been tried, or are being tried, by place.
@@ -46,16 +56,53 @@ struct Making<'a> {
     idempotent: bool,
 }
 
+/// Why a call was not answered.
+struct Unanswered {
+    status: Status,
+    /// Whether nobody was reached, and the call can be made anew.
+    unreached: bool,
+}
+
+impl From<Status> for Unanswered {
+    fn from(status: Status) -> Self {
+        Self { status, unreached: false }
+    }
+}
+
 /// Makes the call.
 pub(super) async fn make(options: &RawCall, body: Body, now: Instant, deadline: Instant) -> Result<Body, Status> {
+    options.client.shared.rpc.budget.deposit();
+    // Here and below: what is rarely taken is boxed, so that the future of a call, which is moved a few times, stays small.
+    match make_once(options, &body, now, deadline).await {
+        Err(failure) if failure.unreached => Box::pin(persist(options, &body, failure, deadline)).await,
+        result => result.map_err(|failure| failure.status),
+    }
+}
+
+/// Makes a call anew that has reached nobody, again and again.
+async fn persist(options: &RawCall, body: &Body, failed: Unanswered, deadline: Instant) -> Result<Body, Status> {
+    let net = &options.client.shared.rpc.net;
+    let end = deadline.min(Instant::now() + PERSISTENCE);
+    let (mut failed, mut pause) = (failed, PAUSE);
+    while failed.unreached && !net.has_stopped() && Instant::now() + pause < end {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        match make_once(options, body, Instant::now(), deadline).await {
+            Ok(body) => return Ok(body),
+            Err(failure) => failed = failure,
+        }
+    }
+    Err(failed.status)
+}
+
+/// Makes the call at the instances that are known now.
+async fn make_once(options: &RawCall, body: &Body, now: Instant, deadline: Instant) -> Result<Body, Unanswered> {
     let shared = &*options.client.shared;
     let rpc = &shared.rpc;
     let time = rpc.directory.time_of(now);
     let targets = shared.targets(options.peer, time, deadline).await?;
     let (idempotent, targets) = (targets.are_idempotent(&options.method), targets.all.as_slice());
     let making = Making { options, shared, body, deadline, targets, tried: Mutex::default(), idempotent };
-    rpc.budget.deposit();
-    // Here and below: what is rarely taken is boxed, so that the future of a call, which is moved a few times, stays small.
     match options.hedge.filter(|_| idempotent && targets.len() > 1) {
         None => making.attempts(now).await,
         Some(after) => Box::pin(making.hedged(now, now + after)).await,
@@ -64,7 +111,7 @@ pub(super) async fn make(options: &RawCall, body: Body, now: Instant, deadline: 
 
 impl Making<'_> {
     /// Two at a time, the second begun when the first has taken too long.
-    async fn hedged(&self, now: Instant, then: Instant) -> Result<Body, Status> {
+    async fn hedged(&self, now: Instant, then: Instant) -> Result<Body, Unanswered> {
         let first = self.attempts(now);
         tokio::pin!(first);
         tokio::select! {
@@ -89,7 +136,7 @@ impl Making<'_> {
     }
 
     /// One instance after the other, as far as that is safe.
-    async fn attempts(&self, now: Instant) -> Result<Body, Status> {
+    async fn attempts(&self, now: Instant) -> Result<Body, Unanswered> {
         let mut now = now;
         let mut last = None;
         for _ in 0..ATTEMPTS {
@@ -101,14 +148,15 @@ impl Making<'_> {
                 Err(failure) => failure,
             };
             let goes_on = self.may_go_on(&failure);
-            let status = self.report(target, failure);
+            let unreached = self.idempotent && failure.contact && !failure.sent;
+            let failed = Unanswered { status: self.report(target, failure), unreached };
             if !goes_on {
-                return Err(status);
+                return Err(failed);
             }
-            last = Some(status);
+            last = Some(failed);
             now = Instant::now();
         }
-        Err(last.unwrap_or_else(|| self.shared.nobody(false)))
+        Err(last.unwrap_or_else(|| self.shared.nobody(false).into()))
     }
 
     fn choose(&self, now: Instant) -> Option<usize> {
@@ -153,7 +201,7 @@ impl Making<'_> {
             // This node's own instance is called in process.
             return Box::pin(rpc.in_process(&head, self.body.clone())).await.map_err(Failure::answered);
         }
-        let head = encode(&head, &self.body).map_err(Failure::answered)?;
+        let head = encode(&head, self.body).map_err(Failure::answered)?;
         let attempt = target.load.begin(rpc.directory.time_of(now));
         rpc.net.counters.calls_made.add(1);
         let answer = tokio::time::timeout_at(self.deadline, self.transmit(target, &attempt, &head, now)).await;

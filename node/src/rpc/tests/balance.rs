@@ -307,6 +307,42 @@ async fn calls_leave_a_node_that_has_fallen_silent_if_they_may() {
     several.servers.clear();
 }
 
+/// A server that keeps its identity there, on a runtime of its own: it ends with that, and says no goodbye.
+async fn on_a_runtime(dir: &std::path::Path, bootstrap: Vec<crate::Multiaddr>) -> (Runtime, Server) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let builder = over(TRANSPORTS[1]).data_dir(dir).bootstrap(bootstrap);
+    let server = runtime.spawn(async move { serve(listening(builder).await, 0).await });
+    let server = within("it serves", server).await.unwrap();
+    (runtime, server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotent_call_waits_a_while_for_somebody_to_be_reached() {
+    let dir = tempfile::tempdir().unwrap();
+    let client = listening(over(TRANSPORTS[1])).await;
+    let (runtime, server) = on_a_runtime(dir.path(), client.addresses()).await;
+    knows(&client, 1).await;
+    let who_client = client.client("who").unwrap();
+    assert_eq!(who(&who_client, "again").await.unwrap(), 0);
+    runtime.shutdown_background();
+    drop(server);
+    eventually("it is gone", || rpc(&client).net.connections.len() == 0).await;
+
+    let status = who(&who_client, "once").await.unwrap_err();
+    assert!(status.message().contains("cannot be reached"), "{status}");
+    let short = who_client.call_raw("again", "").deadline(Duration::from_secs(1));
+    let status = within("no answer", short.into_future()).await.unwrap_err();
+    assert!(status.message().contains("cannot be reached"), "what is known, and not that time was up: {status}");
+
+    let call = who_client.call_raw("again", "").deadline(LONG);
+    let mut call = tokio::spawn(call.into_future());
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut call).await.is_err(), "it is not given up");
+    let (runtime, _server) = on_a_runtime(dir.path(), client.addresses()).await;
+    let answer = within("it is found again", call).await.unwrap();
+    runtime.shutdown_background();
+    assert_eq!(answer.unwrap(), "0");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hedged_call_takes_the_second_answer_and_cancels_the_first() {
     let several = Several::of(2).await;
