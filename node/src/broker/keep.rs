@@ -266,7 +266,10 @@ impl Inner {
         send(&mut stream, request).await?;
         stream.flush().await?;
         match receive_reply(&mut stream).await? {
-            Reply::End { .. } => Ok(drop(stream.close().await)),
+            Reply::End { .. } => {
+                let _ = stream.close().await;
+                Ok(())
+            }
             _ => Err(atoll_protocol::topic::sync::Fault::Unrelated.into()),
         }
     }

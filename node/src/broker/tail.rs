@@ -139,7 +139,7 @@ impl Tail {
                 }
             }
         };
-        let batches = if recent.is_empty() { self.from_disk(log, epoch, entries).await } else { recent };
+        let batches = if recent.is_empty() { self.read_stored(log, epoch, entries).await } else { recent };
         if batches.is_empty() {
             // What is gone between those that are there has been overtaken.
             self.pass(log, epoch, entries.to);
@@ -158,7 +158,7 @@ impl Tail {
         None
     }
 
-    async fn from_disk(&self, log: &LogRef, epoch: Epoch, entries: Stretch) -> Vec<Arc<Batch>> {
+    async fn read_stored(&self, log: &LogRef, epoch: Epoch, entries: Stretch) -> Vec<Arc<Batch>> {
         let (disk, chain) = (self.inner.disk.clone(), chain_id(&log.topic, log.author, epoch));
         let read = tokio::task::spawn_blocking(move || disk.read(&chain, entries, AT_A_TIME));
         read.await.unwrap_or_default()

@@ -71,3 +71,14 @@ async fn the_fourth_example_streams() -> Result<()> {
     ensure!(streams.exit(PATIENCE).await?.success(), "{}", streams.report());
     Ok(())
 }
+
+#[tokio::test]
+async fn the_fifth_example_chats() -> Result<()> {
+    let mut chat = example("05_chat", &["--demo", "5", "--for", "2s", "--pace", "300"])?;
+    let heard = "each has heard all 40 messages";
+    chat.line(heard, |line: &Line| line.text.contains(heard).then_some(())).await?;
+    ensure!(chat.exit(PATIENCE).await?.success(), "{}", chat.report());
+    let two = example("05_chat", &["--demo", "1"])?;
+    ensure!(!two.exit(PATIENCE).await?.success(), "one user is no chat");
+    Ok(())
+}
