@@ -5,7 +5,11 @@
 //! was instead. Nothing is claimed beyond what is proved: a receipt counts if it is of a keeper of this topic, and names the hash
 //! that the log has there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -25,6 +29,38 @@ pub enum AckLevel {
     Local,
     /// So many keepers have given receipts for it, at least one.
     Kept(u8),
+}
+
+/// Why a text is no [`AckLevel`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{value:?} is no level of acknowledgement: use gossip, local, or kept:N for N keepers from 1 to 255, such as kept:2"
+)]
+pub struct AckLevelError {
+    value: String,
+}
+
+impl fmt::Display for AckLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gossip => f.pad("gossip"),
+            Self::Local => f.pad("local"),
+            Self::Kept(keepers) => f.pad(&format!("kept:{keepers}")),
+        }
+    }
+}
+
+impl FromStr for AckLevel {
+    type Err = AckLevelError;
+
+    fn from_str(text: &str) -> Result<Self, AckLevelError> {
+        let keepers = || text.strip_prefix("kept:")?.parse().ok().filter(|keepers| *keepers > 0);
+        match text {
+            "gossip" => Ok(Self::Gossip),
+            "local" => Ok(Self::Local),
+            _ => keepers().map(Self::Kept).ok_or_else(|| AckLevelError { value: text.chars().take(32).collect() }),
+        }
+    }
 }
 
 /// Who waits, by a number of the caller's.

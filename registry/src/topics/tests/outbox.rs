@@ -112,3 +112,19 @@ fn who_waits_is_bounded() {
     assert!((0..Outbox::WAITING as u64).all(|ticket| wait(ticket).is_ok()));
     assert_eq!(wait(u64::MAX).unwrap_err().to_string(), "65536 publishers wait already, as many as may");
 }
+
+#[test]
+fn a_level_reads_as_it_is_written() {
+    for (text, level) in [
+        ("gossip", AckLevel::Gossip),
+        ("local", AckLevel::Local),
+        ("kept:1", AckLevel::Kept(1)),
+        ("kept:255", AckLevel::Kept(255)),
+    ] {
+        assert_eq!((text.parse(), level.to_string()), (Ok(level), text.to_owned()));
+    }
+    for text in ["", "all", "kept", "kept:", "kept:0", "kept:256", "kept:-1", "Local"] {
+        let said = text.parse::<AckLevel>().unwrap_err().to_string();
+        assert!(said.contains(&format!("{text:?}")) && said.contains("kept:2"), "{said}");
+    }
+}
