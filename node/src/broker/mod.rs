@@ -20,6 +20,7 @@
 //! | [`readers`], [`tail`] | reading logs as they grow |
 //! | [`gossip`], [`sync`] | telling others, asking others |
 //! | [`interests`], [`keep`], [`retain`], [`upkeep`] | what is wanted here, kept for others, deleted; and when |
+//! | [`sessions`], [`taken`] | subscriptions that outlive their subscribers, and how far they have come |
 //!
 //! An entry of this node's own is with the operating system before anybody hears of it, and no acknowledgement is given before what it
 //! claims is so.
@@ -39,6 +40,7 @@ mod sessions;
 mod subscription;
 mod sync;
 mod tail;
+mod taken;
 mod tasks;
 #[cfg(test)]
 mod tests;
