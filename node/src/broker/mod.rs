@@ -21,6 +21,7 @@
 //! | [`gossip`], [`sync`] | telling others, asking others |
 //! | [`interests`], [`keep`], [`retain`], [`upkeep`] | what is wanted here, kept for others, deleted; and when |
 //! | [`sessions`], [`taken`] | subscriptions that outlive their subscribers, and how far they have come |
+//! | [`report`] | what there is, for whoever looks |
 //!
 //! An entry of this node's own is with the operating system before anybody hears of it, and no acknowledgement is given before what it
 //! claims is so.
@@ -35,6 +36,7 @@ mod logs;
 mod publish;
 mod readers;
 mod recent;
+mod report;
 mod retain;
 mod sessions;
 mod subscription;
@@ -75,7 +77,11 @@ use self::{
     upkeep::Upkeep,
     writer::{Bell, Writer},
 };
-pub(crate) use self::{disk::Mark, sync::serve_stream};
+pub(crate) use self::{
+    disk::Mark,
+    report::{EpochReport, LogReport, OutboxReport, PendingReport, TopicReport},
+    sync::serve_stream,
+};
 pub use self::{
     publish::{Publish, Published},
     subscription::{Delivery, From, Gap, Message, Subscribe, Subscription},

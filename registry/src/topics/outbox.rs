@@ -294,6 +294,30 @@ impl Outbox {
         })
     }
 
+    /// Who has given receipts for a log, and for what of it.
+    pub fn kept(&self, topic: &TopicName, epoch: Epoch) -> impl Iterator<Item = (NodeId, Stretch)> {
+        let chain = self.chains.get(&(topic.clone(), epoch));
+        chain.into_iter().flat_map(|chain| chain.kept.iter().map(|(keeper, kept)| (*keeper, *kept)))
+    }
+
+    /// How many entries of a log publishers wait for.
+    #[must_use]
+    pub fn waiting(&self, topic: &TopicName, epoch: Epoch) -> u64 {
+        let chain = self.chains.get(&(topic.clone(), epoch));
+        // Those of one batch that wait for different things wait for the same entries.
+        let waiting: BTreeSet<(Seq, Seq)> = chain
+            .into_iter()
+            .flat_map(|chain| chain.waiting.values().map(|waiting| (waiting.entries.from, waiting.entries.to)))
+            .collect();
+        waiting.into_iter().map(|(from, to)| to.0.saturating_sub(from.0) + 1).sum()
+    }
+
+    /// Whether this node has published anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chains.is_empty()
+    }
+
     /// Tells those who wait for this log, as far as they have reason.
     fn tell(&mut self, log: &LogId) -> Vec<Reached> {
         let told = self.chains.get(log).map(Chain::satisfied).unwrap_or_default();

@@ -3,7 +3,7 @@
 use atoll_protocol::{
     sealed::{Hash, Signed, Verified},
     service::Extensions,
-    topic::{ChainId, Receipt, Seq},
+    topic::{ChainId, Receipt, Seq, log::Stretch},
 };
 
 use super::*;
@@ -127,4 +127,20 @@ fn a_level_reads_as_it_is_written() {
         let said = text.parse::<AckLevel>().unwrap_err().to_string();
         assert!(said.contains(&format!("{text:?}")) && said.contains("kept:2"), "{said}");
     }
+}
+
+#[test]
+fn what_is_kept_and_waited_for_can_be_seen() {
+    let (mut outbox, batches) = written(3);
+    assert!(!outbox.is_empty() && Outbox::new(key(1).node_id()).is_empty());
+    let epoch = chain(&batches).epoch;
+    for (ticket, level) in [(1, AckLevel::Kept(1)), (2, AckLevel::Kept(2))] {
+        outbox.wait(Ticket(ticket), batches[2].head(), level, Time(9_000)).unwrap();
+    }
+    assert_eq!((outbox.kept(&topic(0), epoch).count(), outbox.waiting(&topic(0), epoch)), (0, 1));
+    kept(&mut outbox, &batches, 2, 1, 3);
+    let all: Vec<_> = outbox.kept(&topic(0), epoch).collect();
+    assert_eq!(all, [(key(2).node_id(), Stretch { from: Seq(1), to: Seq(3) })]);
+    assert_eq!(outbox.waiting(&topic(0), epoch), 1, "for a second keeper");
+    assert_eq!(outbox.waiting(&topic(1), epoch), 0);
 }
