@@ -207,7 +207,7 @@ pub enum PublishError {
         topic: TopicName,
     },
     /// It was published, but what was asked for was not reached in time.
-    #[error("published on {topic}, but {} was not reached in time, only {}", level(*wanted), level(*reached))]
+    #[error("published on {topic}, but {wanted} was not reached in time, only {reached}")]
     NotReached {
         /// The topic.
         topic: TopicName,
@@ -257,13 +257,4 @@ pub enum SubscribeError {
         /// The session.
         session: String,
     },
-}
-
-/// A level of acknowledgement, as people write it.
-pub(crate) fn level(level: AckLevel) -> String {
-    match level {
-        AckLevel::Gossip => "gossip".to_owned(),
-        AckLevel::Local => "local".to_owned(),
-        AckLevel::Kept(keepers) => format!("kept:{keepers}"),
-    }
 }

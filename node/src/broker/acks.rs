@@ -114,9 +114,15 @@ impl Acks {
         all.map(|(topic, epoch, entries)| Pending { topic: topic.clone(), epoch, entries }).collect()
     }
 
-    /// Publishers that wait for something on this topic.
-    pub(super) fn waiting(&self, topic: &TopicName) -> usize {
-        self.0.lock().waits.values().filter(|(_, of, ..)| of == topic).count()
+    /// Who has given receipts for a log, and for what of it; and how many entries publishers wait for.
+    pub(super) fn kept(&self, topic: &TopicName, epoch: Epoch) -> (Vec<(NodeId, Stretch)>, u64) {
+        let state = self.0.lock();
+        (state.outbox.kept(topic, epoch).collect(), state.outbox.waiting(topic, epoch))
+    }
+
+    /// Whether this node has published anything.
+    pub(super) fn has_any(&self) -> bool {
+        !self.0.lock().outbox.is_empty()
     }
 
     /// Nothing more will be reached.

@@ -20,6 +20,8 @@
 //! | [`readers`], [`tail`] | reading logs as they grow |
 //! | [`gossip`], [`sync`] | telling others, asking others |
 //! | [`interests`], [`keep`], [`retain`], [`upkeep`] | what is wanted here, kept for others, deleted; and when |
+//! | [`sessions`], [`taken`] | subscriptions that outlive their subscribers, and how far they have come |
+//! | [`report`] | what there is, for whoever looks |
 //!
 //! An entry of this node's own is with the operating system before anybody hears of it, and no acknowledgement is given before what it
 //! claims is so.
@@ -34,11 +36,13 @@ mod logs;
 mod publish;
 mod readers;
 mod recent;
+mod report;
 mod retain;
 mod sessions;
 mod subscription;
 mod sync;
 mod tail;
+mod taken;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -74,7 +78,11 @@ use self::{
     upkeep::Upkeep,
     writer::{Bell, Writer},
 };
-pub(crate) use self::{disk::Mark, sync::serve_stream};
+pub(crate) use self::{
+    disk::Mark,
+    report::{EpochReport, LogReport, OutboxReport, PendingReport, TopicReport},
+    sync::serve_stream,
+};
 pub use self::{
     publish::{Publish, Published},
     subscription::{Delivery, From, Gap, Message, Subscribe, Subscription},

@@ -1,7 +1,7 @@
 //! Subscribing on this node.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -27,7 +27,9 @@ use super::{
     Inner,
     interests::InterestId,
     readers::LogRef,
+    sessions::{Cursors, TakenUp},
     tail::{Begin, Read, Tail},
+    taken::Taken,
 };
 use crate::error::SubscribeError;
 
@@ -169,6 +171,8 @@ pub struct Subscribe {
     from: From,
     filter: Filter,
     session: Option<String>,
+    after: Cursors,
+    confirmed: bool,
     last_per_key: bool,
 }
 
@@ -187,7 +191,16 @@ impl Filter {
 
 impl Subscribe {
     pub(super) fn new(inner: Arc<Inner>, pattern: TopicPattern) -> Self {
-        Self { inner, pattern, from: From::Latest, filter: Filter::default(), session: None, last_per_key: false }
+        Self {
+            inner,
+            pattern,
+            from: From::Latest,
+            filter: Filter::default(),
+            session: None,
+            after: BTreeMap::new(),
+            confirmed: false,
+            last_per_key: false,
+        }
     }
 
     /// Where to begin, [`From::Latest`] by default.
@@ -215,10 +228,23 @@ impl Subscribe {
         self
     }
 
+    /// Goes on behind this position in the log of this author; in logs of which nothing is said, it begins as is said otherwise. As
+    /// often as there are logs, and epochs of them.
+    pub fn after(mut self, topic: TopicName, author: NodeId, epoch: Epoch, seq: Seq) -> Self {
+        self.after.entry((topic, author)).or_default().pass(epoch, seq);
+        self
+    }
+
     /// Goes on where the last subscription of this name on this node has ended, as often as one begins; the first one begins as is
     /// said otherwise. A message counts as taken once the next one is asked for. 64 bytes at most.
     pub fn session(mut self, name: impl Into<String>) -> Self {
         self.session = Some(name.into());
+        self
+    }
+
+    /// What a session is given counts as taken only once [`Subscription::confirm`] says so: for whoever hands it on.
+    pub fn confirmed(mut self) -> Self {
+        self.confirmed = true;
         self
     }
 
@@ -227,7 +253,7 @@ impl Subscribe {
     /// # Errors
     /// [`SubscribeError`] if there are too many already, or the session is in use.
     pub fn begin(self) -> Result<Subscription, SubscribeError> {
-        let Self { inner, pattern, from, filter, session, last_per_key } = self;
+        let Self { inner, pattern, from, filter, session, after, confirmed, last_per_key } = self;
         if let Some(name) = session.as_ref().filter(|name| name.is_empty() || name.len() > SESSION) {
             return Err(SubscribeError::Session { session: name.clone(), most: SESSION });
         }
@@ -240,20 +266,34 @@ impl Subscribe {
                 Begin::Time(UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
             }
         };
-        let cursors = session.as_deref().map(|name| inner.begin_session(name)).transpose()?.unwrap_or_default();
-        // Only news is wanted, unless the session has begun before.
+        let taken_up = session.as_deref().map(|name| inner.begin_session(name, &begin)).transpose()?.flatten();
+        let is_new = session.is_some() && taken_up.is_none();
+        let TakenUp { begin, cursors } = taken_up.unwrap_or(TakenUp { begin, cursors: after });
+        // Only news is wanted, unless something may have been missed.
         let scope = if begin == Begin::Latest && cursors.is_empty() { Scope::News } else { Scope::Everything };
         let done = inner.name_cursors(cursors);
-        let tail = Tail::new(&inner, std::slice::from_ref(&pattern), begin, done.clone());
-        let tail = tail.map_err(|full| SubscribeError::TooMany { reason: full.to_string() })?;
+        let tail = match Tail::new(&inner, std::slice::from_ref(&pattern), begin, done) {
+            Ok(tail) => tail,
+            Err(full) => {
+                session.iter().for_each(|name| inner.end_session(name));
+                return Err(SubscribeError::TooMany { reason: full.to_string() });
+            }
+        };
+        // Where it begins in each log is where it goes on, if nothing comes in between.
+        let new = session.as_deref().filter(|_| is_new);
+        new.into_iter().for_each(|name| inner.note_session(name, tail.cursors()));
+        let mut taken = session.is_some().then(|| Taken::new(tail.cursors().clone()));
+        if let Some(taken) = taken.as_mut().filter(|_| last_per_key) {
+            taken.hold_back();
+        }
         let interest = inner.begin_interest(&pattern, scope);
         let state = State {
             inner,
             interest,
             filter,
             session,
-            done,
-            given: None,
+            taken,
+            confirmed,
             seen: Seen::default(),
             current: None,
             latest: last_per_key.then(HashMap::new),
@@ -293,9 +333,9 @@ struct State {
     filter: Filter,
     session: Option<String>,
     /// How far messages were taken, of a session.
-    done: HashMap<LogRef, Cursor>,
-    /// The last message that was given, of a session.
-    given: Option<(LogRef, Epoch, Seq)>,
+    taken: Option<Taken>,
+    /// Whether they are so only once that is said.
+    confirmed: bool,
     seen: Seen,
     current: Option<Current>,
     /// The last message for each key, until the end of what is there has been reached.
@@ -338,9 +378,18 @@ impl Seen {
 impl Subscription {
     /// Everything that was given has been taken: a session goes on behind it, also if nothing more is asked for.
     pub fn commit(&mut self) {
-        if let Some((log, epoch, seq)) = self.state.given.take() {
-            self.state.passed(&log, epoch, seq);
-        }
+        self.confirm(usize::MAX);
+    }
+
+    /// The oldest messages and gaps that were given and not confirmed, so many, have been taken: a session goes on behind them.
+    pub fn confirm(&mut self, count: usize) {
+        self.state.confirm(count);
+    }
+
+    /// How many messages and gaps a session was given that are not confirmed.
+    #[must_use]
+    pub fn unconfirmed(&self) -> usize {
+        self.state.taken.as_ref().map_or(0, Taken::unconfirmed)
     }
 
     /// The next message, or gap; none once the node has stopped.
@@ -349,11 +398,13 @@ impl Subscription {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        if !self.state.confirmed {
+            // The next one is asked for.
+            self.commit();
+        }
         loop {
             if let Some(message) = self.state.next_ready() {
-                if self.state.session.is_some() {
-                    self.state.given = Some((Arc::clone(&message.log), message.epoch(), message.seq));
-                }
+                self.state.give(&message.log, message.epoch(), message.seq);
                 return Poll::Ready(Some(Delivery::Message(message)));
             }
             let (tail, read) = match &mut self.tail {
@@ -374,7 +425,8 @@ impl Subscription {
             if let Reading::Under(reading) = &mut self.tail {
                 reading.set(next(tail));
             }
-            if let Some(gap) = self.state.take(read) {
+            if let Some((log, gap)) = self.state.take(read) {
+                self.state.give(&log, gap.epoch, gap.to);
                 return Poll::Ready(Some(Delivery::Gap(gap)));
             }
         }
@@ -387,7 +439,7 @@ async fn next(mut tail: Box<Tail>) -> (Box<Tail>, Option<Read>) {
 }
 
 impl State {
-    fn take(&mut self, read: Read) -> Option<Gap> {
+    fn take(&mut self, read: Read) -> Option<(LogRef, Gap)> {
         match read {
             Read::Batch { log, batch, entries } => {
                 self.current = Some(Current { log, batch, left: entries });
@@ -398,14 +450,9 @@ impl State {
                 None
             }
             Read::Gap { log, gap } => {
-                self.passed(&log, gap.epoch, gap.entries.to);
-                Some(Gap {
-                    topic: log.topic.clone(),
-                    author: log.author,
-                    epoch: gap.epoch,
-                    from: gap.entries.from,
-                    to: gap.entries.to,
-                })
+                let (epoch, from, to) = (gap.epoch, gap.entries.from, gap.entries.to);
+                let gap = Gap { topic: log.topic.clone(), author: log.author, epoch, from, to };
+                Some((log, gap))
             }
         }
     }
@@ -430,6 +477,7 @@ impl State {
         all.extend(self.ready.drain(..));
         all.sort_by_key(|message| (message.time(), message.author(), message.seq));
         self.ready.extend(all);
+        self.let_go();
     }
 
     fn next_admitted(&mut self) -> Option<Message> {
@@ -457,11 +505,40 @@ impl State {
         }
     }
 
+    /// Something is given that ends at this position.
+    fn give(&mut self, log: &LogRef, epoch: Epoch, to: Seq) {
+        if let Some(taken) = &mut self.taken {
+            taken.give(log, epoch, to);
+        }
+        self.let_go();
+    }
+
+    /// Up to here there is nothing more to be given.
     fn passed(&mut self, log: &LogRef, epoch: Epoch, to: Seq) {
-        let Some(session) = &self.session else { return };
-        let cursor = self.done.entry(Arc::clone(log)).or_default();
-        cursor.pass(epoch, to);
-        self.inner.note_session(session, &log.topic, log.author, cursor.clone());
+        let changed = self.taken.as_mut().and_then(|taken| taken.pass(log, epoch, to));
+        if let (Some(session), Some(cursor)) = (&self.session, changed) {
+            self.inner.note_session(session, [(log, cursor)]);
+        }
+    }
+
+    /// The last of what was held back has been given, or there was nothing.
+    fn let_go(&mut self) {
+        if self.latest.is_some() || !self.ready.is_empty() {
+            return;
+        }
+        let changed = self.taken.as_mut().map(Taken::let_go).unwrap_or_default();
+        self.note(&changed);
+    }
+
+    fn confirm(&mut self, count: usize) {
+        let changed = self.taken.as_mut().map(|taken| taken.confirm(count)).unwrap_or_default();
+        self.note(&changed);
+    }
+
+    fn note(&self, changed: &[(LogRef, Cursor)]) {
+        if let Some(session) = self.session.as_ref().filter(|_| !changed.is_empty()) {
+            self.inner.note_session(session, changed.iter().map(|(log, cursor)| (log, cursor)));
+        }
     }
 }
 
@@ -483,7 +560,7 @@ impl Drop for State {
 }
 
 impl Inner {
-    fn name_cursors(&self, cursors: super::sessions::Cursors) -> HashMap<LogRef, Cursor> {
+    fn name_cursors(&self, cursors: Cursors) -> HashMap<LogRef, Cursor> {
         let mut logs = self.logs.lock();
         let named = cursors.into_iter().map(|((topic, author), cursor)| (logs.readers.name(&topic, author), cursor));
         named.collect()

@@ -92,6 +92,12 @@ impl Tail {
         Ok(Self { inner: Arc::clone(inner), reader, ids, begin, began, cursors, ready: Vec::new(), moved: true })
     }
 
+    /// How far each log has been read; of logs that are not known yet, and of those in which the beginning is still to be found,
+    /// nothing is said.
+    pub(super) fn cursors(&self) -> &HashMap<LogRef, Cursor> {
+        &self.cursors
+    }
+
     /// The next thing to be read; none once the node has stopped.
     pub(super) async fn next(&mut self) -> Option<Read> {
         loop {

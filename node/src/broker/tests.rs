@@ -2,6 +2,8 @@
 
 use std::{path::Path, time::Duration};
 
+use futures::FutureExt;
+
 use super::*;
 use crate::{
     AckLevel, Delivery, From, Message, Multiaddr, Node, Subscription,
@@ -13,6 +15,7 @@ mod bounds;
 mod hostile;
 mod keeping;
 mod restarts;
+mod sessions;
 
 const TOPIC: &str = "rooms/lobby";
 

@@ -16,6 +16,12 @@
 //! | `POST /v1/connect` with [`ConnectRequest`] | [`ConnectReply`] |
 //! | `POST /v1/call` with [`CallRequest`] | [`CallReply`] |
 //! | `POST /v1/call/stream` with a [`CallRequest`] and messages, one a line | lines of [`StreamEvent`], as they come |
+//! | `POST /v1/topics/publish` with lines of [`PublishRequest`] | lines of [`PublishEvent`], one for each, as they come |
+//! | `POST /v1/topics/subscribe` with [`SubscribeRequest`] | lines of [`SubscribeEvent`], as they come |
+//! | `GET /v1/topics` | list of [`TopicRow`] |
+//! | `GET /v1/topics/{name}` | [`TopicDescription`] |
+//! | `POST /v1/topics/retain` with [`RetainRequest`] | [`TopicPolicy`] |
+//! | `GET /v1/outbox` | [`OutboxReport`] |
 //! | `POST /v1/bench/rpc` with [`BenchRequest`] | [`EchoReport`](crate::bench::EchoReport) |
 //! | `POST /v1/bench/stream` with [`BenchRequest`] | [`FlowReport`](crate::bench::FlowReport) |
 //!
@@ -23,6 +29,8 @@
 
 mod doctor;
 mod registry;
+mod topic_reports;
+mod topics;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -40,6 +48,14 @@ pub use doctor::{
 };
 pub use registry::{
     FoundRow, SEARCH_LIMIT, SearchReply, SearchRequest, WatchEvent, WatchRequest, WatchedChange, WatchedInstance,
+};
+pub use topic_reports::{
+    AuthorRow, EpochRow, KeeperRow, OutboxKeeper, OutboxReport, OutboxRow, RetainRequest, TopicAccess,
+    TopicDescription, TopicPolicy, TopicRow,
+};
+pub use topics::{
+    FailedRow, GapRow, LogPosition, MessageRow, PublishEvent, PublishRequest, PublishedRow, SubscribeEvent,
+    SubscribeFrom, SubscribeRequest, TakenCount,
 };
 
 /// Who the node is and how it is doing.
@@ -69,6 +85,12 @@ pub struct StatusReport {
     pub instances: usize,
     /// Whether it answers Kademlia queries: `server` or `client`.
     pub dht: String,
+    /// Sessions of subscribers that are connected, or were a moment ago.
+    #[serde(default)]
+    pub sessions: usize,
+    /// How many of them are connected.
+    #[serde(default)]
+    pub sessions_connected: usize,
     /// What peers have sent since it started that was refused, by kind; kinds that there were none of are left out.
     #[serde(default)]
     pub faults: BTreeMap<String, u32>,

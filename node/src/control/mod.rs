@@ -15,6 +15,7 @@ mod search;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod watch;
 
 use std::{

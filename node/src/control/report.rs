@@ -30,7 +30,10 @@ use crate::{
 
 pub(super) fn status(node: &Inner) -> StatusReport {
     let view = node.rpc.directory.view();
+    let (sessions, sessions_connected) = node.broker.sessions();
     StatusReport {
+        sessions,
+        sessions_connected,
         node: node.net().me,
         network: node.config.network.clone(),
         agent: crate::AGENT.to_owned(),

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     api::{ApiError, ConnectReply, ConnectRequest, DoctorReport, RouteRow},
-    bench, call, describe, graph, report, search, stream, watch,
+    bench, call, describe, graph, report, search, stream, topics, watch,
 };
 use crate::{net, node::Inner};
 
@@ -72,6 +72,22 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/connect", post(connect))
         .route("/v1/call", post(call::call))
         .route("/v1/call/stream", post(stream::carry))
+        .route("/v1/topics", get(topics::list))
+        // Topics may be called like what is done with them.
+        .route(
+            "/v1/topics/publish",
+            post(topics::publish).get(async |state: Shared| topics::called(state, "publish").await),
+        )
+        .route(
+            "/v1/topics/subscribe",
+            post(topics::subscribe).get(async |state: Shared| topics::called(state, "subscribe").await),
+        )
+        .route(
+            "/v1/topics/retain",
+            post(topics::retain).get(async |state: Shared| topics::called(state, "retain").await),
+        )
+        .route("/v1/topics/{name}", get(topics::topic))
+        .route("/v1/outbox", get(topics::outbox))
         .route("/v1/bench/rpc", post(bench::rpc))
         .route("/v1/bench/stream", post(bench::stream))
         .fallback(async || Failure(StatusCode::NOT_FOUND, "there is nothing at this path".to_owned()))

@@ -5,7 +5,11 @@
 //! was instead. Nothing is claimed beyond what is proved: a receipt counts if it is of a keeper of this topic, and names the hash
 //! that the log has there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -25,6 +29,38 @@ pub enum AckLevel {
     Local,
     /// So many keepers have given receipts for it, at least one.
     Kept(u8),
+}
+
+/// Why a text is no [`AckLevel`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{value:?} is no level of acknowledgement: use gossip, local, or kept:N for N keepers from 1 to 255, such as kept:2"
+)]
+pub struct AckLevelError {
+    value: String,
+}
+
+impl fmt::Display for AckLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gossip => f.pad("gossip"),
+            Self::Local => f.pad("local"),
+            Self::Kept(keepers) => f.pad(&format!("kept:{keepers}")),
+        }
+    }
+}
+
+impl FromStr for AckLevel {
+    type Err = AckLevelError;
+
+    fn from_str(text: &str) -> Result<Self, AckLevelError> {
+        let keepers = || text.strip_prefix("kept:")?.parse().ok().filter(|keepers| *keepers > 0);
+        match text {
+            "gossip" => Ok(Self::Gossip),
+            "local" => Ok(Self::Local),
+            _ => keepers().map(Self::Kept).ok_or_else(|| AckLevelError { value: text.chars().take(32).collect() }),
+        }
+    }
 }
 
 /// Who waits, by a number of the caller's.
@@ -256,6 +292,30 @@ impl Outbox {
             let kept = keepers.checked_sub(1).map_or(chain.written, |nth| ends.get(nth).copied().unwrap_or_default());
             Some((topic, *epoch, Stretch::between(kept.next(), chain.written)?))
         })
+    }
+
+    /// Who has given receipts for a log, and for what of it.
+    pub fn kept(&self, topic: &TopicName, epoch: Epoch) -> impl Iterator<Item = (NodeId, Stretch)> {
+        let chain = self.chains.get(&(topic.clone(), epoch));
+        chain.into_iter().flat_map(|chain| chain.kept.iter().map(|(keeper, kept)| (*keeper, *kept)))
+    }
+
+    /// How many entries of a log publishers wait for.
+    #[must_use]
+    pub fn waiting(&self, topic: &TopicName, epoch: Epoch) -> u64 {
+        let chain = self.chains.get(&(topic.clone(), epoch));
+        // Those of one batch that wait for different things wait for the same entries.
+        let waiting: BTreeSet<(Seq, Seq)> = chain
+            .into_iter()
+            .flat_map(|chain| chain.waiting.values().map(|waiting| (waiting.entries.from, waiting.entries.to)))
+            .collect();
+        waiting.into_iter().map(|(from, to)| to.0.saturating_sub(from.0) + 1).sum()
+    }
+
+    /// Whether this node has published anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.chains.is_empty()
     }
 
     /// Tells those who wait for this log, as far as they have reason.

@@ -6,7 +6,10 @@ use atoll_node::cli::{Output, RunArgs, text::program};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 
-use crate::{bench::BenchAction, call::CallArgs, config::ConfigAction, network::NetworkQuery, service::ServiceQuery};
+use crate::{
+    bench::BenchAction, call::CallArgs, config::ConfigAction, network::NetworkQuery, publish::PublishArgs,
+    service::ServiceQuery, subscribe::SubscribeArgs, topic::TopicQuery,
+};
 
 /// Your node of an Atoll network: runs it, and asks it.
 ///
@@ -35,6 +38,10 @@ Examples:
       show what a service can be asked
   node call system ping
       ask it
+  node subscribe rooms/lobby
+      print what is published there
+  node publish rooms/lobby 'ahoy'
+      publish something there (in a third terminal)
 
 Exit codes: 0 ok, 1 the call or the request failed, 2 the command line is wrong, 3 no node is running.";
 
@@ -52,6 +59,15 @@ pub(crate) enum Command {
     },
     /// Call a method of a service and print its answer
     Call(Box<CallArgs>),
+    /// Publish a message on a topic, or each line of stdin
+    Publish(Box<PublishArgs>),
+    /// Print what is published on a topic, or on all that fit a pattern
+    Subscribe(Box<SubscribeArgs>),
+    /// Look at topics, and decide about those that this node owns
+    Topic {
+        #[command(subcommand)]
+        query: TopicQuery,
+    },
     /// Measure calls and streams to nodes that run with --bench
     Bench {
         #[command(subcommand)]

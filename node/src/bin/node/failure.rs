@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use atoll_node::{
     cli::{RunError, text::printable},
-    control::api::CallStatus,
+    control::api::{CallStatus, FailedRow},
 };
 use serde_json::{Value, json};
 
@@ -41,6 +41,12 @@ pub(crate) enum Failure {
     /// A call ended with an error.
     #[error("{}: {}", .0.code, .0.message)]
     Status(CallStatus),
+    /// A message was not published, or not as was asked for.
+    #[error("{}", .0.error)]
+    Unpublished(FailedRow),
+    /// Some of many were not, which has been said.
+    #[error("{0}")]
+    Incomplete(String),
     /// Nothing came of a measurement.
     #[error("{0}")]
     Unmeasured(String),
@@ -71,7 +77,10 @@ impl Failure {
                 let wait = retry_after_ms.map(|millis| format!("; try again in {}", wait(millis))).unwrap_or_default();
                 Some(format!("{code}: {}{wait}", printable(message)))
             }
-            Self::Refused(reason) | Self::Unmeasured(reason) => Some(format!("error: {}", printable(reason))),
+            Self::Refused(reason)
+            | Self::Unmeasured(reason)
+            | Self::Incomplete(reason)
+            | Self::Unpublished(FailedRow { error: reason, .. }) => Some(format!("error: {}", printable(reason))),
             other => Some(format!("error: {other}")),
         }
     }
@@ -80,6 +89,7 @@ impl Failure {
     pub(crate) fn object(&self) -> Option<Value> {
         match self {
             Self::Status(status) => serde_json::to_value(status).ok(),
+            Self::Unpublished(row) => serde_json::to_value(row).ok(),
             Self::Refused(error) => Some(json!({ "error": error })),
             _ => None,
         }

@@ -16,11 +16,14 @@ mod failure;
 mod identity;
 mod network;
 mod progress;
+mod publish;
 mod request;
 mod search;
 mod service;
 mod session;
+mod subscribe;
 mod table;
+mod topic;
 mod tree;
 mod units;
 mod values;
@@ -75,6 +78,9 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Network { query } => network::run(query, &session).await,
         Command::Service { query } => service::run(query, &session).await,
         Command::Call(args) => call::run(*args, &session).await,
+        Command::Publish(args) => publish::run(*args, &session).await,
+        Command::Subscribe(args) => subscribe::run(*args, &session).await,
+        Command::Topic { query } => topic::run(query, &session).await,
         Command::Bench { action } => bench::run(action, &session).await,
         Command::Doctor => doctor::run(&session).await,
         Command::Identity { .. } => identity::show(&session).await,

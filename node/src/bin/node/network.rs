@@ -225,6 +225,10 @@ fn status(report: &StatusReport) -> String {
     for (name, value) in facts {
         table.row([name.to_owned(), value]);
     }
+    if report.sessions > 0 {
+        let sessions = count(report.sessions, "session", "sessions");
+        table.row(["subscribers".to_owned(), format!("{sessions}, {} connected", report.sessions_connected)]);
+    }
     if !report.faults.is_empty() {
         table.row(["refused".to_owned(), by_kind(&report.faults)]);
     }

@@ -104,8 +104,7 @@ impl Out {
 
     /// Prints `value` as one line of JSON.
     pub(crate) fn json<T: Serialize>(&self, value: &T) -> Result<(), Failure> {
-        let line = serde_json::to_string(value).map_err(|e| Failure::Unprintable(e.to_string()))?;
-        self.text(&printable_json(&line))
+        self.text(&json_line(value)?)
     }
 
     /// Prints text, and ends the line.
@@ -113,4 +112,10 @@ impl Out {
         let mut out = io::stdout().lock();
         writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush()).map_err(Failure::Output)
     }
+}
+
+/// `value` as one line of JSON that can be printed.
+pub(crate) fn json_line<T: Serialize>(value: &T) -> Result<String, Failure> {
+    let line = serde_json::to_string(value).map_err(|e| Failure::Unprintable(e.to_string()))?;
+    Ok(printable_json(&line).into_owned())
 }

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long ago, in one unit: `3s`, `4m`, `2h`, `5d`.
 pub(crate) fn age(millis: u64) -> String {
@@ -11,6 +11,29 @@ pub(crate) fn age(millis: u64) -> String {
         3600..86_400 => format!("{}h", secs / 3600),
         _ => format!("{}d", secs / 86_400),
     }
+}
+
+/// The end of the year 9999, behind which RFC 3339 has no times.
+const LAST_MOMENT: u64 = 253_402_300_799_999;
+
+/// A moment, in milliseconds since 1970, as RFC 3339 writes it, to the second.
+pub(crate) fn moment(unix_ms: u64) -> String {
+    humantime::format_rfc3339_seconds(time_of(unix_ms)).to_string()
+}
+
+/// The same to the millisecond.
+pub(crate) fn precise_moment(unix_ms: u64) -> String {
+    humantime::format_rfc3339_millis(time_of(unix_ms)).to_string()
+}
+
+fn time_of(unix_ms: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(unix_ms.min(LAST_MOMENT))
+}
+
+/// How long ago a moment of the past is, by this machine's clock.
+pub(crate) fn ago(unix_ms: u64) -> String {
+    let now = u64::try_from(UNIX_EPOCH.elapsed().unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+    format!("{} ago", age(now.saturating_sub(unix_ms)))
 }
 
 /// A round trip in milliseconds: one decimal where it matters, a dash where it is not known.

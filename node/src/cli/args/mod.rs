@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use atoll_protocol::names::NetworkName;
+use atoll_registry::topics::keepers::WEIGHT_MAX;
 use clap::{Args, ValueEnum};
 use libp2p::Multiaddr;
 use tracing_subscriber::EnvFilter;
@@ -67,6 +68,10 @@ pub struct ConfigArgs {
     /// Offer the service `bench`, so that others can measure calls to this node (`node bench`)
     #[arg(long)]
     pub bench: bool,
+    /// Keep others' topics, so that what is published there can be had while its publisher is away; WEIGHT is how much, in
+    /// comparison with other keepers, from 1 to 16 [default: 1]
+    #[arg(long, value_name = "WEIGHT", num_args = 0..=1, default_missing_value = "1", value_parser = weight)]
+    pub keep: Option<u8>,
     /// What to log on stderr, such as debug or atoll_node=trace [default: warn,atoll_node=info]
     #[arg(long, value_name = "FILTER", value_parser = log_filter)]
     pub log: Option<String>,
@@ -83,6 +88,7 @@ impl ConfigArgs {
             (!self.public_range.is_empty(), "--public-range"),
             (self.no_mdns, "--no-mdns"),
             (self.bench, "--bench"),
+            (self.keep.is_some(), "--keep"),
             (self.log.is_some(), "--log"),
         ];
         given.into_iter().find_map(|(is, name)| is.then_some(name))
@@ -98,6 +104,14 @@ pub struct RunArgs {
     /// What every command takes.
     #[command(flatten)]
     pub global: GlobalArgs,
+}
+
+/// A keeper's weight; 0 for none, whatever the file says.
+fn weight(text: &str) -> Result<u8, String> {
+    match text.parse() {
+        Ok(weight) if weight <= WEIGHT_MAX => Ok(weight),
+        _ => Err(format!("it takes a number from 1 to {WEIGHT_MAX}, such as 4; 0 keeps nothing")),
+    }
 }
 
 /// A filter in `tracing`'s syntax, checked.

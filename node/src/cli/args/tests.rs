@@ -36,10 +36,17 @@ fn peer_takes_no_address_or_many() {
 }
 
 #[test]
+fn keep_takes_a_weight_or_none() {
+    for (line, keep) in [("--peer", None), ("--keep --peer", Some(1)), ("--keep 16", Some(16)), ("--keep 0", Some(0))] {
+        assert_eq!(parse(line).unwrap().config.keep, keep, "{line}");
+    }
+}
+
+#[test]
 fn every_option_arrives() {
     let args = parse(
         "--peer --data-dir /d --network home --listen /ip4/0.0.0.0/tcp/1 --listen /ip6/::/udp/2/quic-v1 \
-         --config /f.toml --no-mdns --bench --log info,libp2p=debug --output json",
+         --config /f.toml --no-mdns --bench --keep 4 --log info,libp2p=debug --output json",
     )
     .unwrap();
     assert_eq!(args.global.data_dir, Some("/d".into()));
@@ -48,6 +55,7 @@ fn every_option_arrives() {
     assert_eq!(args.config.listen.len(), 2);
     assert_eq!(args.config.config, Some("/f.toml".into()));
     assert!(args.config.no_mdns && args.config.bench);
+    assert_eq!(args.config.keep, Some(4));
     assert_eq!(args.config.log.as_deref(), Some("info,libp2p=debug"));
 }
 
@@ -57,6 +65,7 @@ fn bad_values_are_refused_with_the_value_and_an_example() {
         ("--peer here", "'here'", "/p2p/12D3Koo…"),
         ("--listen 4077", "'4077'", "/ip4/"),
         ("--network Main", "'Main'", "such as main"),
+        ("--keep 17", "'17'", "from 1 to 16"),
         ("--output xml", "'xml'", "json"),
         ("--log atoll=loud", "'atoll=loud'", "atoll_node=debug"),
     ];
@@ -79,6 +88,7 @@ fn an_option_without_its_value_is_refused() {
 fn the_first_given_option_is_named() {
     assert_eq!(parse("--peer").unwrap().config.given(), Some("--peer"));
     assert_eq!(parse("--bench").unwrap().config.given(), Some("--bench"));
+    assert_eq!(parse("--keep").unwrap().config.given(), Some("--keep"));
     assert_eq!(parse("--log info").unwrap().config.given(), Some("--log"));
     assert_eq!(parse("--network home").unwrap().config.given(), None);
 }

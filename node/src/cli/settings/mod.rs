@@ -59,6 +59,7 @@ fn patched(args: &ConfigArgs, global: &GlobalArgs, role: Role, environment: &str
     config.net.public_ranges = config.net.public_ranges.iter().chain(args.public_range.iter().copied()).collect();
     config.net.mdns &= !args.no_mdns;
     config.bench |= args.bench;
+    config.topics.keep = args.keep.unwrap_or(config.topics.keep);
     if let Some(log) = &args.log {
         config.log.clone_from(log);
     }

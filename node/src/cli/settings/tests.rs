@@ -64,6 +64,14 @@ fn a_file_alone_makes_a_node_measurable() {
 }
 
 #[test]
+fn a_keeper_is_made_by_the_file_or_the_option() {
+    let file = file("[topics]\nkeep = 4");
+    let keep =
+        |keep| patched(&ConfigArgs { keep, ..with_file(&file) }, &global(), Role::Member, "").unwrap().topics.keep;
+    assert_eq!((keep(None), keep(Some(2)), keep(Some(0))), (4, 2, 0));
+}
+
+#[test]
 fn given_peers_are_the_only_ones() {
     let file = file(&format!("bootstrap = [\"{}\"]", address(1)));
     let args = ConfigArgs { peer: Some(vec![address(3)]), ..with_file(&file) };

@@ -3,7 +3,7 @@
 use atoll_protocol::{
     sealed::{Hash, Signed, Verified},
     service::Extensions,
-    topic::{ChainId, Receipt, Seq},
+    topic::{ChainId, Receipt, Seq, log::Stretch},
 };
 
 use super::*;
@@ -111,4 +111,36 @@ fn who_waits_is_bounded() {
     let mut wait = |ticket| outbox.wait(Ticket(ticket), batches[0].head(), AckLevel::Local, Time::NEVER);
     assert!((0..Outbox::WAITING as u64).all(|ticket| wait(ticket).is_ok()));
     assert_eq!(wait(u64::MAX).unwrap_err().to_string(), "65536 publishers wait already, as many as may");
+}
+
+#[test]
+fn a_level_reads_as_it_is_written() {
+    for (text, level) in [
+        ("gossip", AckLevel::Gossip),
+        ("local", AckLevel::Local),
+        ("kept:1", AckLevel::Kept(1)),
+        ("kept:255", AckLevel::Kept(255)),
+    ] {
+        assert_eq!((text.parse(), level.to_string()), (Ok(level), text.to_owned()));
+    }
+    for text in ["", "all", "kept", "kept:", "kept:0", "kept:256", "kept:-1", "Local"] {
+        let said = text.parse::<AckLevel>().unwrap_err().to_string();
+        assert!(said.contains(&format!("{text:?}")) && said.contains("kept:2"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_kept_and_waited_for_can_be_seen() {
+    let (mut outbox, batches) = written(3);
+    assert!(!outbox.is_empty() && Outbox::new(key(1).node_id()).is_empty());
+    let epoch = chain(&batches).epoch;
+    for (ticket, level) in [(1, AckLevel::Kept(1)), (2, AckLevel::Kept(2))] {
+        outbox.wait(Ticket(ticket), batches[2].head(), level, Time(9_000)).unwrap();
+    }
+    assert_eq!((outbox.kept(&topic(0), epoch).count(), outbox.waiting(&topic(0), epoch)), (0, 1));
+    kept(&mut outbox, &batches, 2, 1, 3);
+    let all: Vec<_> = outbox.kept(&topic(0), epoch).collect();
+    assert_eq!(all, [(key(2).node_id(), Stretch { from: Seq(1), to: Seq(3) })]);
+    assert_eq!(outbox.waiting(&topic(0), epoch), 1, "for a second keeper");
+    assert_eq!(outbox.waiting(&topic(1), epoch), 0);
 }

@@ -27,6 +27,8 @@ use tokio::{net::UnixStream, task::JoinHandle, time::timeout};
 
 use crate::failure::Failure;
 
+pub(crate) use self::stream::Feed;
+
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, marker::PhantomData};
 
 use atoll_node::control::{api::StreamEvent, lines::Lines};
-use futures::{Stream, StreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, stream};
 use http_body_util::{Full, StreamBody};
 use hyper::{
     Method,
@@ -50,6 +50,17 @@ impl Client {
         Ok(Feed { lines, _driver: driver, of: PhantomData })
     }
 
+    /// Sends lines as they come, and is told of something on and on.
+    pub(crate) async fn converse<T>(
+        &self,
+        path: &str,
+        lines: impl Stream<Item = Bytes> + Send + 'static,
+    ) -> Result<Feed<T>, Failure> {
+        let body = StreamBody::new(Box::pin(lines.map(|line| Ok::<_, Infallible>(Frame::data(line)))));
+        let (lines, driver) = self.lines(path, body).await?;
+        Ok(Feed { lines, _driver: driver, of: PhantomData })
+    }
+
     async fn lines<B>(&self, path: &str, body: B) -> Result<(Lines<Incoming>, Driver), Failure>
     where
         B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
@@ -91,6 +102,15 @@ impl<T: DeserializeOwned> Feed<T> {
         match self.lines.next().await {
             Ok(Some(line)) => understood(&line).map(Some),
             Ok(None) | Err(_) => Ok(None),
+        }
+    }
+
+    /// The next line, if it has come already.
+    pub(crate) fn ready(&mut self) -> Result<Option<T>, Failure> {
+        match self.lines.next().now_or_never() {
+            Some(Ok(Some(line))) => understood(&line).map(Some),
+            // If it is over, that is told when it is waited for.
+            _ => Ok(None),
         }
     }
 }

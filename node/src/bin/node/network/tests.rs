@@ -115,6 +115,8 @@ fn status_is_read_top_down() {
         nodes: 3,
         instances: 4,
         dht: "server".to_owned(),
+        sessions: 0,
+        sessions_connected: 0,
         faults: BTreeMap::new(),
         barred: Vec::new(),
     };

@@ -22,9 +22,12 @@ pub(crate) fn millis(time: Duration) -> u64 {
 }
 
 /// Units of bytes: the powers of 1000 of the SI, the powers of 1024 of IEC 80000-13.
-const UNITS: [(&str, u64); 9] = [
+const UNITS: [(&str, u64); 12] = [
     ("", 1),
     ("B", 1),
+    ("k", 1_000),
+    ("M", 1_000_000),
+    ("G", 1_000_000_000),
     ("kB", 1_000),
     ("KB", 1_000),
     ("KiB", 1 << 10),

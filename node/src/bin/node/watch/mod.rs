@@ -13,16 +13,17 @@ use atoll_node::{
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{failure::Failure, session::Session, units::count};
+use crate::{
+    failure::Failure,
+    session::Session,
+    units::{count, moment},
+};
 
 #[cfg(test)]
 mod tests;
 
 /// How soon a node that has gone is asked for again.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// The end of the year 9999, behind which RFC 3339 has no times.
-const LAST_MOMENT: u64 = 253_402_300_799_999;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -146,8 +147,7 @@ fn line(event: &WatchEvent) -> Option<String> {
         (None, WatchedChange::Present) if of.suspect => "  (suspect)".to_owned(),
         _ => String::new(),
     };
-    let at = UNIX_EPOCH + Duration::from_millis(event.at_unix_ms.min(LAST_MOMENT));
-    let time = humantime::format_rfc3339_seconds(at);
+    let time = moment(event.at_unix_ms);
     Some(format!("{time}  {what:9}  {}  {} {}{note}", of.node.short(), of.service, of.version))
 }
 

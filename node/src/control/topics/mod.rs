@@ -1,0 +1,24 @@
+//! Topics, for whoever asks at the control socket.
+
+mod payload;
+mod publish;
+mod report;
+mod subscribe;
+
+use atoll_protocol::names::{NameError, TopicName};
+use axum::http::StatusCode;
+
+pub(super) use self::{
+    publish::publish,
+    report::{called, list, outbox, retain, topic},
+    subscribe::subscribe,
+};
+use super::routes::Failure;
+
+fn refused(reason: impl ToString) -> Failure {
+    Failure(StatusCode::BAD_REQUEST, reason.to_string())
+}
+
+fn name(text: &str) -> Result<TopicName, Failure> {
+    text.parse().map_err(|e: NameError| refused(e))
+}
