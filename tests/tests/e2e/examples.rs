@@ -78,7 +78,7 @@ async fn the_fifth_example_chats() -> Result<()> {
     let heard = "each has heard all 40 messages";
     chat.line(heard, |line: &Line| line.text.contains(heard).then_some(())).await?;
     ensure!(chat.exit(PATIENCE).await?.success(), "{}", chat.report());
-    let two = example("05_chat", &["--demo", "1"])?;
+    let mut two = example("05_chat", &["--demo", "1"])?;
     ensure!(!two.exit(PATIENCE).await?.success(), "one user is no chat");
     Ok(())
 }
