@@ -257,4 +257,7 @@ pub enum SubscribeError {
         /// The session.
         session: String,
     },
+    /// The node is stopping.
+    #[error("this node is stopping")]
+    Stopped,
 }

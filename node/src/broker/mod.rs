@@ -256,6 +256,11 @@ impl Inner {
         }
     }
 
+    /// Whether nothing more happens.
+    fn has_ended(&self) -> bool {
+        self.places.is_closed()
+    }
+
     /// Nothing more happens.
     fn end(&self) {
         self.places.close();

@@ -251,11 +251,14 @@ impl Subscribe {
     /// Begins the subscription.
     ///
     /// # Errors
-    /// [`SubscribeError`] if there are too many already, or the session is in use.
+    /// [`SubscribeError`] if there are too many already, the session is in use, or the node is stopping.
     pub fn begin(self) -> Result<Subscription, SubscribeError> {
         let Self { inner, pattern, from, filter, session, after, confirmed, last_per_key } = self;
         if let Some(name) = session.as_ref().filter(|name| name.is_empty() || name.len() > SESSION) {
             return Err(SubscribeError::Session { session: name.clone(), most: SESSION });
+        }
+        if inner.has_ended() {
+            return Err(SubscribeError::Stopped);
         }
         let begin = match from {
             From::Latest => Begin::Latest,

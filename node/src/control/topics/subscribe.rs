@@ -63,6 +63,7 @@ pub(crate) async fn subscribe(state: Shared, body: Body) -> Result<Response, Fai
         SubscribeError::SessionInUse { .. } => Failure(StatusCode::CONFLICT, e.to_string()),
         SubscribeError::TooMany { .. } => Failure(StatusCode::TOO_MANY_REQUESTS, e.to_string()),
         SubscribeError::Session { .. } => refused(e),
+        SubscribeError::Stopped => Failure(StatusCode::SERVICE_UNAVAILABLE, e.to_string()),
     })?;
     let mut pulse = interval(PULSE);
     pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
