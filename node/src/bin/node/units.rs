@@ -36,6 +36,14 @@ pub(crate) fn ago(unix_ms: u64) -> String {
     format!("{} ago", age(now.saturating_sub(unix_ms)))
 }
 
+/// A time in the largest unit that it is a whole number of: `7 days`, `36 hours`.
+pub(crate) fn span(secs: u64) -> String {
+    let units = [(86_400, "day", "days"), (3_600, "hour", "hours"), (60, "minute", "minutes")];
+    let whole = units.into_iter().find(|(unit, ..)| secs > 0 && secs.is_multiple_of(*unit));
+    let (unit, one, many) = whole.unwrap_or((1, "second", "seconds"));
+    count(usize::try_from(secs / unit).unwrap_or(usize::MAX), one, many)
+}
+
 /// A round trip in milliseconds: one decimal where it matters, a dash where it is not known.
 pub(crate) fn rtt(millis: Option<f64>) -> String {
     match millis {

@@ -61,6 +61,16 @@ fn every_command_is_there() {
         "service watch math.calc --count 1",
         "call math.calc add",
         "call math.calc add --stream",
+        "publish rooms/lobby",
+        "publish rooms/lobby -",
+        "publish rooms/lobby -5 --key k --id i --header a=b --header c=d --ack kept:2 --within 30s",
+        "subscribe rooms/lobby",
+        "subscribe rooms/> --from 10m --key k --header a=b --session mine --count 1",
+        "subscribe rooms/* --last-per-key",
+        "topic list",
+        "topic describe rooms/lobby",
+        "topic retain rooms/lobby --age 7d --bytes 100M --count 10 --last-per-key --open --keeper none",
+        "topic outbox",
         "bench rpc",
         "bench stream",
         "identity show",
@@ -106,6 +116,15 @@ fn bad_values_are_refused_with_the_value_and_an_example() {
         ("call math.calc add {} --policy best", "'best'", "least_inflight"),
         ("call math.calc add {} --policy affinity()", "'affinity()'", "affinity(customer-17)"),
         ("call math.calc add {} --hedge 5", "'5'", "500ms"),
+        ("publish Rooms x", "'Rooms'", "rooms/lobby"),
+        ("publish a x --ack most", "'most'", "kept:2"),
+        ("publish a x --within 0s", "'0s'", "2s"),
+        ("publish a x --header kind", "'kind'", "zone=eu"),
+        ("subscribe rooms/>/x", "'rooms/>/x'", "rooms/*"),
+        ("subscribe a --from soon", "'soon'", "2026-03-01T12:00:00Z"),
+        ("subscribe a --count 0", "'0'", "at least 1"),
+        ("topic describe rooms/*", "'rooms/*'", "rooms/lobby"),
+        ("topic retain a --age 7", "'7'", "7d"),
         ("bench rpc --concurrency 0", "'0'", "such as 64"),
         ("bench stream --size much", "'much'", "512MiB"),
         ("network connect there", "'there'", "/ip4/"),
@@ -136,6 +155,10 @@ fn what_is_missing_is_named() {
     assert!(refusal("call").contains("SERVICE"));
     assert!(refusal("service describe").contains("NAME"));
     assert!(refusal("network connect").contains("ADDR"));
+    assert!(refusal("publish").contains("TOPIC"));
+    assert!(refusal("subscribe").contains("TOPIC|PATTERN"));
+    assert!(refusal("topic").contains("retain"));
+    assert!(refusal("topic retain a").contains("--last-per-key"));
     assert!(refusal("network").contains("Usage"));
     assert!(refusal("bench").contains("rpc"));
     assert!(refusal("netwrok nodes").contains("network"), "a slip is put right");
@@ -145,6 +168,7 @@ fn what_is_missing_is_named() {
 fn options_of_a_run_do_not_go_with_a_command() {
     assert!(refusal("--no-mdns network nodes").contains("--no-mdns"));
     assert!(refusal("--bench network nodes").contains("--bench"));
+    assert!(refusal("--keep 2 network nodes").contains("--keep"));
     assert!(refusal("--listen /ip4/127.0.0.1/tcp/1 network nodes").contains("--listen"));
     assert!(refusal("--log info config show").contains("config show --log"));
     assert!(refusal("--no-mdns").contains("--peer"));

@@ -142,12 +142,16 @@ fn published(row: &PublishedRow) -> String {
 
 /// A level, and what it means.
 fn in_words(level: &str) -> String {
+    format!("{level}, {}", meaning(level))
+}
+
+fn meaning(level: &str) -> String {
     match level.parse() {
-        Ok(AckLevel::Gossip) => "gossip, sent, nothing is promised".to_owned(),
-        Ok(AckLevel::Local) => "local, on this node's disk".to_owned(),
-        Ok(AckLevel::Kept(1)) => "kept:1, on the disk of a keeper".to_owned(),
-        Ok(AckLevel::Kept(keepers)) => format!("kept:{keepers}, on the disks of {keepers} keepers"),
-        Err(_) => level.to_owned(),
+        Ok(AckLevel::Gossip) => "sent, nothing is promised".to_owned(),
+        Ok(AckLevel::Local) => "on this node's disk".to_owned(),
+        Ok(AckLevel::Kept(1)) => "on the disk of a keeper".to_owned(),
+        Ok(AckLevel::Kept(keepers)) => format!("on the disks of {keepers} keepers"),
+        Err(_) => "which this program does not know".to_owned(),
     }
 }
 
@@ -155,10 +159,10 @@ fn in_words(level: &str) -> String {
 fn with_way_out(row: FailedRow) -> FailedRow {
     let Some(reached) = &row.reached else { return row };
     let error = format!(
-        "{} ({}); it stays published, and keepers get it once they can be reached: `node topic outbox` shows which there are. Ask \
+        "{} ({}). It stays published, and keepers get it once they can be reached: `node topic outbox` shows which there are. Ask \
          for less with --ack local, or wait longer with --within 1m",
         row.error,
-        in_words(reached)
+        meaning(reached)
     );
     FailedRow { error, ..row }
 }

@@ -42,7 +42,7 @@ fn what_was_not_reached_comes_with_a_way_out() {
     let failed = |reached: Option<&str>| FailedRow { error: "no".to_owned(), reached: reached.map(str::to_owned) };
     assert_eq!(with_way_out(failed(None)), failed(None));
     let said = with_way_out(failed(Some("local"))).error;
-    for words in ["no (local, on this node's disk)", "stays published", "topic outbox", "--ack local", "--within 1m"] {
+    for words in ["no (on this node's disk). It stays published", "topic outbox", "--ack local", "--within 1m"] {
         assert!(said.contains(words), "{said}");
     }
 }

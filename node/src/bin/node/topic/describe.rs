@@ -6,7 +6,7 @@ use atoll_protocol::identity::NodeId;
 use super::list::here;
 use crate::{
     table::Table,
-    units::{ago, count, moment, precise_moment, rtt, size, thousands},
+    units::{ago, count, moment, precise_moment, rtt, size, span, thousands},
 };
 
 pub(super) fn page(topic: &TopicDescription) -> String {
@@ -40,7 +40,9 @@ fn facts(topic: &TopicDescription) -> String {
     let messages = format!("{} {}", thousands(row.messages), if row.messages == 1 { "message" } else { "messages" });
     let held = format!("{messages} of {}, {}{last}", count(row.authors, "author", "authors"), size(row.bytes));
     table.row(["held".to_owned(), held]);
-    table.row(["here".to_owned(), here(row)]);
+    let is = Some(here(row)).filter(|is| !is.is_empty());
+    let nothing = || "nothing at present: nobody here has published or is subscribed".to_owned();
+    table.row(["here".to_owned(), is.unwrap_or_else(nothing)]);
     table.row(["owner".to_owned(), owner(topic)]);
     match &topic.policy {
         None => {
@@ -88,9 +90,8 @@ fn ids(ids: &[NodeId]) -> String {
 }
 
 fn retained(policy: &TopicPolicy) -> String {
-    let age = |secs| humantime::format_duration(std::time::Duration::from_secs(secs)).to_string();
     let bounds = [
-        policy.age_secs.map(|secs| format!("{} back", age(secs))),
+        policy.age_secs.map(|secs| format!("{} old", span(secs))),
         policy.bytes.map(size),
         policy.messages.map(|messages| format!("{} messages", thousands(messages))),
     ];

@@ -73,6 +73,9 @@ pub(crate) async fn run(query: TopicQuery, session: &Session) -> Result<(), Fail
             out.value(&found, describe::page)
         }
         TopicQuery::Retain(args) => retain::run(args, session).await,
-        TopicQuery::Outbox => out.value(&client.get::<OutboxReport>("/v1/outbox").await?, outbox::page),
+        TopicQuery::Outbox => {
+            let report: OutboxReport = client.get("/v1/outbox").await?;
+            out.value(&report, |report| outbox::page(report, out.width()))
+        }
     }
 }

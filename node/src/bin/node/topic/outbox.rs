@@ -4,15 +4,15 @@ use atoll_node::control::api::{OutboxKeeper, OutboxReport, OutboxRow};
 
 use super::describe::path;
 use crate::{
-    table::Table,
+    table::{Table, wrapped},
     units::{count, precise_moment, rtt, thousands},
 };
 
-pub(super) fn page(report: &OutboxReport) -> String {
+pub(super) fn page(report: &OutboxReport, width: Option<usize>) -> String {
     if !report.published {
         return "this node has published nothing".to_owned();
     }
-    let words = in_words(report);
+    let words = wrapped(&in_words(report), width);
     if report.pending.is_empty() {
         return words;
     }

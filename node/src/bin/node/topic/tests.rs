@@ -47,7 +47,7 @@ fn topics_have_the_known_columns() {
     let expected = [
         "TOPIC        AUTHORS  MESSAGES  SIZE     LAST  HERE                   OWNER      KEEPERS".to_owned(),
         format!(
-            "rooms/lobby  2        1,234     50.0 kB  -     subscribed, published  -          {}, {}",
+            "rooms/lobby  2        1,234     50.0 kB  -     subscribed, published  -          {},{}",
             id(1).short(),
             id(2).short()
         ),
@@ -125,7 +125,7 @@ fn a_page_says_what_is_decided_who_keeps_and_who_has_published() {
     for words in [
         format!("owner      this node, {}\n", id(9)),
         format!("access     publishers: the owner and {} may publish, everybody may read\n", id(7).short()),
-        "retained   the last message for each key, and at most 7days back, 100.0 MB, 1,000 messages\n".to_owned(),
+        "retained   the last message for each key, and at most 7 days old, 100.0 MB, 1,000 messages\n".to_owned(),
         format!("pinned to  {}\n", id(1).short()),
         format!("{}  direct         0.31    named by the owner\n", id(1).short()),
         format!("{}  not connected  -       elected\n", id(2).short()),
@@ -151,10 +151,10 @@ fn has(node: NodeId, kept: Option<(u64, u64)>) -> OutboxKeeper {
 #[test]
 fn an_outbox_says_in_words_how_it_stands() {
     let report = |known, pending| {
-        outbox::page(&OutboxReport { keepers_wanted: 3, keepers_known: known, published: true, pending })
+        outbox::page(&OutboxReport { keepers_wanted: 3, keepers_known: known, published: true, pending }, None)
     };
     let nothing = OutboxReport { keepers_wanted: 3, keepers_known: 0, published: false, pending: Vec::new() };
-    assert_eq!(outbox::page(&nothing), "this node has published nothing");
+    assert_eq!(outbox::page(&nothing, None), "this node has published nothing");
     assert_eq!(report(5, Vec::new()), "everything that this node has published is kept by 3 keepers");
     let page = report(0, vec![pending(Vec::new())]);
     assert!(

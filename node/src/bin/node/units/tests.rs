@@ -68,3 +68,25 @@ fn thousands_stand_apart() {
         assert_eq!(thousands(number), expected);
     }
 }
+
+#[test]
+fn spans_are_whole_numbers_of_a_unit() {
+    for (secs, text) in [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (3_600, "1 hour"),
+        (129_600, "36 hours"),
+        (604_800, "7 days"),
+    ] {
+        assert_eq!(span(secs), text);
+    }
+}
+
+#[test]
+fn moments_are_written_in_rfc_3339() {
+    assert_eq!(moment(1_800_000_000_999), "2027-01-15T08:00:00Z");
+    assert_eq!(precise_moment(1_800_000_000_999), "2027-01-15T08:00:00.999Z");
+    assert_eq!(moment(u64::MAX), "9999-12-31T23:59:59Z");
+    assert_eq!(ago(u64::MAX), "0s ago");
+}
