@@ -6,6 +6,7 @@ mod conduct;
 mod map;
 mod registry;
 mod stream;
+mod topics;
 
 use std::os::unix::fs::PermissionsExt;
 
