@@ -31,6 +31,7 @@ pub struct NodeOptions {
     network: Option<String>,
     listen: Vec<String>,
     bench: bool,
+    keep: bool,
     log: Option<String>,
     data_dir: Option<PathBuf>,
 }
@@ -46,6 +47,7 @@ impl NodeOptions {
             network: None,
             listen: Vec::new(),
             bench: false,
+            keep: false,
             log: None,
             data_dir: None,
         }
@@ -85,6 +87,13 @@ impl NodeOptions {
         self
     }
 
+    /// Keeps others' topics.
+    #[must_use]
+    pub fn keep(mut self) -> Self {
+        self.keep = true;
+        self
+    }
+
     /// What to log on stderr, instead of warnings and notices.
     #[must_use]
     pub fn log(mut self, filter: &str) -> Self {
@@ -119,6 +128,7 @@ impl NodeOptions {
         arguments.extend(listen.into_iter().flat_map(|a| ["--listen".into(), a.into()]));
         arguments.extend(self.log.into_iter().flat_map(|l| ["--log".into(), l.into()]));
         arguments.extend(self.bench.then(|| "--bench".into()));
+        arguments.extend(self.keep.then(|| "--keep".into()));
         arguments.extend(["--no-mdns", "--output", "json"].map(OsString::from));
         Ok((Process::spawn(&self.name, &self.program.path()?, arguments)?, data_dir))
     }

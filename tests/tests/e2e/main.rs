@@ -11,6 +11,7 @@
 //! | [`stream`] | `call --stream`: both ways, cancelled, broken off |
 //! | [`stop`] | a clean end: withdrawn everywhere, exit code 0 |
 //! | [`registry`] | `service search`, `watch` and `describe`, and the graph for Graphviz |
+//! | [`topics`] | `publish`, `subscribe` and `topic`: between nodes, over restarts, with and without keepers |
 //! | [`restart`] | the same identity, the remembered peers, and what was known of the network |
 //! | [`refuse`] | what is damaged, taken or unreadable |
 //! | [`local`] | commands that need no network |
@@ -30,3 +31,4 @@ mod restart;
 mod services;
 mod stop;
 mod stream;
+mod topics;
