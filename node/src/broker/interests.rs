@@ -128,17 +128,19 @@ impl Inner {
 
     /// A topic is wanted to this extent at least. True if that is news.
     pub(super) fn want(self: &Arc<Self>, topic: &TopicName, scope: Scope) -> bool {
-        if !self.logs.lock().want(topic, scope, self.clock.wall()) {
-            return false;
+        let news = {
+            let mut logs = self.logs.lock();
+            logs.accounts.set_own(topic, true);
+            logs.want(topic, scope, self.clock.wall())
+        };
+        // Also of a topic that is held since before a restart.
+        if !matches!(scope, Scope::Only(_)) && self.interests.lock().hear(topic) {
+            self.listen(channel(topic), true);
         }
-        if !matches!(scope, Scope::Only(_)) {
-            if self.interests.lock().hear(topic) {
-                self.listen(channel(topic), true);
-            }
-            self.logs.lock().accounts.set_own(topic, true);
+        if news {
             self.look_after_holes(self.me);
         }
-        true
+        news
     }
 
     fn ask_about(self: &Arc<Self>, topic: &TopicName, history: bool) {

@@ -131,6 +131,7 @@ impl Logs {
                 damaged += 1;
             }
         }
+        self.restore_scopes();
         for (chain, proof) in found.forks {
             self.shelf.add(chain.topic.clone());
             if let Some(log) = self.shelf.log_mut(&chain.topic, chain.author) {
@@ -138,6 +139,17 @@ impl Logs {
             }
         }
         damaged
+    }
+
+    /// Of topics that this node has only published on, others' logs are not wanted; whoever subscribes wants more.
+    fn restore_scopes(&mut self) {
+        let topics: Vec<TopicName> = self.shelf.topics().cloned().collect();
+        for topic in topics {
+            self.accounts.set_own(&topic, true);
+            if self.shelf.logs(&topic).all(|log| log.author() == self.me) {
+                self.shelf.set_scope(&topic, Scope::Only(self.me));
+            }
+        }
     }
 
     fn restore_chain(&mut self, chain: &ChainId, LogRecord { chain: saved, bytes, entries }: LogRecord) -> Option<()> {

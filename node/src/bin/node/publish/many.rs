@@ -71,7 +71,6 @@ pub(super) async fn run(head: PublishRequest, topic: &TopicName, session: &Sessi
 }
 
 /// Reads stdin in a thread of its own, which the end of the program does not wait for: nobody may ever type more.
-#[expect(clippy::type_complexity, reason = "both ends of two channels")]
 fn read(
     head: PublishRequest,
     sent: &Arc<Mutex<Sent>>,
