@@ -181,10 +181,11 @@ async fn demo(args: &Args, users: usize) -> Result<()> {
         Node::builder().network("chat-demo").mdns(false).listen([listen.clone()]).bootstrap(seeds).spawn().await
     };
     let first = user(Vec::new()).await?;
+    let seeds = first.addresses();
     let active = (users * 4).div_ceil(5).max(1);
     let mut nodes = vec![first];
     while nodes.len() < active {
-        nodes.push(user(nodes[0].addresses()).await?);
+        nodes.push(user(seeds.clone()).await?);
     }
     for node in nodes.iter().skip(1) {
         node.joined().await;
@@ -197,7 +198,7 @@ async fn demo(args: &Args, users: usize) -> Result<()> {
     let count = speak(args, &nodes).await?;
     // Those that were away.
     while nodes.len() < users {
-        let late = user(nodes[0].addresses()).await?;
+        let late = user(seeds.clone()).await?;
         let lines = Room::of(&late, &args.room)?.lines;
         heard.push((lines.subscribe().from(From::Earliest).begin()?, HashMap::new()));
         nodes.push(late);
