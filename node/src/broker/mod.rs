@@ -14,7 +14,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`topic`], [`publish`], [`subscription`] | the library's side |
+//! | [`topic`], [`publish`], [`subscription`], [`message`], [`filter`] | the library's side |
 //! | [`drafts`], [`writer`], [`acks`] | publishing: batches, group commit, levels of acknowledgement |
 //! | [`logs`], [`recent`], [`disk`] | what is held: in short, lately, and all of it |
 //! | [`readers`], [`tail`] | reading logs as they grow |
@@ -29,10 +29,12 @@
 mod acks;
 mod disk;
 mod drafts;
+mod filter;
 mod gossip;
 mod interests;
 mod keep;
 mod logs;
+mod message;
 mod publish;
 mod readers;
 mod recent;
@@ -84,8 +86,9 @@ pub(crate) use self::{
     sync::serve_stream,
 };
 pub use self::{
+    message::{Delivery, Gap, Message},
     publish::{Publish, Published},
-    subscription::{Delivery, From, Gap, Message, Subscribe, Subscription},
+    subscription::{From, Subscribe, Subscription},
     topic::Topic,
 };
 use crate::{

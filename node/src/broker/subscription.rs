@@ -1,7 +1,7 @@
 //! Subscribing on this node.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,19 +13,20 @@ use atoll_protocol::{
     names::{TopicName, TopicPattern},
     service::UnixMillis,
     topic::{
-        Batch, Entry, Epoch, Headers, Hlc, Seq,
+        Batch, Epoch, Seq,
         log::{Cursor, Stretch},
         sync::Scope,
     },
 };
 use bytes::Bytes;
 use futures::Stream;
-use serde::de::DeserializeOwned;
 use tokio_util::sync::ReusableBoxFuture;
 
 use super::{
     Inner,
+    filter::{Filter, Seen},
     interests::InterestId,
+    message::{Delivery, Gap, Message},
     readers::LogRef,
     sessions::{Cursors, TakenUp},
     tail::{Begin, Read, Tail},
@@ -33,8 +34,6 @@ use super::{
 };
 use crate::error::SubscribeError;
 
-/// Idempotency ids that a subscription remembers.
-const IDS: usize = 4_096;
 /// Longest name of a session, in bytes.
 const SESSION: usize = 64;
 
@@ -52,116 +51,6 @@ pub enum From {
     Time(SystemTime),
 }
 
-/// What a subscription gives.
-#[derive(Debug, Clone)]
-pub enum Delivery {
-    /// A message.
-    Message(Message),
-    /// Messages that are no longer to be had.
-    Gap(Gap),
-}
-
-/// Messages that a subscriber will not get: nobody who was asked has them any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
-    /// The topic.
-    pub topic: TopicName,
-    /// Whose messages.
-    pub author: NodeId,
-    /// The epoch of the author's log.
-    pub epoch: Epoch,
-    /// The first position.
-    pub from: Seq,
-    /// The last one.
-    pub to: Seq,
-}
-
-/// A message. Cheap to clone; it shares the memory of those that were published with it.
-#[derive(Debug, Clone)]
-pub struct Message {
-    log: LogRef,
-    batch: Arc<Batch>,
-    seq: Seq,
-    nth: usize,
-}
-
-impl Message {
-    pub(super) fn new(log: LogRef, batch: Arc<Batch>, seq: Seq) -> Option<Self> {
-        let nth = usize::try_from(seq.0.checked_sub(batch.head().value().first.0)?).ok()?;
-        batch.entries().get(nth)?;
-        Some(Self { log, batch, seq, nth })
-    }
-
-    /// Its topic.
-    #[must_use]
-    pub fn topic(&self) -> &TopicName {
-        &self.log.topic
-    }
-
-    /// Who has published it.
-    #[must_use]
-    pub fn author(&self) -> NodeId {
-        self.log.author
-    }
-
-    /// The epoch of the author's log that it stands in.
-    #[must_use]
-    pub fn epoch(&self) -> Epoch {
-        self.batch.head().value().epoch
-    }
-
-    /// Its position in there.
-    #[must_use]
-    pub fn seq(&self) -> Seq {
-        self.seq
-    }
-
-    /// When it was published, by its author's clock.
-    #[must_use]
-    pub fn time(&self) -> Hlc {
-        self.entry().map_or(self.batch.head().value().time, |entry| entry.time)
-    }
-
-    /// What it is about.
-    #[must_use]
-    pub fn key(&self) -> Option<&Bytes> {
-        self.entry()?.key.as_ref()
-    }
-
-    /// What tells repeated attempts to publish the same.
-    #[must_use]
-    pub fn id(&self) -> Option<&Bytes> {
-        self.entry()?.id.as_ref()
-    }
-
-    /// Names and values that go with it.
-    #[must_use]
-    pub fn headers(&self) -> &Headers {
-        static NONE: Headers = Headers::new();
-        self.entry().map_or(&NONE, |entry| &entry.headers)
-    }
-
-    /// What is said.
-    #[must_use]
-    pub fn payload(&self) -> &Bytes {
-        static NONE: Bytes = Bytes::new();
-        self.entry().map_or(&NONE, |entry| &entry.payload)
-    }
-
-    /// What is said, as it was published in JSON.
-    ///
-    /// # Errors
-    /// [`serde_json::Error`] if it is no such thing.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(self.payload())
-    }
-
-    /// It is there, as was checked when this was made.
-    fn entry(&self) -> Option<&Entry> {
-        self.batch.entries().get(self.nth)
-    }
-}
-
 /// What is subscribed to; see [`Topic::subscribe`](super::Topic::subscribe) and [`Node::subscribe`](crate::Node::subscribe).
 #[must_use = "nothing is subscribed to until it is begun"]
 #[derive(Debug)]
@@ -174,19 +63,6 @@ pub struct Subscribe {
     after: Cursors,
     confirmed: bool,
     last_per_key: bool,
-}
-
-#[derive(Debug, Default)]
-struct Filter {
-    headers: Vec<(String, String)>,
-    key: Option<Bytes>,
-}
-
-impl Filter {
-    fn admits(&self, entry: &Entry) -> bool {
-        self.key.as_ref().is_none_or(|key| entry.key.as_ref() == Some(key))
-            && self.headers.iter().all(|(name, value)| entry.headers.get(name) == Some(value))
-    }
 }
 
 impl Subscribe {
@@ -352,30 +228,6 @@ struct Current {
     log: LogRef,
     batch: Arc<Batch>,
     left: Stretch,
-}
-
-/// Idempotency ids that were seen lately.
-#[derive(Debug, Default)]
-struct Seen {
-    all: HashSet<Bytes>,
-    order: VecDeque<Bytes>,
-}
-
-impl Seen {
-    fn is_new(&mut self, id: &Bytes) -> bool {
-        // Copied: what it shares its memory with need not be kept.
-        let id = Bytes::copy_from_slice(id);
-        if !self.all.insert(id.clone()) {
-            return false;
-        }
-        self.order.push_back(id);
-        if self.order.len() > IDS
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.all.remove(&oldest);
-        }
-        true
-    }
 }
 
 impl Subscription {

@@ -95,7 +95,7 @@ impl Topic {
 impl Inner {
     /// Takes up the policies that were in force before a restart.
     pub(super) fn restore_policies(&self) {
-        for (_, value) in self.disk.cursors(super::logs::POLICY) {
+        for (_, value) in self.disk.cursors(super::disk::POLICY) {
             let read = codec::decode::<Signed<Policy>>(&value, limits::TOPIC_POLICY + 128).ok();
             match read.and_then(|policy| policy.open(&self.network).ok()) {
                 Some(policy) => self.logs.lock().hear_policy(policy),

@@ -29,10 +29,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use mark::Mark;
 
-use super::logs::POLICY;
-
 /// Bytes that a record of the table of logs may have.
 const LOG_RECORD: usize = SavedChain::MOST + 64;
+/// What the names of topics' policies begin with in the table of cursors.
+pub(super) const POLICY: &str = "policy/";
 /// Bytes of a proof.
 const PROOF: usize = 2 * (limits::BATCH_HEAD + 128);
 

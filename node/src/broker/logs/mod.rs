@@ -69,9 +69,6 @@ pub(super) struct Logs {
     pub(super) overtaken: BTreeSet<TopicName>,
 }
 
-/// What the names of topics' policies begin with in the table of cursors.
-pub(super) const POLICY: &str = "policy/";
-
 /// What is held of a topic, for retention.
 #[derive(Debug, Default)]
 pub(super) struct Held {
