@@ -151,6 +151,10 @@ impl Inner {
         let mut state = self.sessions.0.lock();
         let Some(known) = state.known.get_mut(name) else { return };
         known.connected = false;
+        // At once: whoever comes back after a crash is given again what was not written.
+        if std::mem::take(&mut known.changed) {
+            self.write_session(name, &known.saved);
+        }
         let id = known.id;
         state.active.disconnect(id, now);
         if !state.active.is_active(id)
