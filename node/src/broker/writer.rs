@@ -50,6 +50,8 @@ struct Orders {
     close: Option<oneshot::Sender<()>>,
     /// Nobody is there any more.
     gone: bool,
+    /// The writer has ended: whoever orders something is told so, by dropping what would have told of its end.
+    ended: bool,
 }
 
 impl Bell {
@@ -89,8 +91,17 @@ impl Bell {
         let mut orders = self.orders.lock();
         give(&mut orders);
         orders.rung = true;
+        if orders.ended {
+            *orders = Orders { ended: true, ..Orders::default() };
+            return;
+        }
         drop(orders);
         self.rung.notify_one();
+    }
+
+    /// Nothing is done any more.
+    fn end(&self) {
+        *self.orders.lock() = Orders { ended: true, ..Orders::default() };
     }
 
     fn wait(&self, until: Option<Instant>) -> Orders {
@@ -144,7 +155,11 @@ impl Writer {
             urgent: false,
             failing: false,
         };
-        thread::Builder::new().name("atoll-topics".to_owned()).spawn(move || writer.run(&bell, &weak)).map(drop)
+        let started = thread::Builder::new().name("atoll-topics".to_owned()).spawn(move || {
+            writer.run(&bell, &weak);
+            bell.end();
+        });
+        started.map(drop)
     }
 
     fn run(mut self, bell: &Bell, inner: &Weak<Inner>) {
