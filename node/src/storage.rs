@@ -243,6 +243,8 @@ impl Storage {
     /// Resolves once everything queued so far has been written and the database is closed, so that another node can
     /// use it. Nothing is remembered from then on.
     pub(crate) async fn close(&self) {
+        // If nobody has taken it.
+        drop(self.take_store());
         let (done, closed) = oneshot::channel();
         if self.writes.send(Write::Close(done)).await.is_ok() {
             let _ = closed.await;

@@ -131,6 +131,13 @@ impl Inner {
         self.upkeep.0.lock().soon.extend(others.take(SPREAD));
     }
 
+    /// A peer was asked in vain. If that was not its fault it is asked once more in a moment, and else when others are.
+    pub(super) fn try_again(&self, peer: NodeId, at_fault: bool) {
+        if !at_fault {
+            self.upkeep.0.lock().soon.insert(peer);
+        }
+    }
+
     fn tick(self: &Arc<Self>) {
         let soon = std::mem::take(&mut self.upkeep.0.lock().soon);
         for peer in soon {

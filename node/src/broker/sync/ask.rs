@@ -160,6 +160,7 @@ impl Inner {
                     self.net.conduct.charge(Some(peer), fault, &error);
                 }
                 tracing::debug!(%peer, "a peer was asked about topics in vain: {error}");
+                self.try_again(peer, error.fault().is_some());
             }
         }
         self.fill_back(peer);
