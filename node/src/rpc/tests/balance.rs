@@ -38,6 +38,9 @@ struct State {
     hanging: AtomicBool,
     begun: AtomicU64,
     dropped: Notify,
+    /// The one that hangs, if this is to wait for a call that it has begun.
+    after: Mutex<Option<Arc<State>>>,
+    hung: Notify,
 }
 
 struct Tell(Arc<State>);
@@ -64,8 +67,13 @@ async fn ask(i: usize, state: Arc<State>) -> Result<Bytes, Status> {
         return Err(Status::resource_exhausted("busy").retry_after(Duration::from_secs(1)));
     }
     if state.hanging.load(SeqCst) {
-        let _tell = Tell(state);
+        state.hung.notify_one();
+        let _tell = Tell(Arc::clone(&state));
         std::future::pending::<()>().await;
+    }
+    let after = state.after.lock().clone();
+    if let Some(hanging) = after {
+        hanging.hung.notified().await;
     }
     Ok(i.to_string().into())
 }
@@ -349,20 +357,22 @@ async fn a_hedged_call_takes_the_second_answer_and_cancels_the_first() {
     let client = several.in_turn();
     let hanging = &several.servers[0];
     hanging.state.hanging.store(true, SeqCst);
+    // Were the answer there before the first call has come, nothing would have to be cancelled.
+    *several.servers[1].state.after.lock() = Some(Arc::clone(&hanging.state));
     for round in 1..=3 {
-        // One of two in turn meets the one that hangs.
         for _ in 0..2 {
             let call = client.call_raw("again", "").hedge(Duration::from_millis(20)).deadline(LONG);
             assert_eq!(within("the second answer", call.into_future()).await.unwrap(), "1");
+            within("the other is cancelled", hanging.state.dropped.notified()).await;
         }
-        within("the first is cancelled", hanging.state.dropped.notified()).await;
-        assert!(hanging.state.begun.load(SeqCst) >= round);
+        assert_eq!(hanging.state.begun.load(SeqCst), 2 * round);
     }
+    *several.servers[1].state.after.lock() = None;
     // What is not idempotent is not made twice.
     let before = || several.servers.iter().map(|s| s.state.begun.load(SeqCst)).sum::<u64>();
     let (begun, mut late) = (before(), 0);
     for _ in 0..2 {
-        let call = client.call_raw("once", "").hedge(Duration::from_millis(1)).deadline(Duration::from_millis(400));
+        let call = client.call_raw("once", "").hedge(Duration::from_millis(1)).deadline(Duration::from_secs(2));
         match within("an end", call.into_future()).await {
             Ok(body) => assert_eq!(body, "1"),
             Err(status) => {
