@@ -78,6 +78,12 @@ impl<M> Context<'_, M> {
         self.world.random(self.me)
     }
 
+    /// A short number that stands for a long name, the same on every node. Numbers follow each other in the order in which
+    /// names are first mentioned. On the wire the name is what counts: a message costs as much as if it were in it.
+    pub fn number_of(&mut self, name: [u8; 20]) -> u32 {
+        self.world.number_of(name)
+    }
+
     /// The neighbours, in the order of their indices.
     pub fn links(&self) -> impl Iterator<Item = PeerIndex> {
         self.world.node(self.me).into_iter().flat_map(|node| node.ends()).map(|end| end.peer)

@@ -5,7 +5,7 @@
 //!
 //! It never calls a core: that is the engine's part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     network::{Fate, Network, Place},
@@ -92,6 +92,8 @@ pub(crate) struct World<M> {
     pub(crate) trace: Trace,
     pub(crate) counts: Counts,
     nodes: Vec<Node>,
+    /// Numbers of names. It is never iterated over.
+    numbers: HashMap<[u8; 20], u32>,
     next_link: u32,
     /// The number of the latest change to the islands, and when that was.
     cut: u32,
@@ -113,6 +115,7 @@ impl<M> World<M> {
             trace: Trace::new(seed),
             counts: Counts::default(),
             nodes: Vec::new(),
+            numbers: HashMap::new(),
             next_link: 0,
             cut: 0,
             cut_at: Time::START,
@@ -168,6 +171,12 @@ impl<M> World<M> {
     #[allow(clippy::indexing_slicing, reason = "contexts exist only for nodes that exist, and nodes are never removed")]
     pub(crate) fn random(&mut self, peer: PeerIndex) -> &mut Random {
         &mut self.nodes[peer.slot()].random
+    }
+
+    /// The number of a name, which is the next free one if it is new.
+    pub(crate) fn number_of(&mut self, name: [u8; 20]) -> u32 {
+        let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        *self.numbers.entry(name).or_insert(next)
     }
 
     pub(crate) fn wake_at(&mut self, peer: PeerIndex, local: Time) {

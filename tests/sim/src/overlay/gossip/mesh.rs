@@ -1,6 +1,6 @@
 //! Which neighbours get messages at once, and which only hear of them.
 
-use super::{MessageId, Settings};
+use super::{Number, Settings};
 use crate::engine::{PeerIndex, Random, Time};
 
 #[derive(Debug)]
@@ -9,8 +9,8 @@ struct Neighbour {
     in_mesh: bool,
     /// No grafting before.
     backoff: Time,
-    /// What it has called off, and until when.
-    unwanted: Vec<(Time, MessageId)>,
+    /// What it has called off before it came here, and until when.
+    unwanted: Vec<(Time, Number)>,
 }
 
 /// The neighbours, in the order in which they came.
@@ -81,15 +81,17 @@ impl Mesh {
         }
     }
 
-    pub(super) fn unwanted(&mut self, peer: PeerIndex, id: MessageId, until: Time) {
+    pub(super) fn unwanted(&mut self, peer: PeerIndex, number: Number, until: Time) {
         if let Some(neighbour) = self.find(peer) {
-            neighbour.unwanted.push((until, id));
+            neighbour.unwanted.push((until, number));
         }
     }
 
-    pub(super) fn is_unwanted(&self, peer: PeerIndex, id: MessageId) -> bool {
-        let neighbour = self.neighbours.iter().find(|neighbour| neighbour.peer == peer);
-        neighbour.is_some_and(|neighbour| neighbour.unwanted.iter().any(|(_, unwanted)| *unwanted == id))
+    /// Whether a neighbour has called this off; it is asked once, when the message comes.
+    pub(super) fn take_unwanted(&mut self, peer: PeerIndex, number: Number) -> bool {
+        let Some(Neighbour { unwanted, .. }) = self.find(peer) else { return false };
+        let at = unwanted.iter().position(|(_, other)| *other == number);
+        at.map(|at| unwanted.swap_remove(at)).is_some()
     }
 
     /// Brings the mesh back within its bounds.

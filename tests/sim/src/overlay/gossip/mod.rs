@@ -15,7 +15,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use self::{cache::Cache, mesh::Mesh};
 pub use self::{
-    rpc::{MessageId, Rpc},
+    rpc::{MessageId, Number, Rpc},
     settings::Settings,
 };
 use crate::engine::{Context, PeerIndex, Time};
@@ -23,6 +23,7 @@ use crate::engine::{Context, PeerIndex, Time};
 mod cache;
 mod mesh;
 mod rpc;
+mod seen;
 mod settings;
 
 /// What the core thinks of a message.
@@ -56,7 +57,7 @@ pub struct Gossip<D> {
     mesh: Mesh,
     cache: Cache<D>,
     /// Asked for, and until when to wait for it.
-    asked: VecDeque<(Time, MessageId)>,
+    asked: VecDeque<(Time, Number)>,
     heartbeat: Time,
     counts: GossipCounts,
 }
@@ -117,12 +118,13 @@ impl<D: Clone> Gossip<D> {
 
     /// Sends a message of this node's own, `bytes` long. False if it has been seen before.
     pub fn publish<M: From<Rpc<D>>>(&mut self, id: MessageId, data: D, bytes: u32, ctx: &mut Context<'_, M>) -> bool {
-        if !self.cache.first(id, ctx.now()) {
+        let number = Number(ctx.number_of(id.0));
+        if !self.cache.first(number, ctx.now()) {
             return false;
         }
-        self.cache.keep(id, &data, bytes);
         let to = if self.settings.flood_publish { self.mesh.all() } else { self.mesh.eager(&self.settings) };
-        self.pass_on(to, None, id, &data, bytes, ctx);
+        self.pass_on(to, None, number, &data, bytes, ctx);
+        self.cache.keep(number, data, bytes);
         true
     }
 
@@ -137,10 +139,12 @@ impl<D: Clone> Gossip<D> {
         let now = ctx.now();
         match rpc {
             Rpc::Subscribe => {}
-            Rpc::Publish { id, data, bytes } => self.received(from, id, data, bytes, ctx, validate),
-            Rpc::IHave(ids) => self.offered(from, &ids, ctx),
-            Rpc::IWant(ids) => self.wanted(from, &ids, ctx),
-            Rpc::IDontWant(id) => self.mesh.unwanted(from, id, now + self.settings.unwanted_for),
+            Rpc::Publish { number, data, bytes } => self.received(from, number, data, bytes, ctx, validate),
+            Rpc::IHave(numbers) => self.offered(from, &numbers, ctx),
+            Rpc::IWant(numbers) => self.wanted(from, &numbers, ctx),
+            // What is here has been passed on already.
+            Rpc::IDontWant(number) if self.cache.has_seen(number) => {}
+            Rpc::IDontWant(number) => self.mesh.unwanted(from, number, now + self.settings.unwanted_for),
             Rpc::Graft => {
                 if !self.mesh.grafted(from, now, &self.settings) {
                     self.say(from, Rpc::Prune, ctx);
@@ -153,27 +157,27 @@ impl<D: Clone> Gossip<D> {
     fn received<M: From<Rpc<D>>>(
         &mut self,
         from: PeerIndex,
-        id: MessageId,
+        number: Number,
         data: D,
         bytes: u32,
         ctx: &mut Context<'_, M>,
         validate: impl FnOnce(&D, &mut Context<'_, M>) -> Verdict,
     ) {
-        if !self.cache.first(id, ctx.now()) {
+        if !self.cache.first(number, ctx.now()) {
             self.counts.duplicates += 1;
             return;
         }
         self.counts.new += 1;
-        self.counts.asked_for += u64::from(self.asked.iter().any(|(_, asked)| *asked == id));
+        self.counts.asked_for += u64::from(self.asked.iter().any(|(_, asked)| *asked == number));
         if bytes > self.settings.unwanted_above {
             for peer in self.mesh.eager(&self.settings).into_iter().filter(|peer| *peer != from) {
-                self.say(peer, Rpc::IDontWant(id), ctx);
+                self.say(peer, Rpc::IDontWant(number), ctx);
             }
         }
         match validate(&data, ctx) {
             Verdict::Accept => {
-                self.cache.keep(id, &data, bytes);
-                self.pass_on(self.mesh.eager(&self.settings), Some(from), id, &data, bytes, ctx);
+                self.pass_on(self.mesh.eager(&self.settings), Some(from), number, &data, bytes, ctx);
+                self.cache.keep(number, data, bytes);
             }
             Verdict::Ignore => {}
             Verdict::Reject => self.counts.rejected += 1,
@@ -184,32 +188,33 @@ impl<D: Clone> Gossip<D> {
         &mut self,
         to: Vec<PeerIndex>,
         except: Option<PeerIndex>,
-        id: MessageId,
+        number: Number,
         data: &D,
         bytes: u32,
         ctx: &mut Context<'_, M>,
     ) {
         for peer in to {
-            if Some(peer) != except && !self.mesh.is_unwanted(peer, id) {
-                self.say(peer, Rpc::Publish { id, data: data.clone(), bytes }, ctx);
+            if Some(peer) != except && !self.mesh.take_unwanted(peer, number) {
+                self.say(peer, Rpc::Publish { number, data: data.clone(), bytes }, ctx);
             }
         }
     }
 
-    fn offered<M: From<Rpc<D>>>(&mut self, from: PeerIndex, ids: &[MessageId], ctx: &mut Context<'_, M>) {
+    fn offered<M: From<Rpc<D>>>(&mut self, from: PeerIndex, numbers: &[Number], ctx: &mut Context<'_, M>) {
         let until = ctx.now() + self.settings.asked_for;
-        let asked = |id: &MessageId| self.asked.iter().any(|(_, asked)| asked == id);
-        let missing: Vec<_> = ids.iter().copied().filter(|id| !self.cache.has_seen(id) && !asked(id)).collect();
+        let asked = |number| self.asked.iter().any(|(_, asked)| *asked == number);
+        let missing: Vec<_> =
+            numbers.iter().copied().filter(|number| !self.cache.has_seen(*number) && !asked(*number)).collect();
         if !missing.is_empty() {
-            self.asked.extend(missing.iter().map(|id| (until, *id)));
+            self.asked.extend(missing.iter().map(|number| (until, *number)));
             self.say(from, Rpc::IWant(missing.into()), ctx);
         }
     }
 
-    fn wanted<M: From<Rpc<D>>>(&mut self, from: PeerIndex, ids: &[MessageId], ctx: &mut Context<'_, M>) {
-        for id in ids {
-            if let Some((data, bytes)) = self.cache.get(id) {
-                let rpc = Rpc::Publish { id: *id, data: data.clone(), bytes };
+    fn wanted<M: From<Rpc<D>>>(&mut self, from: PeerIndex, numbers: &[Number], ctx: &mut Context<'_, M>) {
+        for number in numbers {
+            if let Some((data, bytes)) = self.cache.get(*number) {
+                let rpc = Rpc::Publish { number: *number, data: data.clone(), bytes };
                 self.say(from, rpc, ctx);
             }
         }
@@ -226,10 +231,10 @@ impl<D: Clone> Gossip<D> {
         for peer in changes.pruned {
             self.say(peer, Rpc::Prune, ctx);
         }
-        let ids: Arc<[MessageId]> = self.cache.recent(&self.settings).into();
-        if !ids.is_empty() {
+        let recent: Arc<[Number]> = self.cache.recent(&self.settings).collect();
+        if !recent.is_empty() {
             for peer in self.mesh.lazy(&self.settings, ctx.random()) {
-                self.say(peer, Rpc::IHave(Arc::clone(&ids)), ctx);
+                self.say(peer, Rpc::IHave(Arc::clone(&recent)), ctx);
             }
         }
         self.cache.shift(now);

@@ -25,26 +25,31 @@ impl MessageId {
     }
 }
 
-/// One message between neighbours.
+/// What stands for a [`MessageId`] within a simulation, where comparing and keeping the names themselves would take most of
+/// the time and most of the memory: see [`Context::number_of`](crate::engine::Context::number_of).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Number(pub(super) u32);
+
+/// One message between neighbours. Where a name is on the wire there is its number here.
 #[derive(Debug, Clone)]
 pub enum Rpc<D> {
     /// I take part in the topic. Everybody does, so this only costs.
     Subscribe,
     /// A message.
     Publish {
-        /// Its name; not on the wire, where the receiver computes it.
-        id: MessageId,
+        /// It stands for its name, which is not on the wire: the receiver computes it.
+        number: Number,
         /// Its content.
         data: D,
         /// The content's length.
         bytes: u32,
     },
     /// I have these.
-    IHave(Arc<[MessageId]>),
+    IHave(Arc<[Number]>),
     /// Send me these.
-    IWant(Arc<[MessageId]>),
+    IWant(Arc<[Number]>),
     /// I have this already.
-    IDontWant(MessageId),
+    IDontWant(Number),
     /// You are in my mesh.
     Graft,
     /// You are not.
@@ -75,8 +80,8 @@ impl<D> Rpc<D> {
         let content = match self {
             Self::Subscribe => 2 * FIELD + topic,
             Self::Publish { bytes, .. } => 2 * FIELD + 2 + topic + bytes,
-            Self::IHave(ids) => control + topic + (FIELD + ID) * count(ids),
-            Self::IWant(ids) => control + (FIELD + ID) * count(ids),
+            Self::IHave(all) => control + topic + (FIELD + ID) * count(all),
+            Self::IWant(all) => control + (FIELD + ID) * count(all),
             Self::IDontWant(_) => control + FIELD + ID,
             Self::Graft => control + topic,
             Self::Prune => control + topic + FIELD,
@@ -85,6 +90,6 @@ impl<D> Rpc<D> {
     }
 }
 
-fn count(ids: &[MessageId]) -> u32 {
-    u32::try_from(ids.len()).unwrap_or(u32::MAX / 32)
+fn count(numbers: &[Number]) -> u32 {
+    u32::try_from(numbers.len()).unwrap_or(u32::MAX / 32)
 }
