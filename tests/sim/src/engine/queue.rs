@@ -116,9 +116,9 @@ impl<E> Queue<E> {
             }
         };
         if let Some(events) = self.ring.get_mut(place(self.slot)) {
-            // The emptied heap's memory becomes the slot's, so that nothing is allocated once the ring has warmed up.
-            let spare = mem::take(&mut self.current).into_vec();
-            let events = mem::replace(events, spare);
+            // The memory of the slot before is given back: kept in the ring, each of its slots would come to hold as much as
+            // the fullest one needs.
+            let events = mem::take(events);
             self.in_ring -= events.len();
             self.current = events.into();
         }
