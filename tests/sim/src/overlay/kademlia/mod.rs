@@ -85,17 +85,19 @@ pub enum Message {
         /// Whether providers are wanted, too.
         providers: bool,
     },
-    /// The answer.
-    Found {
-        /// The asker's number.
-        query: u32,
-        /// The closest peers known.
-        closer: Arc<[PeerIndex]>,
-        /// Who provides it.
-        providers: Arc<[PeerIndex]>,
-    },
+    /// The answer to the question with this number.
+    Found(u32, Arc<Found>),
     /// I provide this.
     Provide(Key),
+}
+
+/// What is known of what is looked for.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The closest peers known.
+    pub closer: Vec<PeerIndex>,
+    /// Who provides it.
+    pub providers: Vec<PeerIndex>,
 }
 
 /// One node's part in the table.
@@ -178,16 +180,16 @@ impl Kademlia {
         self.table.seen(from);
         match message {
             Message::Find { query, target, providers } => {
-                let closer: Arc<[_]> = self.table.closest(target, self.settings.replication, Some(from)).into();
+                let closer = self.table.closest(target, self.settings.replication, Some(from));
                 let wanted = self.store.providers(target, now).filter(|_| providers);
-                let providers: Arc<[_]> = wanted.take(self.settings.named).collect();
+                let providers: Vec<_> = wanted.take(self.settings.named).collect();
                 let peers = u32::try_from(closer.len() + providers.len()).unwrap_or(u32::MAX / PEER / 2);
-                let answer = Message::Found { query, closer, providers };
+                let answer = Message::Found(query, Arc::new(Found { closer, providers }));
                 ctx.send_as(Delivery::Return, from, CLASS_ANSWER, SUBSTREAM + QUESTION + PEER * peers, answer.into());
             }
-            Message::Found { query, closer, providers } => {
+            Message::Found(query, found) => {
                 if let Some(under_way) = self.queries.get_mut(&query) {
-                    under_way.answered(from, &closer, &providers, self.me, now, &self.settings);
+                    under_way.answered(from, &found, self.me, now, &self.settings);
                 }
                 self.go_on(query, ctx);
             }

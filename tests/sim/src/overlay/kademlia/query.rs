@@ -1,6 +1,6 @@
 //! One look-up: asks ever closer peers until there are no closer ones, or enough is found.
 
-use super::{Key, LookUp, Settings};
+use super::{Found, Key, LookUp, Settings};
 use crate::engine::{PeerIndex, Time};
 
 /// What came of a look-up for providers.
@@ -96,24 +96,16 @@ impl Query {
         asked.min().unwrap_or(Time::NEVER).min(self.ends).min(self.settled)
     }
 
-    pub(super) fn answered(
-        &mut self,
-        peer: PeerIndex,
-        closer: &[PeerIndex],
-        providers: &[PeerIndex],
-        me: PeerIndex,
-        now: Time,
-        settings: &Settings,
-    ) {
+    pub(super) fn answered(&mut self, peer: PeerIndex, found: &Found, me: PeerIndex, now: Time, settings: &Settings) {
         if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.peer == peer) {
             candidate.state = State::Answered;
         }
         let before = self.candidates.first().map(|closest| closest.distance);
         let few = self.candidates.len() < settings.replication;
-        closer.iter().filter(|peer| **peer != me).for_each(|peer| self.learn(*peer));
+        found.closer.iter().filter(|peer| **peer != me).for_each(|peer| self.learn(*peer));
         let closer = self.candidates.first().map(|closest| closest.distance) < before;
         self.idle = if closer || few { 0 } else { self.idle + 1 };
-        self.found(providers, now, settings);
+        self.found(&found.providers, now, settings);
     }
 
     /// Gives up on whoever has not answered by now, and names them.

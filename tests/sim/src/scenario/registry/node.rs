@@ -294,7 +294,7 @@ impl Core for Node {
                 });
                 self.carry_out(ctx);
             }
-            Message::Identify(node) => self.identified(from, node, ctx),
+            Message::Identify(node) => self.identified(from, *node, ctx),
             Message::Ask(question) => self.answer(from, question, ctx),
             Message::Answer(question, holdings) => {
                 if let Some(source) = self.node_at(from) {
@@ -337,8 +337,7 @@ impl Core for Node {
         if let Some(resolver) = &mut self.resolver {
             resolver.dht.link_up(peer);
         }
-        let me = key(ctx.me()).node_id();
-        ctx.send(peer, "identify", IDENTIFY, Message::Identify(me));
+        ctx.send(peer, "identify", IDENTIFY, Message::Identify(Arc::new(self.view.me())));
     }
 
     fn link_down(&mut self, peer: PeerIndex, failed: bool, ctx: &mut Ctx<'_>) {
@@ -378,8 +377,9 @@ impl Core for Node {
         if let Ok(withdrawal) = self.exchange.leave(at) {
             self.carry_out(ctx);
             let cost = wire::cost(&withdrawal.signed());
+            let withdrawal = Arc::new(withdrawal);
             for peer in ctx.links().take(GOODBYES).collect::<Vec<_>>() {
-                ctx.send(peer, "goodbye", cost, Message::Goodbye(withdrawal.clone()));
+                ctx.send(peer, "goodbye", cost, Message::Goodbye(Arc::clone(&withdrawal)));
             }
         }
     }

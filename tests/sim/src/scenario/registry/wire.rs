@@ -39,17 +39,18 @@ pub(super) const IDENTIFY: u32 = 700;
 #[derive(Debug)]
 pub(super) struct Said(pub(super) Opened);
 
+/// What is said. Millions of these are under way at a time in a large network, so whatever is long is behind an `Arc`.
 #[derive(Debug, Clone)]
 pub(super) enum Message {
     Overlay(membership::Message),
     Gossip(Rpc<Arc<Said>>),
     /// "I am a node of this network, and this is my key."
-    Identify(NodeId),
+    Identify(Arc<NodeId>),
     Ask(Arc<SyncRequest>),
     /// An answer to a question that is given back, with what it brought.
     Answer(Arc<SyncRequest>, Arc<Vec<Holding>>),
     Compared(Arc<SyncRequest>, Arc<Heads>),
-    Goodbye(Verified<Withdrawal>),
+    Goodbye(Arc<Verified<Withdrawal>>),
     Dht(kademlia::Message),
     /// "Describe yourself", asked of a provider over a connection made for it; answered with [`Message::Described`].
     Describe,
@@ -76,6 +77,9 @@ impl From<Rpc<Arc<Said>>> for Message {
         Self::Gossip(rpc)
     }
 }
+
+/// With what the engine adds to it, a message under way fits a cache line.
+const _: () = assert!(size_of::<Message>() <= 24);
 
 /// A gossip message: its name, its content, its length. None if it is against the rules.
 pub(super) fn gossip(announcement: Announcement) -> Option<(MessageId, Arc<Said>, u32)> {
