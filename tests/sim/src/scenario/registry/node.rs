@@ -220,7 +220,7 @@ impl Node {
     }
 
     pub(super) fn node_at(&self, peer: PeerIndex) -> Option<NodeId> {
-        self.peers.iter().find(|(_, at)| **at == peer).map(|(node, _)| *node)
+        node_at(&self.peers, peer)
     }
 
     fn identified(&mut self, from: PeerIndex, node: NodeId, ctx: &mut Ctx<'_>) {
@@ -283,16 +283,20 @@ impl Core for Node {
         match message {
             Message::Overlay(message) => self.overlay.handle(from, message, ctx),
             Message::Gossip(rpc) => {
-                let source = self.node_at(from);
-                let (exchange, view) = (&mut self.exchange, &mut self.view);
+                let (exchange, view, peers) = (&mut self.exchange, &mut self.view, &self.peers);
+                let mut news = false;
                 self.gossip.handle(from, rpc, ctx, |said, ctx| {
-                    match exchange.heard(view, source, said.0.clone(), moment(ctx)) {
+                    news = true;
+                    match exchange.heard(view, node_at(peers, from), said.0.clone(), moment(ctx)) {
                         exchange::Verdict::Accept => Verdict::Accept,
                         exchange::Verdict::Ignore => Verdict::Ignore,
                         exchange::Verdict::Reject => Verdict::Reject,
                     }
                 });
-                self.carry_out(ctx);
+                // Most of what comes has been heard before: then there is nothing to carry out.
+                if news {
+                    self.carry_out(ctx);
+                }
             }
             Message::Identify(node) => self.identified(from, *node, ctx),
             Message::Ask(question) => self.answer(from, question, ctx),
@@ -385,6 +389,10 @@ impl Core for Node {
     }
 
     fn persist(&self) {}
+}
+
+fn node_at(peers: &BTreeMap<NodeId, PeerIndex>, peer: PeerIndex) -> Option<NodeId> {
+    peers.iter().find(|(_, at)| **at == peer).map(|(node, _)| *node)
 }
 
 fn class(question: &SyncRequest) -> &'static str {
