@@ -49,7 +49,9 @@ impl Directory {
         let differing: Vec<usize> =
             (0..buckets.shared()).filter(|bucket| theirs.buckets.get(*bucket) != ours.get(*bucket)).collect();
         let differs = |node: &NodeId| buckets.of(node).is_some_and(|bucket| differing.binary_search(&bucket).is_ok());
-        let heads = self.attested().filter(|(node, _)| differs(node)).map(|(node, entry)| {
+        // Of whom the records have not come yet, the lease is told: else it would look as if the node had ended here.
+        let known = self.table.nodes().filter(|(node, entry)| !entry.restored && differs(node));
+        let heads = known.map(|(node, entry)| {
             let lease = entry.lease.value();
             Head { node: *node, lease: lease.seq, digest: lease.digest }
         });

@@ -178,6 +178,23 @@ fn a_newcomer_learns_of_ends_that_it_missed_from_three_neighbours() {
 }
 
 #[test]
+fn a_neighbour_that_has_heard_of_a_node_and_waits_for_its_records_does_not_lack_it() {
+    let (mut peer, mut node, mut others) = island(3);
+    node.offer("new.one", 5);
+    let set = node.holding();
+    peer.take_in(set.clone());
+    let all: Vec<Holding> = others.iter().map(Peer::holding).collect();
+    for other in &mut others {
+        all.iter().for_each(|set| other.take_in(set.clone()));
+        assert_eq!(other.hear(Announcement::Lease(News::none(set.lease.signed()))), Verdict::Accept);
+        assert!(other.view.holding(&node.id(), other.now).is_none(), "the records have not come yet");
+    }
+    peer.wait(Duration::from_secs(61));
+    others.iter().for_each(|other| compared(&mut peer, other));
+    assert!(!peer.suspects(&node));
+}
+
+#[test]
 fn a_neighbour_that_lacks_much_is_no_evidence() {
     let (mut peer, _, others) = island(20);
     peer.wait(Duration::from_secs(61));
