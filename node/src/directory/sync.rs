@@ -24,8 +24,8 @@ use atoll_registry::{
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use serde::Serialize;
 use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout, timeout_at},
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{Command, Directory};
@@ -305,27 +305,37 @@ pub(super) async fn receive<T>(
     Ok(Some((decode(&body)?, len)))
 }
 
-/// Asks several peers at once to describe themselves, until `enough` says so or the time is up.
+/// Asks peers to describe themselves, each as soon as it is named, until `enough` says so, nobody is left to answer or to be
+/// named, or the time is up: at `end`, and `patience` after the first one was named.
 pub(super) async fn describe_all(
     directory: &Directory,
-    providers: Vec<NodeId>,
-    until: Instant,
+    mut named: mpsc::Receiver<NodeId>,
+    patience: Duration,
+    end: Instant,
     enough: impl Fn() -> bool,
 ) {
     let directory = Arc::new(directory.clone());
     let mut asked: tokio::task::JoinSet<()> = tokio::task::JoinSet::new();
-    for provider in providers {
-        let directory = Arc::clone(&directory);
-        asked.spawn(async move {
-            let request = SyncRequest::Describe { nodes: vec![provider] };
-            if let Err(error) = directory.synchronise(provider, &request).await {
-                tracing::debug!(%provider, "a provider named by the DHT did not answer: {error}");
-            }
-        });
-    }
-    while let Ok(Some(_)) = timeout_at(until, asked.join_next()).await {
-        if enough() {
-            return;
+    let (mut until, mut all) = (end, false);
+    while !all || !asked.is_empty() {
+        tokio::select! {
+            provider = named.recv(), if !all => match provider {
+                Some(provider) if provider == directory.net.me => {}
+                Some(provider) => {
+                    until = until.min(Instant::now() + patience);
+                    asked.spawn(describe(Arc::clone(&directory), provider));
+                }
+                None => all = true,
+            },
+            Some(_) = asked.join_next() => if enough() { return },
+            () = sleep_until(until) => return,
         }
+    }
+}
+
+async fn describe(directory: Arc<Directory>, provider: NodeId) {
+    let request = SyncRequest::Describe { nodes: vec![provider] };
+    if let Err(error) = directory.synchronise(provider, &request).await {
+        tracing::debug!(%provider, "a provider named by the DHT did not answer: {error}");
     }
 }

@@ -1,7 +1,7 @@
 //! The libp2p protocols that a node speaks, each set up once, with the reason for every setting that is not the
 //! default.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use atoll_registry::peers::PublicRanges;
 use libp2p::{
@@ -27,6 +27,9 @@ use crate::{error::SpawnError, storage::Storage};
 const GOSSIP_MESSAGE: usize = 64 * 1024;
 /// gossipsub closes a peer's stream over one oversize control message; its default of 16 KiB is soon reached.
 const GOSSIP_CONTROL: usize = 64 * 1024;
+/// Peers that a look-up asks at a time. One that is gone takes up a place until its dial's timeout: with Kademlia's three, a look-up
+/// in a network that loses a node in a hundred a minute soon meets three of them, and waits for as long as its caller does.
+const PARALLEL: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
 /// Length of a gossip message id: short, since ids fill the control messages.
 const GOSSIP_ID: usize = 20;
 /// How often each connection's round trip is measured, and one over TCP found dead.
@@ -115,6 +118,7 @@ fn kademlia(protocols: &Protocols, records: Records, me: PeerId) -> kad::Behavio
         .set_kbucket_inserts(kad::BucketInserts::Manual)
         .set_record_filtering(kad::StoreInserts::FilterBoth)
         .set_query_timeout(Duration::from_secs(10))
+        .set_parallelism(PARALLEL)
         .set_provider_record_ttl(Some(records::TTL))
         .set_provider_publication_interval(Some(records::RENEWAL))
         // There are no values to look after.

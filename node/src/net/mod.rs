@@ -255,6 +255,9 @@ pub(crate) enum NetEvent {
     Addresses,
 }
 
+/// Providers that a look-up gives at most.
+const PROVIDERS: usize = 32;
+
 /// How much a look-up for providers is to bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum LookUp {
@@ -304,7 +307,7 @@ pub(super) enum Command {
     Providers {
         key: Vec<u8>,
         look_up: LookUp,
-        reply: oneshot::Sender<Vec<NodeId>>,
+        reply: mpsc::Sender<NodeId>,
     },
     /// Dial a peer behind a NAT at this very moment, which it knows of.
     Punch {
@@ -464,11 +467,22 @@ impl Net {
         self.command(Command::Unprovide { key }).await;
     }
 
-    /// Asks the DHT who provides `key`. Empty at once if there is nobody to ask.
-    pub(crate) async fn providers(&self, key: Vec<u8>, look_up: LookUp) -> Vec<NodeId> {
-        let (reply, found) = oneshot::channel();
+    /// Asks the DHT who provides `key`. A quick look-up gives all at its end, a thorough one each as soon as it is named. Ends at
+    /// once if there is nobody to ask.
+    pub(crate) async fn named(&self, key: Vec<u8>, look_up: LookUp) -> mpsc::Receiver<NodeId> {
+        let (reply, named) = mpsc::channel(PROVIDERS);
         self.command(Command::Providers { key, look_up, reply }).await;
-        found.await.unwrap_or_default()
+        named
+    }
+
+    /// The same, all of them when the look-up has ended.
+    pub(crate) async fn providers(&self, key: Vec<u8>, look_up: LookUp) -> Vec<NodeId> {
+        let mut named = self.named(key, look_up).await;
+        let mut all = Vec::new();
+        while let Some(provider) = named.recv().await {
+            all.push(provider);
+        }
+        all
     }
 
     /// Serves a substream of one of the protocols by which nodes reach each other; gives it back if it is none of them.

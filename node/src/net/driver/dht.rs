@@ -11,9 +11,9 @@ use libp2p::{
     Multiaddr,
     kad::{self, QueryId, RecordKey, store::RecordStore},
 };
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{sync::mpsc, time::Instant};
 
-use crate::net::{Counters, LookUp, addresses, node_id, records::Records};
+use crate::net::{Counters, LookUp, PROVIDERS, addresses, node_id, records::Records};
 
 #[cfg(test)]
 mod tests;
@@ -24,21 +24,20 @@ type Kad = kad::Behaviour<Records>;
 const ANNOUNCING: usize = 4;
 /// Providers that are enough to choose from.
 const ENOUGH: usize = 8;
-/// Providers that a thorough look-up gives at most.
-const ALL: usize = 32;
 /// How long a quick look-up is to wait for more providers once there is one. A look-up ends when the last of the closest peers has answered,
-/// and one that is gone answers only by its dial's timeout.
+/// and one that is gone answers only by its dial's timeout. For the same reason a thorough one gives each as soon as it is named.
 const SETTLING: Duration = Duration::from_millis(100);
 /// Look-ups under way at a time.
 const SEARCHES: usize = 256;
 
-type Reply = oneshot::Sender<Vec<NodeId>>;
+/// Takes providers, of which there is room for [`PROVIDERS`].
+type Reply = mpsc::Sender<NodeId>;
 
 impl LookUp {
     const fn enough(self) -> usize {
         match self {
             Self::Quick => ENOUGH,
-            Self::Thorough => ALL,
+            Self::Thorough => PROVIDERS,
         }
     }
 }
@@ -103,11 +102,15 @@ impl Dht {
         self.announce(kad);
     }
 
-    /// Looks for providers; they are given when there are enough, or no more to be found.
+    /// Looks for providers. Of a quick look-up they are given when there are enough, or no more to be found; of a thorough one, as
+    /// they are named.
     pub(super) fn providers(&mut self, kad: &mut Kad, key: Vec<u8>, look_up: LookUp, reply: Reply) {
         let by_key = (key, look_up);
         if let Some(search) = self.by_key.get(&by_key).and_then(|query| self.searches.get_mut(query)) {
             search.replies.retain(|reply| !reply.is_closed());
+            if look_up == LookUp::Thorough {
+                give(&reply, &search.found);
+            }
             return search.replies.push(reply);
         }
         if self.searches.len() >= SEARCHES {
@@ -176,10 +179,15 @@ impl Dht {
                 }
             }
         }
+        if search.look_up == LookUp::Thorough {
+            search.replies.iter().for_each(|reply| give(reply, &news));
+        }
         if search.look_up == LookUp::Quick && !search.found.is_empty() && search.settled.is_none() {
             search.settled = Some(Instant::now() + SETTLING);
         }
-        if last || search.found.len() >= search.look_up.enough() {
+        // Whoever has what it needs waits no longer.
+        let nobody_waits = search.replies.iter().all(Reply::is_closed);
+        if last || nobody_waits || search.found.len() >= search.look_up.enough() {
             self.finish(kad, id);
         }
         news
@@ -191,10 +199,17 @@ impl Dht {
         }
         if let Some(Search { key, look_up, replies, found, .. }) = self.searches.remove(&id) {
             self.by_key.remove(&(key, look_up));
-            for reply in replies {
-                let _ = reply.send(found.clone());
+            if look_up == LookUp::Quick {
+                replies.iter().for_each(|reply| give(reply, &found));
             }
         }
+    }
+}
+
+fn give(reply: &Reply, providers: &[NodeId]) {
+    for provider in providers {
+        // There is room for all, and nobody is missed who does not wait any more.
+        let _ = reply.try_send(*provider);
     }
 }
 

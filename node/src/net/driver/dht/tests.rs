@@ -59,3 +59,51 @@ fn what_is_not_provided_any_more_is_not_announced_again() {
         assert_eq!(dht.announcing.len(), 0);
     }
 }
+
+fn node(n: u8) -> NodeId {
+    SecretKey::from_seed(&[n; 32]).node_id()
+}
+
+/// Somebody answers the only look-up, and names these.
+fn name(dht: &mut Dht, kad: &mut Kad, providers: &[NodeId]) {
+    let id = *dht.searches.keys().next().expect("a look-up under way");
+    let providers = providers.iter().filter_map(peer_id).collect();
+    let found = kad::GetProvidersOk::FoundProviders { key: RecordKey::new(&key(0)), providers };
+    dht.progress(kad, id, kad::QueryResult::GetProviders(Ok(found)), false);
+}
+
+fn take(found: &mut mpsc::Receiver<NodeId>) -> Vec<NodeId> {
+    std::iter::from_fn(|| found.try_recv().ok()).collect()
+}
+
+#[test]
+fn a_thorough_look_up_gives_whoever_is_named_without_waiting_for_those_that_do_not_answer() {
+    let (mut dht, mut kad) = (Dht::new(Arc::default()), kademlia());
+    let (reply, mut found) = mpsc::channel(PROVIDERS);
+    dht.providers(&mut kad, key(0), LookUp::Thorough, reply);
+    assert_eq!(take(&mut found), []);
+    name(&mut dht, &mut kad, &[node(2)]);
+    assert_eq!(take(&mut found), [node(2)], "others are still being asked");
+    name(&mut dht, &mut kad, &[node(2), node(3)]);
+    assert_eq!(take(&mut found), [node(3)]);
+    let (reply, mut later) = mpsc::channel(PROVIDERS);
+    dht.providers(&mut kad, key(0), LookUp::Thorough, reply);
+    assert_eq!(take(&mut later), [node(2), node(3)], "who asks for the same gets the same");
+    drop((found, later));
+    name(&mut dht, &mut kad, &[node(4)]);
+    assert!(dht.searches.is_empty(), "nobody waits any more");
+}
+
+#[tokio::test]
+async fn a_quick_look_up_gives_all_at_its_end() {
+    let (mut dht, mut kad) = (Dht::new(Arc::default()), kademlia());
+    let (reply, mut found) = mpsc::channel(PROVIDERS);
+    dht.providers(&mut kad, key(0), LookUp::Quick, reply);
+    name(&mut dht, &mut kad, &[node(2)]);
+    name(&mut dht, &mut kad, &[node(3)]);
+    assert_eq!(take(&mut found), []);
+    let settled = dht.next_settled().expect("one was named");
+    dht.settle(&mut kad, settled);
+    assert_eq!(take(&mut found), [node(2), node(3)]);
+    assert!(found.recv().await.is_none(), "that was all");
+}

@@ -162,11 +162,16 @@ impl Kademlia {
         self.rest(ctx);
     }
 
-    /// Looks for providers, for the first that are named or thoroughly for all. [`Kademlia::take_outcomes`] has them in the
-    /// end.
+    /// Looks for providers, for the first that are named or thoroughly for all. [`Kademlia::take_outcomes`] has the former in the
+    /// end, the latter as they are named.
     pub fn find_providers<M: From<Message>>(&mut self, key: Key, look_up: LookUp, ctx: &mut Context<'_, M>) {
         let here: Vec<_> = self.store.providers(key, ctx.now()).collect();
         self.ask(key, Some(look_up), &here, ctx);
+    }
+
+    /// Nobody waits any more for what a look-up for this key brings.
+    pub fn forget(&mut self, key: Key) {
+        self.queries.retain(|_, query| !query.wants_providers() || query.target() != key);
     }
 
     /// What has come of look-ups since the last call.
@@ -258,7 +263,11 @@ impl Kademlia {
             let find = Message::Find { query: id, target: query.target(), providers: query.wants_providers() };
             ctx.send_as(Delivery::Visit, peer, CLASS_QUESTION, SUBSTREAM + QUESTION, find.into());
         }
-        if !query.is_over(now, &self.settings) {
+        let over = query.is_over(now, &self.settings);
+        if query.wants_providers() {
+            self.outcomes.extend(query.outcome(over));
+        }
+        if !over {
             return;
         }
         let Some(query) = self.queries.remove(&id) else { return };
@@ -267,8 +276,6 @@ impl Kademlia {
                 let provide = Message::Provide(query.target());
                 ctx.send_as(Delivery::Visit, peer, CLASS_PROVIDE, SUBSTREAM + QUESTION + PEER, provide.into());
             }
-        } else if query.wants_providers() {
-            self.outcomes.push(query.outcome());
         }
     }
 

@@ -3,13 +3,15 @@
 use super::{Found, Key, LookUp, Settings};
 use crate::engine::{PeerIndex, Time};
 
-/// What came of a look-up for providers.
+/// What has come of a look-up for providers since it was last told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// What was looked for.
     pub key: Key,
     /// Who provides it, as far as was found: those that were named first, first.
     pub providers: Vec<PeerIndex>,
+    /// Whether that was all.
+    pub over: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(super) struct Query {
     target: Key,
     look_up: Option<LookUp>,
     providers: Vec<PeerIndex>,
+    /// How many of them have been told of.
+    told: usize,
     provide: bool,
     /// Closest first.
     candidates: Vec<Candidate>,
@@ -58,6 +62,7 @@ impl Query {
             target,
             look_up,
             providers: Vec::new(),
+            told: 0,
             provide: false,
             candidates: Vec::new(),
             idle: 0,
@@ -147,8 +152,14 @@ impl Query {
         self.candidates.iter().filter(|c| c.state == State::Answered).take(count).map(|c| c.peer)
     }
 
-    pub(super) fn outcome(self) -> Outcome {
-        Outcome { key: self.target, providers: self.providers }
+    /// Providers that have not been told of: of a thorough look-up as soon as they are named, of a quick one at its end.
+    pub(super) fn outcome(&mut self, over: bool) -> Option<Outcome> {
+        if !over && self.look_up != Some(LookUp::Thorough) {
+            return None;
+        }
+        let providers = self.providers.get(self.told..).unwrap_or_default().to_vec();
+        self.told = self.providers.len();
+        (over || !providers.is_empty()).then_some(Outcome { key: self.target, providers, over })
     }
 
     fn found(&mut self, providers: &[PeerIndex], now: Time, settings: &Settings) {

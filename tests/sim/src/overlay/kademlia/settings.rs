@@ -37,7 +37,7 @@ impl Default for Settings {
         Self {
             bucket: 20,
             replication: 20,
-            parallel: 3,
+            parallel: 5,
             patience: Duration::from_secs(5),
             limit: Duration::from_secs(10),
             enough: 8,

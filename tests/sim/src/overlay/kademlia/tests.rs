@@ -96,6 +96,31 @@ fn what_is_provided_is_found_by_everyone() {
 }
 
 #[test]
+fn a_thorough_look_up_names_providers_before_it_has_given_up_on_those_that_are_gone() {
+    let mut engine = grown(60, &Settings::default());
+    for provider in [7, 8] {
+        provide(&mut engine, provider, 1);
+    }
+    // Whoever looks knows them well enough to ask them.
+    for index in (30..50).step_by(3) {
+        engine.crash(PeerIndex(index));
+    }
+    let began = engine.now();
+    engine.with(PeerIndex(20), |member, ctx| {
+        member.dht.find_providers(Key::named(1), LookUp::Thorough, ctx);
+        member.note(ctx);
+    });
+    engine.run_for(SECOND * 12);
+    let found = engine.with(PeerIndex(20), |member, _| std::mem::take(&mut member.found)).unwrap();
+    let named = |outcome: &Outcome| outcome.providers.contains(&PeerIndex(7));
+    let (first, _) = found.iter().find(|(_, outcome)| named(outcome)).expect("it is named");
+    let (last, end) = found.last().unwrap();
+    assert!(first.since(began) < SECOND * 2, "{found:?}");
+    assert!(end.over && last.since(began) > SECOND * 4, "{found:?}");
+    assert_eq!(found.iter().filter(|(_, outcome)| named(outcome)).count(), 1, "once: {found:?}");
+}
+
+#[test]
 fn what_nobody_provides_is_looked_for_in_vain_and_not_for_ever() {
     let mut engine = grown(60, &Settings::default());
     let (providers, took) = look_up(&mut engine, 3, 99);

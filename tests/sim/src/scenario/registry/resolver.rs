@@ -1,7 +1,7 @@
 //! Finding what a node does not list: the DHT says who provides it, and the providers describe themselves.
 //!
-//! As the node program does it: a few providers are asked at once, one more every [`STAGGER`], until one has answered. Where
-//! none of those that were named first answers, they are looked for once more, and thoroughly.
+//! As the node program does it: those that are named first are asked at once. Where none of them answers, providers are looked
+//! for once more, and thoroughly, and each is asked as soon as it is named.
 
 use std::time::Duration;
 
@@ -20,10 +20,6 @@ use crate::{
 
 /// How long to look.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Providers that are asked at once.
-const AT_ONCE: usize = 4;
-/// How soon another one is asked.
-const STAGGER: Duration = Duration::from_millis(250);
 /// How long the providers that were named first have to answer.
 const FIRST: Duration = Duration::from_millis(1_500);
 /// How long a node takes to tell the DHT of all its services: four announcements are under way at a time.
@@ -42,10 +38,9 @@ pub(super) struct Resolved {
 struct Search {
     name: u32,
     began: Time,
+    /// They have been asked to describe themselves.
     providers: Vec<PeerIndex>,
-    asked: usize,
-    /// When another provider is asked.
-    due: Time,
+    thorough: bool,
     /// When they are looked for thoroughly.
     again: Time,
 }
@@ -74,14 +69,7 @@ impl Resolver {
 
     pub(super) fn begin(&mut self, name: u32, ctx: &mut Ctx<'_>) {
         let began = ctx.now();
-        self.searches.push(Search {
-            name,
-            began,
-            providers: Vec::new(),
-            asked: 0,
-            due: Time::NEVER,
-            again: Time::NEVER,
-        });
+        self.searches.push(Search { name, began, providers: Vec::new(), thorough: false, again: Time::NEVER });
         self.dht.find_providers(Key::named(name.into()), LookUp::Quick, ctx);
         self.go_on(ctx);
     }
@@ -104,6 +92,7 @@ impl Resolver {
             search.providers.contains(&from) && query.is_ok_and(|query| !view.find(&query).is_empty())
         });
         self.searches = open;
+        met.iter().for_each(|search| self.dht.forget(search.key()));
         self.resolved.extend(met.iter().map(|search| Resolved { found: true, took: now.since(search.began) }));
     }
 
@@ -115,27 +104,19 @@ impl Resolver {
     fn go_on(&mut self, ctx: &mut Ctx<'_>) {
         let now = ctx.now();
         for outcome in self.dht.take_outcomes() {
-            for search in self.searches.iter_mut().filter(|search| Key::named(search.name.into()) == outcome.key) {
-                let news = outcome.providers.iter().filter(|provider| !search.providers.contains(provider));
-                let news: Vec<_> = news.copied().collect();
-                search.providers.extend(news);
-                search.due = now;
-                if search.again == Time::NEVER {
-                    search.again = now + FIRST;
+            for search in self.searches.iter_mut().filter(|search| search.key() == outcome.key) {
+                search.ask(&outcome.providers, ctx);
+                if outcome.over && !search.thorough {
+                    search.again = if search.providers.is_empty() { now } else { now + FIRST };
                 }
             }
         }
-        for search in &mut self.searches {
-            if search.due <= now {
-                search.ask_more(ctx);
-            }
-            if search.again <= now {
-                search.again = search.began + PATIENCE;
-                self.dht.find_providers(Key::named(search.name.into()), LookUp::Thorough, ctx);
-            }
+        for search in self.searches.iter_mut().filter(|search| search.again <= now) {
+            (search.thorough, search.again) = (true, Time::NEVER);
+            self.dht.find_providers(search.key(), LookUp::Thorough, ctx);
         }
         self.give_up(now);
-        let due = self.searches.iter().map(|search| search.due.min(search.again).min(search.began + PATIENCE)).min();
+        let due = self.searches.iter().map(|search| search.again.min(search.began + PATIENCE)).min();
         ctx.wake_at(due.unwrap_or(now + SECOND * 3600));
     }
 
@@ -148,12 +129,17 @@ impl Resolver {
 }
 
 impl Search {
-    fn ask_more(&mut self, ctx: &mut Ctx<'_>) {
-        let more = if self.asked == 0 { AT_ONCE } else { 1 };
-        for provider in self.providers.iter().skip(self.asked).take(more) {
-            ctx.send_as(Delivery::Visit, *provider, "describe.question", wire::ONE_DESCRIPTION, Message::Describe);
+    fn key(&self) -> Key {
+        Key::named(self.name.into())
+    }
+
+    /// Asks those of them who have not been asked yet.
+    fn ask(&mut self, named: &[PeerIndex], ctx: &mut Ctx<'_>) {
+        for provider in named {
+            if !self.providers.contains(provider) {
+                self.providers.push(*provider);
+                ctx.send_as(Delivery::Visit, *provider, "describe.question", wire::ONE_DESCRIPTION, Message::Describe);
+            }
         }
-        self.asked += more;
-        self.due = if self.asked < self.providers.len() { ctx.now() + STAGGER } else { Time::NEVER };
     }
 }
