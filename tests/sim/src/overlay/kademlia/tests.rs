@@ -141,6 +141,17 @@ fn records_outlive_a_third_of_those_who_keep_them() {
 }
 
 #[test]
+fn three_that_are_gone_do_not_hold_up_a_look_up() {
+    let mut engine = grown(150, &Settings::default());
+    provide(&mut engine, 7, 1);
+    let nearest = engine.core(PeerIndex(20)).unwrap().dht.table.closest(Key::named(1), 3, Some(PeerIndex(7)));
+    assert!(nearest.into_iter().all(|peer| engine.crash(peer)));
+    let (providers, took) = look_up(&mut engine, 20, 1);
+    assert_eq!(providers, [PeerIndex(7)]);
+    assert!(took < SECOND * 3, "{took:?}");
+}
+
+#[test]
 fn a_record_ends_unless_it_is_renewed() {
     let settings = Settings { kept: SECOND * 300, renewal: SECOND * 200, ..Settings::default() };
     let mut engine = grown(40, &settings);
