@@ -21,7 +21,7 @@ use atoll_registry::{
     peers::conduct::Fault,
     services::{Batch, Holding},
 };
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use futures::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use serde::Serialize;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -30,7 +30,7 @@ use tokio::{
 
 use super::{Command, Directory};
 use crate::net::{
-    Net,
+    Net, framed,
     streams::{Inbound, Substream},
 };
 
@@ -274,35 +274,18 @@ fn pieces(holding: Holding) -> Vec<SyncReply> {
     groups.into_iter().enumerate().map(reply).collect()
 }
 
-/// Writes one length-prefixed message.
+/// Sends one message at once.
 pub(super) async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<(), SyncError> {
-    let body = codec::encode(message)?;
-    // Senders keep their messages below `limits::SYNC_MESSAGE`.
-    let len = u32::try_from(body.len()).map_err(|_| std::io::Error::from(std::io::ErrorKind::FileTooLarge))?;
-    stream.write_all(&len.to_le_bytes()).await?;
-    stream.write_all(&body).await?;
-    stream.flush().await?;
-    Ok(())
+    framed::send::<_, SyncError>(stream, message).await?;
+    Ok(stream.flush().await?)
 }
 
-/// Reads one length-prefixed message and its length; `None` at the end of the stream.
+/// Reads one message, and tells its length; `None` at the end of the stream.
 pub(super) async fn receive<T>(
     stream: &mut (impl AsyncRead + Unpin),
     decode: impl Fn(&[u8]) -> Result<T, codec::DecodeError>,
 ) -> Result<Option<(T, usize)>, SyncError> {
-    let mut len = [0; 4];
-    match stream.read_exact(&mut len).await {
-        Ok(()) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(e) => return Err(e.into()),
-    }
-    let len = u32::from_le_bytes(len) as usize;
-    if len > limits::SYNC_MESSAGE {
-        return Err(codec::DecodeError::TooLong { len, limit: limits::SYNC_MESSAGE }.into());
-    }
-    let mut body = vec![0; len];
-    stream.read_exact(&mut body).await?;
-    Ok(Some((decode(&body)?, len)))
+    framed::receive(stream, limits::SYNC_MESSAGE, decode).await
 }
 
 /// Asks peers to describe themselves, each as soon as it is named, until `enough` says so, nobody is left to answer or to be

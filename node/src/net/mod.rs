@@ -11,6 +11,7 @@ pub(crate) mod conduct;
 pub(crate) mod connections;
 mod delimited;
 mod driver;
+pub(crate) mod framed;
 mod joining;
 mod listen;
 mod patient;

@@ -12,7 +12,7 @@ use atoll_protocol::{
     topic::sync::{Fault as Broken, Reply, Request},
 };
 use atoll_registry::peers::conduct::Fault;
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use futures::{AsyncRead, AsyncWrite};
 use serde::Serialize;
 
 pub(crate) use self::serve::serve_stream;
@@ -20,7 +20,7 @@ pub(super) use self::{
     ask::{Ask, Asks},
     follow::Follows,
 };
-use crate::net::streams::OpenError;
+use crate::net::{framed, streams::OpenError};
 
 /// How long the next message of an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -61,13 +61,9 @@ impl SyncError {
     }
 }
 
-/// Writes one message with its length before it. The caller flushes.
+/// Writes one message. The caller flushes.
 pub(super) async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<(), SyncError> {
-    let body = codec::encode(message)?;
-    let len = u32::try_from(body.len()).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
-    stream.write_all(&len.to_le_bytes()).await?;
-    stream.write_all(&body).await?;
-    Ok(())
+    framed::send(stream, message).await
 }
 
 /// Reads one message; `None` at the end of the stream.
@@ -75,19 +71,8 @@ async fn receive<T>(
     stream: &mut (impl AsyncRead + Unpin),
     decode: impl Fn(&[u8]) -> Result<T, DecodeError>,
 ) -> Result<Option<T>, SyncError> {
-    let mut len = [0; 4];
-    match stream.read_exact(&mut len).await {
-        Ok(()) => {}
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(e) => return Err(e.into()),
-    }
-    let len = u32::from_le_bytes(len) as usize;
-    if len > limits::TOPIC_MESSAGE {
-        return Err(DecodeError::TooLong { len, limit: limits::TOPIC_MESSAGE }.into());
-    }
-    let mut body = vec![0; len];
-    stream.read_exact(&mut body).await?;
-    Ok(Some(decode(&body)?))
+    let received: Result<Option<(T, usize)>, SyncError> = framed::receive(stream, limits::TOPIC_MESSAGE, decode).await;
+    Ok(received?.map(|(message, _)| message))
 }
 
 pub(super) async fn receive_reply(stream: &mut (impl AsyncRead + Unpin)) -> Result<Reply, SyncError> {
