@@ -8,12 +8,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use super::{LONGEST_MICROS, WARM_UP};
 use crate::{Client, Status, rpc::Tally};
-
-/// No latency is told apart beyond this.
-const LONGEST_MICROS: u64 = 60_000_000;
-/// Calls made before measuring begins, by each caller.
-const WARM_UP: Duration = Duration::from_millis(500);
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -223,6 +223,11 @@ impl Broker {
         Subscribe::new(Arc::clone(&self.0), pattern)
     }
 
+    /// Everything that was published or taken in so far is on the disk, once this resolves.
+    pub(crate) async fn synced(&self) {
+        let _ = self.0.bell.sync().await;
+    }
+
     /// Ends without a word: the node was dropped.
     pub(crate) fn abandon(&self) {
         self.0.bell.gone();

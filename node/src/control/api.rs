@@ -24,6 +24,7 @@
 //! | `GET /v1/outbox` | [`OutboxReport`] |
 //! | `POST /v1/bench/rpc` with [`BenchRequest`] | [`EchoReport`](crate::bench::EchoReport) |
 //! | `POST /v1/bench/stream` with [`BenchRequest`] | [`FlowReport`](crate::bench::FlowReport) |
+//! | `POST /v1/bench/publish` with [`PublishLoad`](crate::bench::PublishLoad) | [`PublishReport`](crate::bench::PublishReport) |
 //!
 //! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
 
@@ -386,9 +387,9 @@ pub enum StreamEvent {
     },
 }
 
-/// Calls, or streams, that a load may have under way at a time.
+/// Calls, streams or messages that a load may have under way at a time.
 pub const BENCH_CONCURRENCY: usize = 64 * 1024;
-/// How long calls may be measured.
+/// How long calls and publishing may be measured.
 pub const BENCH_DURATION: Duration = Duration::from_secs(24 * 3600);
 
 /// "Put this service under load for me."

@@ -1,4 +1,4 @@
-//! Putting a service under load for whoever asks at the control socket.
+//! Putting a service, or this node's own disk, under load for whoever asks at the control socket.
 
 use std::{
     sync::{Arc, Weak},
@@ -18,8 +18,8 @@ use super::{
     routes::{Answer, Failure, Received, Shared, node, query},
 };
 use crate::{
-    Client,
-    bench::{EchoLoad, EchoReport, FlowLoad, FlowReport, SERVICE},
+    Client, Node,
+    bench::{Amount, EchoLoad, EchoReport, FlowLoad, FlowReport, PublishLoad, PublishReport, SERVICE, Unmeasured},
     node::Inner,
 };
 
@@ -37,6 +37,23 @@ pub(super) async fn stream(state: Shared, request: Received<BenchRequest<FlowLoa
     bounded("concurrency", load.concurrency, BENCH_CONCURRENCY)?;
     let (query, client) = client(&state, &service)?;
     load.run(&client).await.map(Json).map_err(|status| failed(&query.name, load.peer, &status))
+}
+
+pub(super) async fn publish(state: Shared, request: Received<PublishLoad>) -> Answer<PublishReport> {
+    let Json(load) = request?;
+    bounded("in_flight", load.in_flight, BENCH_CONCURRENCY)?;
+    bounded("size", load.size, limits::ENTRY_PAYLOAD)?;
+    if let Amount::DurationMs(millis) = load.amount {
+        bounded("duration_ms", Duration::from_millis(millis).as_secs(), BENCH_DURATION.as_secs())?;
+    }
+    let node = Node(node(&state)?);
+    load.run(&node).await.map(Json).map_err(|error| {
+        let code = match &error {
+            Unmeasured::Nothing | Unmeasured::Name(_) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        Failure(code, format!("publishing cannot be measured: {error}"))
+    })
 }
 
 fn client(state: &Weak<Inner>, service: &str) -> Result<(ServiceQuery, Client), Failure> {

@@ -90,6 +90,7 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/outbox", get(topics::outbox))
         .route("/v1/bench/rpc", post(bench::rpc))
         .route("/v1/bench/stream", post(bench::stream))
+        .route("/v1/bench/publish", post(bench::publish))
         .fallback(async || Failure(StatusCode::NOT_FOUND, "there is nothing at this path".to_owned()))
         .method_not_allowed_fallback(async || {
             Failure(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this HTTP method".to_owned())

@@ -1,7 +1,7 @@
 //! `node bench`.
 
 use anyhow::{Result, ensure};
-use atoll_node::bench::{EchoReport, FlowReport};
+use atoll_node::bench::{EchoReport, FlowReport, PublishReport};
 use atoll_tests::{NodeOptions, NodeProcess, PATIENCE, until};
 use serde_json::Value;
 
@@ -40,6 +40,21 @@ async fn calls_and_streams_between_two_nodes_are_measured() -> Result<()> {
     let page = node.run(&["bench", "rpc", "--duration", "100ms", "--concurrency", "1"]).await?.succeeded()?;
     ensure!(page.stdout.contains("calls/s") && page.stdout.contains(&server.id.short()), "{page}");
     ensure!(page.stderr.is_empty(), "progress is for terminals: {page}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn publishing_is_measured_on_a_node_by_itself() -> Result<()> {
+    let node = NodeOptions::node("publishing").start().await?;
+    for ack in ["gossip", "local"] {
+        let report: Value = node.ask(&["bench", "publish", "--count", "1000", "--ack", ack]).await?;
+        ensure!(report["messages_per_second"].as_f64().is_some_and(|figure| figure > 0.0), "{report}");
+        let report: PublishReport = serde_json::from_value(report)?;
+        ensure!((report.messages, report.errors) == (1_000, 0), "{report:?}");
+    }
+    let page = node.run(&["bench", "publish", "--duration", "100ms", "--topic", "rooms/lobby"]).await?.succeeded()?;
+    ensure!(page.stdout.contains("messages/s") && page.stdout.contains("rooms/lobby"), "{page}");
+    node.run(&["bench", "publish", "--ack", "disk"]).await?.failed(2, &["--ack", "kept:N"])?;
     Ok(())
 }
 

@@ -68,7 +68,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         query: TopicQuery,
     },
-    /// Measure calls and streams to nodes that run with --bench
+    /// Measure calls and streams to nodes that run with --bench, and how fast this node publishes
     Bench {
         #[command(subcommand)]
         action: BenchAction,

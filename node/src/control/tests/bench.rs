@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    NodeId,
-    bench::{EchoLoad, EchoReport, FlowLoad, FlowReport},
+    AckLevel, NodeId,
+    bench::{Amount, EchoLoad, EchoReport, FlowLoad, FlowReport, PublishLoad, PublishReport},
 };
 
 fn echo(peer: Option<NodeId>) -> BenchRequest<EchoLoad> {
@@ -28,6 +28,40 @@ async fn a_node_that_offers_it_is_measured() {
         let report: FlowReport = ask(&node, "/v1/bench/stream", &flow(peer)).await;
         assert_eq!((report.bytes, report.streams), (1_000_000, 3));
         assert!(report.megabytes_per_second > 0.0);
+    }
+}
+
+fn publish(amount: Amount) -> PublishLoad {
+    PublishLoad { topic: None, amount, size: 100, ack: AckLevel::Local, in_flight: 16 }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publishing_is_measured() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = with_socket(dir.path(), Vec::new()).await;
+    let report: PublishReport = ask(&node, "/v1/bench/publish", &publish(Amount::Messages(100))).await;
+    assert!(report.messages == 100 && report.errors == 0 && report.messages_per_second > 0.0, "{report:?}");
+    assert!(report.p50_us > 0 && report.p50_us <= report.p99_us && report.p99_us <= report.max_us, "{report:?}");
+    // Its own, of which it has said how long it is retained.
+    assert_eq!(report.topic.owner(), Some(node.id()));
+    let policy = node.topic(report.topic.as_str()).unwrap().policy().expect("no policy");
+    assert_eq!(policy.retention.age_secs, Some(600));
+    // On the same topic once more, which by then is a topic as any other.
+    let again = PublishLoad { topic: Some(report.topic.clone()), ..publish(Amount::DurationMs(50)) };
+    let again: PublishReport = ask(&node, "/v1/bench/publish", &again).await;
+    assert!(again.messages > 0 && again.topic == report.topic, "{again:?}");
+
+    let refusal = async |request: String, code: u16| error(post(&node, "/v1/bench/publish", &request).await, code);
+    for (field, value) in [("in_flight", 65_537_u64), ("size", 256 * 1024 + 1)] {
+        let mut request = json!(publish(Amount::Messages(1)));
+        request[field] = value.into();
+        let said = refusal(request.to_string(), 400).await;
+        assert!(said.contains(field) && said.contains("at most"), "{said}");
+    }
+    let said = refusal(json!(publish(Amount::DurationMs(u64::MAX))).to_string(), 400).await;
+    assert!(said.contains("duration_ms"), "{said}");
+    for nothing in [publish(Amount::Messages(0)), PublishLoad { in_flight: 0, ..publish(Amount::Messages(1)) }] {
+        refusal(json!(nothing).to_string(), 400).await;
     }
 }
 

@@ -1,12 +1,20 @@
-//! `node bench`: how fast calls and streams are, between this node and others.
+//! `node bench`: how fast calls and streams are between this node and others, and how fast this node publishes.
 
 use std::time::Duration;
 
 use atoll_node::{
-    bench::{EchoLoad, EchoReport, FlowLoad, FlowReport, InstanceReport, SERVICE},
+    AckLevel,
+    bench::{
+        Amount, EchoLoad, EchoReport, FlowLoad, FlowReport, InstanceReport, PublishLoad, PublishReport, SERVICE,
+        ack_level,
+    },
     control::api::{BENCH_DURATION, BenchRequest},
 };
-use atoll_protocol::{identity::NodeId, limits, names::ServiceQuery};
+use atoll_protocol::{
+    identity::NodeId,
+    limits,
+    names::{ServiceQuery, TopicName},
+};
 use clap::{Args, Subcommand};
 
 use crate::{
@@ -33,6 +41,9 @@ pub(crate) enum BenchAction {
     /// Receive many bytes on streams, and measure how many a second
     #[command(after_help = STREAM)]
     Stream(StreamArgs),
+    /// Publish many small messages, and measure how many a second and how long each takes to be acknowledged
+    #[command(after_help = PUBLISH)]
+    Publish(PublishArgs),
 }
 
 /// Whom to measure.
@@ -91,10 +102,45 @@ Examples:
   node bench stream --size 2GiB --concurrency 16
   node bench stream --output json | jq .megabytes_per_second";
 
+#[derive(Debug, Args)]
+pub(crate) struct PublishArgs {
+    /// The topic. Without it, one of this node's own that is made for this
+    #[arg(long, value_name = "TOPIC")]
+    topic: Option<TopicName>,
+    /// Bytes in each message
+    #[arg(long, value_name = "SIZE", default_value = "100", value_parser = payload)]
+    size: u64,
+    /// How long to measure, after half a second to warm up
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration, conflicts_with = "count")]
+    duration: Duration,
+    /// Publish so many messages instead, and measure all of them
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// How many messages wait for their acknowledgement at a time
+    #[arg(long, value_name = "NUMBER", default_value = "256", value_parser = values::concurrency)]
+    in_flight: usize,
+    /// What a message is to reach: gossip (sent, nothing promised), local (on this node's disk, after fsync), or kept:N
+    /// (on the disks of so many keepers)
+    #[arg(long, value_name = "LEVEL", default_value = "local", value_parser = ack_level)]
+    ack: AckLevel,
+}
+
+const PUBLISH: &str = "\
+Latencies are from handing a message over to its acknowledgement: half of them took no longer than p50, 99 of 100 no
+longer than p99. What was published on a topic of this node's own goes after ten minutes, here and wherever it is kept;
+what was published on a --topic is retained as everything there is.
+
+Examples:
+  node bench publish
+  node bench publish --in-flight 1 --duration 3s
+  node bench publish --ack kept:2 --count 10000
+  node bench publish --ack gossip --output json | jq .messages_per_second";
+
 pub(crate) async fn run(action: BenchAction, session: &Session) -> Result<(), Failure> {
     match action {
         BenchAction::Rpc(args) => rpc(args, session).await,
         BenchAction::Stream(args) => stream(args, session).await,
+        BenchAction::Publish(args) => publish(args, session).await,
     }
 }
 
@@ -149,6 +195,59 @@ async fn stream(args: StreamArgs, session: &Session) -> Result<(), Failure> {
     session.out.value(&report, |report| stream_page(report, &service, peer))
 }
 
+async fn publish(args: PublishArgs, session: &Session) -> Result<(), Failure> {
+    let PublishArgs { topic, size, duration, count: messages, in_flight, ack } = args;
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let amount = messages.map_or_else(|| Amount::DurationMs(values::millis(duration)), Amount::Messages);
+    let load = PublishLoad { topic, amount, size, ack, in_flight };
+    // Nobody knows how long a number of messages takes.
+    let within = messages.is_none().then(|| duration.saturating_add(SLACK));
+    let asking = session.client.post("/v1/bench/publish", &load, within);
+    let report: PublishReport = progress::shown(asking, |passed| match messages {
+        Some(messages) => format!("publishing {} messages: {} s so far", thousands(messages), passed.as_secs()),
+        None => {
+            let left = duration.saturating_sub(passed).as_secs() + 1;
+            format!("publishing, {in_flight} messages in flight: {left} s left")
+        }
+    })
+    .await?;
+    session.out.value(&report, |report| publish_page(report, &load))?;
+    acknowledged(&report)
+}
+
+/// Figures without a single acknowledgement are none.
+fn acknowledged(report: &PublishReport) -> Result<(), Failure> {
+    match (&report.first_error, report.messages) {
+        (_, 1..) => Ok(()),
+        (Some(error), 0) => {
+            Err(Failure::Unmeasured(format!("no message was acknowledged; the first failed with: {error}")))
+        }
+        (None, 0) => {
+            Err(Failure::Unmeasured("no message was acknowledged in that time; measure for longer".to_owned()))
+        }
+    }
+}
+
+fn publish_page(report: &PublishReport, load: &PublishLoad) -> String {
+    let messages = format!("{} each on {}, {} in flight", size(load.size as u64), report.topic, load.in_flight);
+    let (done, failed) = (thousands(report.messages), thousands(report.errors));
+    let ended = format!("{done} in {:.1} s, {failed} failed", report.seconds);
+    let latencies = [("p50", report.p50_us), ("p99", report.p99_us), ("max", report.max_us)];
+    let latencies = latencies.map(|(name, micros)| format!("{name} {}", latency(micros))).join(", ");
+    let mut table = Table::default();
+    table.row(["messages".to_owned(), messages]);
+    table.row(["published".to_owned(), ended]);
+    let rate = thousands(report.messages_per_second.round() as u64);
+    table.row(["rate".to_owned(), format!("{rate} messages/s")]);
+    if report.messages > 0 {
+        table.row(["latency".to_owned(), latencies]);
+    }
+    if let Some(error) = &report.first_error {
+        table.row(["failed".to_owned(), format!("first with: {error}")]);
+    }
+    table.render(None)
+}
+
 fn rpc_page(report: &EchoReport, load: &EchoLoad) -> String {
     let calls = format!("{} at a time, {} each way", load.concurrency, size(load.size as u64));
     let ended =
@@ -194,6 +293,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         return Err(format!("at most {} is possible", humantime::format_duration(BENCH_DURATION)));
     }
     Ok(time)
+}
+
+fn payload(text: &str) -> Result<u64, String> {
+    let bytes = values::size(text)?;
+    if bytes > limits::ENTRY_PAYLOAD as u64 {
+        return Err(format!("a message carries at most {}", size(limits::ENTRY_PAYLOAD as u64)));
+    }
+    Ok(bytes)
 }
 
 fn body(text: &str) -> Result<u64, String> {

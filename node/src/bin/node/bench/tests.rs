@@ -23,6 +23,9 @@ fn there_are_defaults() {
     assert_eq!((args.concurrency, args.duration, args.size), (64, Duration::from_secs(10), 100));
     let Ok(BenchAction::Stream(args)) = read("stream") else { panic!("no stream") };
     assert_eq!((args.concurrency, args.size), (1, 512 << 20));
+    let Ok(BenchAction::Publish(args)) = read("publish") else { panic!("no publish") };
+    assert_eq!((args.topic, args.count, args.ack), (None, None, AckLevel::Local));
+    assert_eq!((args.duration, args.size, args.in_flight), (Duration::from_secs(10), 100, 256));
 }
 
 #[test]
@@ -33,6 +36,10 @@ fn every_option_arrives() {
     assert_eq!((args.concurrency, args.duration, args.size), (1, Duration::from_millis(500), 65_536));
     let Ok(BenchAction::Stream(args)) = read("stream --size 1GB --concurrency 16") else { panic!("no stream") };
     assert_eq!((args.concurrency, args.size), (16, 1_000_000_000));
+    let line = "publish --topic rooms/lobby --count 500 --size 1KiB --in-flight 8 --ack kept:2";
+    let Ok(BenchAction::Publish(args)) = read(line) else { panic!("no publish") };
+    assert_eq!((args.topic.unwrap().as_str(), args.count, args.ack), ("rooms/lobby", Some(500), AckLevel::Kept(2)));
+    assert_eq!((args.size, args.in_flight), (1_024, 8));
 }
 
 #[test]
@@ -48,6 +55,12 @@ fn bad_values_are_refused_with_the_way_out() {
         ("rpc --service A!", "math.calc"),
         ("stream --concurrency 0", "from 1 to 65536"),
         ("stream --size 1.5GiB", "512MiB"),
+        ("publish --size 257KiB", "at most 256 KiB"),
+        ("publish --ack kept", "kept:2"),
+        ("publish --ack kept:0", "kept:2"),
+        ("publish --in-flight 0", "from 1 to 65536"),
+        ("publish --count 1 --duration 1s", "cannot be used with"),
+        ("publish --topic Rooms", "rooms/lobby"),
     ];
     for (line, way_out) in cases {
         let said = read(line).expect_err(line).to_string();
@@ -109,6 +122,37 @@ on        1 stream, opened in 1.20 ms
 rate      1,358 MB/s";
     assert_eq!(stream_page(&report, &service, None), expected);
     assert!(stream_page(&report, &service, Some(id(1))).contains(&format!("from bench at {}", id(1).short())));
+}
+
+#[test]
+fn publishing_is_summed_up_for_people() {
+    let topic = Some("rooms/lobby".parse().unwrap());
+    let load =
+        PublishLoad { topic, amount: Amount::DurationMs(10_000), size: 100, ack: AckLevel::Local, in_flight: 256 };
+    let mut report = PublishReport {
+        topic: "rooms/lobby".parse().unwrap(),
+        messages: 1_234_567,
+        errors: 2,
+        messages_per_second: 123_456.7,
+        p50_us: 412,
+        p99_us: 1_204,
+        max_us: 12_345,
+        seconds: 10.004,
+        first_error: Some("this node is stopping".to_owned()),
+    };
+    let expected = "\
+messages   100 B each on rooms/lobby, 256 in flight
+published  1,234,567 in 10.0 s, 2 failed
+rate       123,457 messages/s
+latency    p50 412 µs, p99 1.20 ms, max 12.35 ms
+failed     first with: this node is stopping";
+    assert_eq!(publish_page(&report, &load), expected);
+    assert!(acknowledged(&report).is_ok());
+    report.messages = 0;
+    assert!(!publish_page(&report, &load).contains("latency"));
+    assert!(acknowledged(&report).unwrap_err().words().unwrap().contains("stopping"));
+    report.first_error = None;
+    assert!(acknowledged(&report).unwrap_err().words().unwrap().contains("longer"));
 }
 
 #[test]
