@@ -5,13 +5,17 @@
 //! atoll-load serve quinn
 //! atoll-load echo quinn --at ADDR --concurrency 64 --duration 10s
 //! atoll-load stream quinn --at ADDR --size 512MiB
+//! atoll-load topic [--messages 1000000] [--size 100]
 //! ```
 //!
 //! `compare` starts a server and a client for each measurement, as processes of this program or of Atoll's, and prints
-//! the figures side by side. It exits with 1 if a target is missed. The others are those processes.
+//! the figures side by side. It exits with 1 if a target is missed. `topic` measures a topic of NATS for Atoll's
+//! `bench_topics`, which measures its own beside it. The others are those processes.
 //!
 //! This program must never depend on Atoll's crates: it measures what users run, and its own dependencies must not
 //! choose the features that Atoll is built with.
+
+#![cfg_attr(not(feature = "calls"), expect(dead_code, reason = "what is only there for the peers that are left out"))]
 
 mod case;
 mod compare;
@@ -22,6 +26,7 @@ mod peers;
 mod process;
 mod table;
 mod targets;
+mod topic;
 mod work;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -82,6 +87,24 @@ enum Command {
         #[arg(long, value_name = "SIZE", default_value = "512MiB")]
         size: Size,
     },
+    /// Measure a topic of NATS, from one process to another through a broker
+    Topic(topic::Load),
+    /// Publish on that topic, and print when it was begun
+    Publish {
+        /// The broker's address
+        #[arg(long, value_name = "ADDR")]
+        at: String,
+        #[command(flatten)]
+        load: topic::Load,
+    },
+    /// Subscribe to that topic, and print when the last message has come
+    Subscribe {
+        /// The broker's address
+        #[arg(long, value_name = "ADDR")]
+        at: String,
+        #[command(flatten)]
+        load: topic::Load,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +149,11 @@ fn main() -> ExitCode {
             work(peer, Task::Echo { place, concurrency, duration })
         }
         Some(Command::Stream { peer, place, size }) => work(peer, Task::Stream { place, size: size.0 }),
+        Some(Command::Topic(load)) => driving(topic::measure(load)).and_then(|figures| print_json(&figures)),
+        Some(Command::Publish { at, load }) => working(topic::publish(&at, load)).and_then(|said| print_json(&said)),
+        Some(Command::Subscribe { at, load }) => {
+            working(topic::subscribe(&at, load)).and_then(|heard| print_json(&heard))
+        }
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("atoll-load: {error:#}");
@@ -133,7 +161,6 @@ fn main() -> ExitCode {
     })
 }
 
-/// The driver only waits: one thread, which also is the one whose end ends the processes that it starts.
 fn compare(arguments: CompareArgs) -> Result<ExitCode> {
     let CompareArgs { only, work, rounds, duration, size, node, output } = arguments;
     let beside = std::env::current_exe().context("this program does not know where it is")?.with_file_name("node");
@@ -145,7 +172,7 @@ fn compare(arguments: CompareArgs) -> Result<ExitCode> {
         duration,
         size,
     };
-    let report = Builder::new_current_thread().enable_all().build()?.block_on(compare::run(&settings));
+    let report = driving(async { Ok(compare::run(&settings).await) })?;
     match output {
         Output::Table => print!("{}", table::render(&report)),
         Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
@@ -154,9 +181,23 @@ fn compare(arguments: CompareArgs) -> Result<ExitCode> {
     Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// A server or a client of a peer, on the runtime that programs get by default: as many workers as there are cores.
 fn work(peer: PeerName, task: Task) -> Result<ExitCode> {
-    let printed = Builder::new_multi_thread().enable_all().build()?.block_on(peers::run(peer, task))?;
+    let printed = working(peers::run(peer, task))?;
     println!("{printed}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The driver only waits: one thread, which also is the one whose end ends the processes that it starts.
+fn driving<T>(what: impl Future<Output = Result<T>>) -> Result<T> {
+    Builder::new_current_thread().enable_all().build()?.block_on(what)
+}
+
+/// A server or a client, on the runtime that programs get by default: as many workers as there are cores.
+fn working<T>(what: impl Future<Output = Result<T>>) -> Result<T> {
+    Builder::new_multi_thread().enable_all().build()?.block_on(what)
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<ExitCode> {
+    println!("{}", serde_json::to_string(value)?);
     Ok(ExitCode::SUCCESS)
 }

@@ -14,11 +14,16 @@ use tokio::time::timeout;
 use crate::{case::Case, measure};
 
 pub(crate) mod atoll;
+#[cfg(feature = "calls")]
 mod iroh;
 pub(crate) mod nats;
+#[cfg(feature = "calls")]
 mod quinn;
+#[cfg(feature = "calls")]
 mod tls;
+#[cfg(feature = "calls")]
 mod tonic;
+#[cfg(feature = "calls")]
 mod zenoh;
 
 /// How long a client may take to connect.
@@ -132,11 +137,17 @@ pub(crate) enum Task {
 pub(crate) async fn run(peer: PeerName, task: Task) -> Result<Value> {
     match peer {
         PeerName::AtollQuic | PeerName::AtollTcp => bail!("Atoll is measured with its own program; see `compare`"),
-        PeerName::Quinn => run_as::<quinn::Quinn>(task).await,
-        PeerName::Tonic => run_as::<tonic::Tonic>(task).await,
-        PeerName::Iroh => run_as::<iroh::Iroh>(task).await,
-        PeerName::Zenoh => run_as::<zenoh::Zenoh>(task).await,
         PeerName::Nats => run_as::<nats::Nats>(task).await,
+        #[cfg(feature = "calls")]
+        PeerName::Quinn => run_as::<quinn::Quinn>(task).await,
+        #[cfg(feature = "calls")]
+        PeerName::Tonic => run_as::<tonic::Tonic>(task).await,
+        #[cfg(feature = "calls")]
+        PeerName::Iroh => run_as::<iroh::Iroh>(task).await,
+        #[cfg(feature = "calls")]
+        PeerName::Zenoh => run_as::<zenoh::Zenoh>(task).await,
+        #[cfg(not(feature = "calls"))]
+        other => bail!("{other} is not in this build; build it with: cargo build --release -p atoll-load"),
     }
 }
 
