@@ -2,7 +2,7 @@
 
 export PEER PREFIX SCENARIO SEED NODES REPEAT
 
-.PHONY: run test install bench bench-join bench-dht sim lab help
+.PHONY: run test install bench bench-join bench-dht bench-topics sim lab help
 
 run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
 	@exec scripts/run.sh
@@ -21,6 +21,9 @@ bench-join:  ## Measure how fast nodes join, and services appear and go
 
 bench-dht:  ## Measure how fast names that only the DHT knows are found among 200 nodes
 	@exec scripts/bench-dht.sh
+
+bench-topics:  ## Measure topics beside NATS, Redis and the disk itself
+	@exec scripts/bench-topics.sh
 
 sim:  ## Simulate protocols in virtual time: SCENARIO=name SEED=17 (or 1-20) NODES=1000; lists the scenarios without one
 	@exec scripts/sim.sh
