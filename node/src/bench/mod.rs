@@ -14,7 +14,7 @@ use std::time::Duration;
 
 pub use echo::{EchoLoad, EchoReport, InstanceReport};
 pub use flow::{FlowLoad, FlowReport};
-pub use publish::{Amount, PublishLoad, PublishReport, Unmeasured, ack_level, stored};
+pub use publish::{Amount, PublishLoad, PublishReport, Unmeasured, stored};
 pub(crate) use service::register;
 
 /// The name of the service that is measured.

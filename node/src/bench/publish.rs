@@ -15,11 +15,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{LONGEST_MICROS, WARM_UP};
-use crate::{
-    Node, Topic,
-    error::{self, PublishError},
-    protocol::topic::Access,
-};
+use crate::{Node, Topic, error::PublishError, protocol::topic::Access};
 
 /// How long what was published on a topic of its own is retained, in seconds: by everybody who holds it.
 const RETAINED: u64 = 600;
@@ -202,29 +198,17 @@ pub async fn stored(node: &Node) {
     node.0.broker.synced().await;
 }
 
-/// What a message is to reach, as people type it: `gossip`, `local`, or `kept:3`.
-///
-/// # Errors
-/// What it could be instead.
-pub fn ack_level(text: &str) -> Result<AckLevel, String> {
-    let kept = |text: &str| text.strip_prefix("kept:")?.parse().ok().filter(|keepers| *keepers > 0).map(AckLevel::Kept);
-    match text {
-        "gossip" => Ok(AckLevel::Gossip),
-        "local" => Ok(AckLevel::Local),
-        other => kept(other).ok_or_else(|| "it is one of gossip, local and kept:N, such as kept:2".to_owned()),
-    }
-}
-
+/// A level as it is written.
 mod level {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-    use super::{AckLevel, ack_level, error};
+    use super::AckLevel;
 
     pub(super) fn serialize<S: Serializer>(level: &AckLevel, serializer: S) -> Result<S::Ok, S::Error> {
-        error::level(*level).serialize(serializer)
+        serializer.collect_str(level)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AckLevel, D::Error> {
-        ack_level(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use atoll_node::{
     AckLevel, Delivery, From, Multiaddr, Node, Subscription,
-    bench::{Amount, PublishLoad, ack_level, stored},
+    bench::{Amount, PublishLoad, stored},
 };
 use atoll_tests::{PATIENCE, node::LOOPBACK, until};
 use clap::{Args, Subcommand};
@@ -61,7 +61,7 @@ pub(crate) struct Player {
     peer: Option<Multiaddr>,
     #[arg(long, default_value_t = 0)]
     messages: u64,
-    #[arg(long, default_value = "gossip", value_parser = ack_level)]
+    #[arg(long, default_value = "gossip")]
     ack: AckLevel,
 }
 

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use atoll_node::{
     AckLevel,
-    bench::{
-        Amount, EchoLoad, EchoReport, FlowLoad, FlowReport, InstanceReport, PublishLoad, PublishReport, SERVICE,
-        ack_level,
-    },
+    bench::{Amount, EchoLoad, EchoReport, FlowLoad, FlowReport, InstanceReport, PublishLoad, PublishReport, SERVICE},
     control::api::{BENCH_DURATION, BenchRequest},
 };
 use atoll_protocol::{
@@ -121,7 +118,7 @@ pub(crate) struct PublishArgs {
     in_flight: usize,
     /// What a message is to reach: gossip (sent, nothing promised), local (on this node's disk, after fsync), or kept:N
     /// (on the disks of so many keepers)
-    #[arg(long, value_name = "LEVEL", default_value = "local", value_parser = ack_level)]
+    #[arg(long, value_name = "LEVEL", default_value = "local")]
     ack: AckLevel,
 }
 
