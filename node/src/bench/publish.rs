@@ -200,7 +200,7 @@ pub async fn stored(node: &Node) {
 
 /// A level as it is written.
 mod level {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use super::AckLevel;
 

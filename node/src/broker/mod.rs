@@ -43,6 +43,7 @@ mod retain;
 mod sessions;
 mod subscription;
 mod sync;
+mod syncer;
 mod tail;
 mod taken;
 mod tasks;
@@ -76,6 +77,7 @@ use self::{
     logs::Logs,
     sessions::Sessions,
     sync::{Asks, Follows},
+    syncer::Unsynced,
     tasks::Tasks,
     upkeep::Upkeep,
     writer::{Bell, Writer},
@@ -130,6 +132,7 @@ pub(crate) struct Inner {
     upkeep: Upkeep,
     sessions: Sessions,
     bell: Arc<Bell>,
+    unsynced: Arc<Unsynced>,
     news: mpsc::Sender<Arc<Batch>>,
     /// Heads of logs that there was no room for among the news, by topic.
     unsaid: Mutex<BTreeMap<TopicName, Verified<Head>>>,
@@ -187,6 +190,7 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
         follows: Follows::default(),
         upkeep: Upkeep::default(),
         bell: Arc::default(),
+        unsynced: Arc::default(),
         news,
         unsaid: Mutex::default(),
         places: Arc::new(Semaphore::new(PLACES)),

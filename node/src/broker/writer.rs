@@ -1,13 +1,13 @@
 //! The one thread that writes: what this node publishes, what it has taken in from others, and what is deleted.
 //!
-//! It takes everything that waits, writes that together, and then says so; what a promise depends on is synced next, for all
-//! together. While it waits for the disk, what comes meanwhile gathers, and is one batch for each topic (group commit).
+//! It takes everything that waits, writes that together, and then says so; what a promise depends on is [synced](super::syncer) next,
+//! for all together. What comes while it is busy gathers, and is one batch for each topic (group commit).
 //!
 //! Where the disk takes nothing more, publishers are told so at once. What was taken in from others is kept in memory and tried again;
 //! it holds its places in the queue meanwhile, so that no more is taken in than there is room for.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::{Arc, Weak},
     thread,
     time::{Duration, Instant},
@@ -25,12 +25,11 @@ use super::{
     disk::{Changes, LogRecord},
     drafts::{Round, Rounds, Wait},
     logs::{Taking, ToWrite},
+    syncer,
 };
 use crate::error::PublishError;
 use atoll_registry::topics::outbox::AckLevel;
 
-/// What nobody waits for is synced after this time.
-const SYNC: Duration = Duration::from_secs(1);
 /// How long to wait before what the disk did not take is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -128,11 +127,6 @@ pub(super) struct Writer {
     /// What the disk did not take.
     rest: ToWrite,
     rest_changes: Changes,
-    /// Written and not yet synced: since when, and up to where.
-    dirty: Option<Instant>,
-    unsynced: BTreeMap<ChainId, Seq>,
-    /// Whether somebody waits for what is unsynced.
-    urgent: bool,
     failing: bool,
 }
 
@@ -150,16 +144,16 @@ impl Writer {
             begins_anew,
             rest: ToWrite::default(),
             rest_changes: Changes::default(),
-            dirty: None,
-            unsynced: BTreeMap::new(),
-            urgent: false,
             failing: false,
         };
+        let unsynced = Arc::clone(&inner.unsynced);
+        syncer::start(inner)?;
         let started = thread::Builder::new().name("atoll-topics".to_owned()).spawn(move || {
             writer.run(&bell, &weak);
+            unsynced.end();
             bell.end();
         });
-        started.map(drop)
+        started.map(drop).inspect_err(|_| inner.unsynced.end())
     }
 
     fn run(mut self, bell: &Bell, inner: &Weak<Inner>) {
@@ -168,17 +162,12 @@ impl Writer {
             let Some(inner) = inner.upgrade().filter(|_| !orders.gone) else { return };
             let closing = orders.close.is_some();
             let rounds = if closing { inner.drafts.close() } else { inner.drafts.take() };
-            self.urgent |= !orders.syncs.is_empty() || closing;
             let wrote = self.write(&inner, rounds, orders.changes);
-            if wrote && (self.urgent || self.dirty.is_some_and(|since| since.elapsed() >= SYNC)) {
-                self.sync(&inner);
-            }
-            // Told also where it failed: whoever waits asks what is there.
-            for done in orders.syncs {
-                let _ = done.send(());
+            if !orders.syncs.is_empty() {
+                inner.unsynced.sync(orders.syncs);
             }
             if let Some(closed) = orders.close {
-                inner.ended(wrote && self.dirty.is_none());
+                inner.ended(wrote && synced(&inner));
                 drop(inner);
                 let _ = closed.send(());
                 return;
@@ -187,10 +176,7 @@ impl Writer {
     }
 
     fn next_wake(&self) -> Option<Instant> {
-        if self.failing {
-            return Some(Instant::now() + RETRY);
-        }
-        self.dirty.map(|since| since + SYNC)
+        self.failing.then(|| Instant::now() + RETRY)
     }
 
     /// Writes everything that waits. False if the disk does not take it.
@@ -210,8 +196,8 @@ impl Writer {
         match inner.disk.write(together) {
             Ok(()) => {
                 self.failing = false;
-                self.dirty.get_or_insert_with(Instant::now);
-                self.written(inner, own, others);
+                inner.unsynced.wrote();
+                written(inner, own, others);
                 true
             }
             Err(error) => {
@@ -335,59 +321,49 @@ impl Writer {
         }
         Some(Own { batch, waits })
     }
+}
 
-    /// It is with the operating system: readers, neighbours and publishers may know.
-    fn written(&mut self, inner: &Inner, own: Vec<Own>, others: ToWrite) {
-        let at = Taking { network: &inner.network, now: inner.clock.wall() };
-        if !own.is_empty() {
-            let topics = own.iter().map(|own| own.batch.head().value().topic.clone());
-            inner.keeping.wrote(topics);
+/// It is with the operating system: readers, neighbours and publishers may know.
+fn written(inner: &Inner, own: Vec<Own>, others: ToWrite) {
+    let at = Taking { network: &inner.network, now: inner.clock.wall() };
+    if !own.is_empty() {
+        let topics = own.iter().map(|own| own.batch.head().value().topic.clone());
+        inner.keeping.wrote(topics);
+    }
+    {
+        let mut logs = inner.logs.lock();
+        for taken in &others.batches {
+            logs.recent.written(&taken.batch);
         }
-        {
-            let mut logs = inner.logs.lock();
-            for taken in &others.batches {
-                logs.recent.written(&taken.batch);
-            }
-            for Own { batch, .. } in &own {
-                logs.take(Arc::clone(batch), None, &at);
-                logs.recent.written(batch);
-            }
-        }
-        for taken in others.batches {
-            let head = taken.batch.head().value();
-            let kept = inner.keeping.is_kept(&head.topic);
-            self.urgent |= kept;
-            if kept {
-                self.note(&taken.batch);
-            }
-        }
-        for Own { batch, waits } in own {
-            self.urgent |= waits.iter().any(|wait| wait.level > AckLevel::Gossip);
-            self.note(&batch);
-            inner.acks.written(batch.head(), waits);
-            inner.announce(batch);
+        for Own { batch, .. } in &own {
+            logs.take(Arc::clone(batch), None, &at);
+            logs.recent.written(batch);
         }
     }
-
-    fn note(&mut self, batch: &Batch) {
-        let head = batch.head().value();
-        let last = self.unsynced.entry(head.chain(batch.author())).or_default();
-        *last = head.last().max(*last);
+    let others = others.batches.iter().filter(|taken| inner.keeping.is_kept(&taken.batch.head().value().topic));
+    let mut urgent = false;
+    let mut to: Vec<(ChainId, Seq)> = others.map(|taken| end(&taken.batch)).inspect(|_| urgent = true).collect();
+    let mut news = Vec::with_capacity(own.len());
+    for Own { batch, waits } in own {
+        urgent |= waits.iter().any(|wait| wait.level > AckLevel::Gossip);
+        to.push(end(&batch));
+        inner.acks.written(batch.head(), waits);
+        news.push(batch);
     }
+    // Before anything else, so that the disk is at work meanwhile.
+    inner.unsynced.wrote_to(to, urgent);
+    news.into_iter().for_each(|batch| inner.announce(batch));
+}
 
-    /// It is on the disk.
-    fn sync(&mut self, inner: &Inner) {
-        if let Err(error) = inner.disk.sync() {
-            tracing::error!("{error}");
-            return;
-        }
-        (self.dirty, self.urgent) = (None, false);
-        for (chain, last) in std::mem::take(&mut self.unsynced) {
-            if chain.author == inner.me {
-                inner.acks.synced(&chain.topic, chain.epoch, last);
-            } else {
-                inner.keeping.synced(chain, last);
-            }
-        }
-    }
+/// How far a log has come with this batch.
+fn end(batch: &Batch) -> (ChainId, Seq) {
+    let head = batch.head().value();
+    (head.chain(batch.author()), head.last())
+}
+
+/// Waits until everything is on the disk; false if it does not take it.
+fn synced(inner: &Inner) -> bool {
+    let (done, synced) = oneshot::channel();
+    inner.unsynced.sync(vec![done]);
+    synced.blocking_recv().is_ok() && inner.unsynced.is_empty()
 }

@@ -2,7 +2,7 @@
 
 use std::{
     ops::ControlFlow,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use atoll_protocol::{
@@ -10,6 +10,8 @@ use atoll_protocol::{
     topic::{Access, Retention, Seq},
 };
 use atoll_registry::store::{Batch as Changes, Durability, Entry, MemoryStore, Table, Visit};
+
+use futures::FutureExt;
 
 use super::*;
 
@@ -36,11 +38,13 @@ async fn a_reader_that_takes_nothing_holds_up_nobody_and_loses_nothing() {
     }
 }
 
-/// A store whose disk is full for as long as a test says so.
+/// A store whose disk is full, or syncs nothing, for as long as a test says so.
 #[derive(Default)]
 struct Full {
     store: MemoryStore,
     full: AtomicBool,
+    fails_to_sync: AtomicBool,
+    failed: AtomicUsize,
 }
 
 impl Store for Full {
@@ -57,6 +61,11 @@ impl Store for Full {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        if self.fails_to_sync.load(Ordering::Relaxed) {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+            let reason = "Input/output error".to_owned();
+            return Err(StoreError::Io { action: "sync", path: "db".into(), reason });
+        }
         self.store.sync()
     }
 
@@ -103,6 +112,24 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     assert_eq!(published.seq, Seq(2), "what was refused has no position");
     eventually("all of it is stored", || stored() == 3).await;
     assert_eq!(texts(&mut all, 1).await, ["c"]);
+}
+
+#[tokio::test]
+async fn what_the_disk_did_not_sync_is_not_acknowledged() {
+    let store = Arc::new(Full::default());
+    let mut builder = builder();
+    builder.store = Some(Arc::clone(&store) as Arc<dyn Store>);
+    let node = listening(builder).await;
+    let topic = node.topic(TOPIC).unwrap();
+    store.fails_to_sync.store(true, Ordering::Relaxed);
+    let mut published = std::pin::pin!(topic.publish("a").send().await.unwrap());
+    // It is tried again, but not all the time, and nobody else waits for that.
+    eventually("it is tried again", || store.failed.load(Ordering::Relaxed) >= 2).await;
+    assert!(published.as_mut().now_or_never().is_none());
+    assert_eq!(topic.publish("b").gossip().await.unwrap().seq, Seq(2));
+    assert!(store.failed.load(Ordering::Relaxed) < 1_000);
+    store.fails_to_sync.store(false, Ordering::Relaxed);
+    assert_eq!(within("the disk is well again", published).await.unwrap().seq, Seq(1));
 }
 
 #[tokio::test]
