@@ -30,6 +30,8 @@ const STARTING: usize = 8;
 const PREPARING: Duration = Duration::from_secs(300);
 /// How long nothing may have changed for the network to be at rest.
 const REST: Duration = Duration::from_secs(3);
+/// How long to wait for that at most: something is announced anew all the time.
+const SETTLING: Duration = Duration::from_secs(60);
 
 /// Measure look-ups in the DHT in a network of many nodes inside this program, on loopback.
 ///
@@ -151,18 +153,22 @@ async fn start(listen: Multiaddr, through: Option<Multiaddr>) -> Result<Node> {
 
 async fn measure(nodes: &[Node], sizes: &Sizes) -> Result<Report> {
     let held = || nodes.iter().map(dht::held).sum::<usize>();
-    let known = || nodes.iter().map(dht::peers).sum::<usize>();
     eprintln!("waiting until they know each other…");
-    at_rest(known).await?;
+    let enough = REPLICAS.min(sizes.nodes - 1);
+    until("each node knows enough others", PREPARING, async || {
+        Ok(nodes.iter().all(|node| dht::peers(node) >= enough).then_some(()))
+    })
+    .await?;
+    settle(held).await;
     eprintln!("providing {} names…", sizes.names);
     let before = held();
     for (n, node) in (0..sizes.names).zip(nodes.iter().cycle()) {
         dht::provide(node, &name(n)).await;
     }
     // Not all of the closest need have been reached: what is missing shows in what is found.
-    let wanted = before + sizes.names * REPLICAS.min(sizes.nodes - 1) / 2;
+    let wanted = before + sizes.names * enough / 2;
     until("the names are kept", PREPARING, async || Ok((held() >= wanted).then_some(()))).await?;
-    at_rest(held).await?;
+    settle(held).await;
 
     eprintln!("looking up {} times…", sizes.lookups);
     let (mut found, mut times) = (0_usize, Vec::with_capacity(sizes.lookups));
@@ -198,16 +204,16 @@ async fn measure(nodes: &[Node], sizes: &Sizes) -> Result<Report> {
 }
 
 /// Waits until a number has not changed for a while.
-async fn at_rest(number: impl Fn() -> usize) -> Result<()> {
-    let mut last = (number(), Instant::now());
-    until("the network comes to rest", PREPARING, async || {
+/// Waits until a number stays the same, or for as long as a busy machine is given for that.
+async fn settle(number: impl Fn() -> usize) {
+    let (began, mut last) = (Instant::now(), (number(), Instant::now()));
+    while last.1.elapsed() < REST && began.elapsed() < SETTLING {
+        sleep(REST / 10).await;
         let now = number();
         if now != last.0 {
             last = (now, Instant::now());
         }
-        Ok((last.1.elapsed() >= REST).then_some(()))
-    })
-    .await
+    }
 }
 
 fn name(n: usize) -> String {
