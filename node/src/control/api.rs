@@ -22,12 +22,15 @@
 //! | `GET /v1/topics/{name}` | [`TopicDescription`] |
 //! | `POST /v1/topics/retain` with [`RetainRequest`] | [`TopicPolicy`] |
 //! | `GET /v1/outbox` | [`OutboxReport`] |
+//! | `POST /v1/topics/work` with a [`WorkRequest`] and a [`WorkAnswer`] for each job, one a line | lines of [`WorkEvent`], as they come |
+//! | `GET /v1/groups` | list of [`GroupReport`] |
 //! | `POST /v1/bench/rpc` with [`BenchRequest`] | [`EchoReport`](crate::bench::EchoReport) |
 //! | `POST /v1/bench/stream` with [`BenchRequest`] | [`FlowReport`](crate::bench::FlowReport) |
 //!
 //! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
 
 mod doctor;
+mod groups;
 mod registry;
 mod topic_reports;
 mod topics;
@@ -46,6 +49,7 @@ use serde_json::Value;
 pub use doctor::{
     DoctorReport, Finding, Health, NatRow, PunchCounts, RelayFigures, RelayRow, RelayedPeer, TestedAddress,
 };
+pub use groups::{GroupProgress, GroupReport, JobRow, NodeMembers, WorkAnswer, WorkEvent, WorkOutcome, WorkRequest};
 pub use registry::{
     FoundRow, SEARCH_LIMIT, SearchReply, SearchRequest, WatchEvent, WatchRequest, WatchedChange, WatchedInstance,
 };
