@@ -23,7 +23,7 @@
 //! | `POST /v1/topics/retain` with [`RetainRequest`] | [`TopicPolicy`] |
 //! | `GET /v1/outbox` | [`OutboxReport`] |
 //! | `POST /v1/topics/work` with a [`WorkRequest`] and a [`WorkAnswer`] for each job, one a line | lines of [`WorkEvent`], as they come |
-//! | `GET /v1/groups` | list of [`GroupReport`] |
+//! | `GET /v1/groups`, `GET /v1/groups/{topic}` | list of [`GroupReport`] |
 //! | `POST /v1/bench/rpc` with [`BenchRequest`] | [`EchoReport`](crate::bench::EchoReport) |
 //! | `POST /v1/bench/stream` with [`BenchRequest`] | [`FlowReport`](crate::bench::FlowReport) |
 //!

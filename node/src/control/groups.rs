@@ -22,6 +22,7 @@ use std::{
 use axum::{
     Json,
     body::Body,
+    extract::Path,
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -44,8 +45,14 @@ use crate::{
 const PULSE: Duration = Duration::from_secs(1);
 
 pub(super) async fn groups(state: Shared) -> Answer<Vec<GroupReport>> {
-    let node = node(&state)?;
-    Ok(Json(node.broker.groups().await))
+    // The node is not held while others are asked.
+    let broker = node(&state)?.broker.clone();
+    Ok(Json(broker.groups(None).await))
+}
+
+pub(super) async fn groups_of(state: Shared, Path(topic): Path<String>) -> Answer<Vec<GroupReport>> {
+    let (topic, broker) = (name(&topic)?, node(&state)?.broker.clone());
+    Ok(Json(broker.groups(Some(&topic)).await))
 }
 
 pub(super) async fn work(state: Shared, body: Body) -> Result<Response, Failure> {
@@ -141,7 +148,12 @@ impl Working {
                 Next::Job(job) => {
                     self.open.retain(|_, job| !job.is_over());
                     self.number += 1;
-                    let row = JobRow { number: self.number, attempt: job.attempt(), message: row(&job) };
+                    let row = JobRow {
+                        number: self.number,
+                        attempt: job.attempt(),
+                        time_left_ms: u64::try_from(job.time_left().as_millis()).unwrap_or(u64::MAX),
+                        message: row(&job),
+                    };
                     self.ready.push_back(WorkEvent::Job(Box::new(row)));
                     self.open.insert(self.number, job);
                 }

@@ -90,6 +90,7 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/outbox", get(topics::outbox))
         .route("/v1/topics/work", post(groups::work).get(async |state: Shared| topics::called(state, "work").await))
         .route("/v1/groups", get(groups::groups))
+        .route("/v1/groups/{topic}", get(groups::groups_of))
         .route("/v1/bench/rpc", post(bench::rpc))
         .route("/v1/bench/stream", post(bench::stream))
         .fallback(async || Failure(StatusCode::NOT_FOUND, "there is nothing at this path".to_owned()))

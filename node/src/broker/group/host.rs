@@ -42,7 +42,7 @@ use crate::{
 pub(super) const LOOK: Duration = Duration::from_millis(250);
 /// How long a node that could not be reached is not taken for a coordinator.
 const AVOID: Duration = Duration::from_secs(5);
-/// Nodes that hold the topic, so that one of them can go on when the coordinator is gone.
+/// Nodes that hold the topic and its dead letters, so that one of them can go on when the coordinator is gone.
 const STANDBYS: usize = 3;
 /// How long a coordinator that ends may take to note how far it has come.
 const LEAVING: Duration = Duration::from_secs(1);
@@ -196,7 +196,9 @@ impl Host {
             let order = self.order();
             let me = self.inner.me;
             if order.contains(&me) {
-                standby.get_or_insert_with(|| Interested::begin(&self.inner, &self.name.topic));
+                // Dead letters are held by more than the one that has published them.
+                let both = || [&self.name.topic, &self.name.dead].map(|topic| Interested::begin(&self.inner, topic));
+                standby.get_or_insert_with(both);
             } else {
                 standby = None;
             }

@@ -122,6 +122,12 @@ impl Job {
         self.link.is_closed() || *self.until.lock() <= Instant::now()
     }
 
+    /// How long there still is until an answer would come too late, as far as is known here.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.until.lock().saturating_duration_since(Instant::now())
+    }
+
     async fn answer(&mut self, answer: Answer) -> Result<(), AnswerError> {
         let said = self.say(answer);
         let outcome = said.await;

@@ -51,7 +51,7 @@ async fn agreed(members: &[&Member], nodes: &[&Node]) {
             let seen: BTreeSet<_> = members.iter().map(|member| member.coordinator()).collect();
             let mut seated = Vec::new();
             for node in nodes {
-                let reports = node.0.broker.groups().await;
+                let reports = node.0.broker.groups(None).await;
                 let told = reports.iter().flat_map(|report| &report.nodes).filter_map(|node| node.members);
                 seated.push(told.sum::<usize>());
             }

@@ -94,6 +94,8 @@ pub struct JobRow {
     pub number: u64,
     /// How often it was given, this time included.
     pub attempt: u32,
+    /// How long there is for it, when this is written.
+    pub time_left_ms: u64,
     /// What is to be done.
     pub message: MessageRow,
 }

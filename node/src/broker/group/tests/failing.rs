@@ -18,7 +18,7 @@ async fn meeting(count: usize) -> (Node, Vec<Node>) {
 async fn eventually_noted(node: &Node, committed: u64, taken: u64) {
     within("that is noted", async {
         loop {
-            let reports = node.0.broker.groups().await;
+            let reports = node.0.broker.groups(None).await;
             if reports[0].logs.iter().any(|log| (log.committed.0, log.taken.0) == (committed, taken)) {
                 return;
             }
@@ -185,7 +185,7 @@ async fn a_group_goes_on_where_it_was_after_a_restart() {
         assert_eq!(number, expected);
         job.ack().await.unwrap();
     }
-    let epoch = node.0.broker.groups().await[0].epoch;
+    let epoch = node.0.broker.groups(None).await[0].epoch;
     node.shutdown().await;
     assert!(member.next().await.is_none());
     drop((member, node));
@@ -197,7 +197,7 @@ async fn a_group_goes_on_where_it_was_after_a_restart() {
         job.ack().await.unwrap();
     }
     nothing(&mut member).await;
-    assert!(node.0.broker.groups().await[0].epoch > epoch);
+    assert!(node.0.broker.groups(None).await[0].epoch > epoch);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ async fn each_job_is_given_to_one_member() {
     assert_eq!(done.iter().map(|(_, number)| *number).collect::<BTreeSet<_>>(), (0..20).collect());
     assert_eq!(done.iter().map(|(nth, _)| *nth).collect::<BTreeSet<_>>(), BTreeSet::from([0, 1]), "{done:?}");
     nothing(&mut members[0]).await;
-    let reports = node.0.broker.groups().await;
+    let reports = node.0.broker.groups(None).await;
     assert_eq!((reports[0].coordinator, reports[0].pending, reports[0].leased), (Some(node.id()), Some(0), Some(0)));
 }
 
@@ -31,7 +31,7 @@ async fn two_nodes_with_two_members_each_share_what_both_publish() {
     assert_eq!(numbers.iter().copied().collect::<BTreeSet<_>>(), (0..80).collect(), "and each once: {done:?}");
     assert_eq!(done.iter().map(|(nth, _)| *nth).collect::<BTreeSet<_>>(), (0..4).collect(), "everybody gets some");
     for node in [&one, &other] {
-        let reports = node.0.broker.groups().await;
+        let reports = node.0.broker.groups(None).await;
         let report = &reports[0];
         assert_eq!((report.pending, report.nodes.len()), (Some(0), 2), "{report:?}");
         assert_eq!(report.coordinator, members[0].coordinator());
