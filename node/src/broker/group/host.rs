@@ -1,7 +1,11 @@
 //! A node's part in a group, for all its members: it reads what coordinators note, knows who coordinates, and does so itself if it is
 //! to.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+    time::Duration,
+};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -83,6 +87,8 @@ pub(super) struct Host {
     /// Whoever is to be asked for notes was asked, and what they had was read.
     pub(super) settled: CancellationToken,
     avoided: Mutex<HashMap<NodeId, Instant>>,
+    /// Coordinators that members of this node are welcome at, and how many of them.
+    links: Mutex<HashMap<NodeId, usize>>,
     end: CancellationToken,
     ended: CancellationToken,
 }
@@ -131,6 +137,24 @@ impl Drop for Interested {
     }
 }
 
+/// That a member works for a coordinator.
+pub(super) struct Linked {
+    host: Arc<Host>,
+    to: NodeId,
+}
+
+impl Drop for Linked {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut links) = self.host.links.lock().entry(self.to) {
+            *links.get_mut() = links.get().saturating_sub(1);
+            if *links.get() == 0 {
+                links.remove();
+            }
+        }
+        self.host.news.notify_one();
+    }
+}
+
 impl Host {
     /// Begins to take part.
     pub(super) fn begin(group: &Group) -> Result<TakesPart, JoinError> {
@@ -148,6 +172,7 @@ impl Host {
             news: Notify::new(),
             settled: CancellationToken::new(),
             avoided: Mutex::default(),
+            links: Mutex::default(),
             end: CancellationToken::new(),
             ended: CancellationToken::new(),
         });
@@ -238,10 +263,13 @@ impl Host {
     pub(super) fn candidates(&self) -> Vec<NodeId> {
         let mut nodes = vec![self.inner.me];
         let now = Instant::now();
+        let links = self.links.lock();
         let mut avoided = self.avoided.lock();
         avoided.retain(|_, since| now.duration_since(*since) < AVOID);
         for (node, suspect) in self.taking_part() {
-            if !suspect && !avoided.contains_key(&node) && !nodes.contains(&node) {
+            // One call that fails makes a node suspect. While members work for it, that is no reason to take everything from them.
+            let is_there = !suspect || links.contains_key(&node);
+            if is_there && !avoided.contains_key(&node) && !nodes.contains(&node) {
                 nodes.push(node);
             }
         }
@@ -253,6 +281,12 @@ impl Host {
         let Ok(name) = self.name.service.parse() else { return Vec::new() };
         let found = self.inner.directory.find(&ServiceQuery::any(name));
         found.iter().map(|instance| (instance.node, instance.suspect)).collect()
+    }
+
+    /// A member of this node is welcome at a coordinator, for as long as this is held.
+    pub(super) fn linked(self: &Arc<Self>, to: NodeId) -> Linked {
+        *self.links.lock().entry(to).or_default() += 1;
+        Linked { host: Arc::clone(self), to }
     }
 
     /// A node could not be reached as the coordinator.

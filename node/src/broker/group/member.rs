@@ -174,6 +174,7 @@ impl Follower {
         let late = |_| Status::deadline_exceeded("the coordinator does not answer in time");
         let (sender, mut reader, ack_wait) = timeout(PATIENCE, begin).await.map_err(late)??;
         *welcomed = true;
+        let _linked = self.host.linked(target);
         let (to_say, said) = mpsc::channel(2 * self.hands.room as usize + 16);
         let replies = Replies::default();
         tokio::select! {

@@ -30,6 +30,12 @@ async fn job(member: &mut Member) -> (u32, Job) {
     (job.json().unwrap(), job)
 }
 
+/// The next job for any of these.
+async fn next(members: &mut [Member]) -> Job {
+    let next = members.iter_mut().map(|member| member.next().boxed());
+    futures::future::select_all(next).await.0.unwrap()
+}
+
 /// Nothing comes for a while.
 async fn nothing(member: &mut Member) {
     let waited = tokio::time::timeout(Duration::from_millis(300), member.next()).await;

@@ -50,25 +50,58 @@ async fn what_a_member_leaves_goes_to_others() {
 #[tokio::test]
 async fn whoever_takes_too_long_answers_in_vain() {
     let node = node(&[]).await;
-    let wait = Duration::from_millis(400);
-    let mut members = [join(group(&node).ack_wait(wait)).await, join(group(&node).ack_wait(wait)).await];
+    let group = || group(&node).ack_wait(Duration::from_millis(500)).deliveries(1_000);
+    let mut members = [join(group()).await, join(group()).await];
     agreed(&[&members[0], &members[1]], &[&node]).await;
     publish(&node, [1]).await;
-    let next = members.iter_mut().map(|member| member.next().boxed());
-    let (slow, nth, _) = futures::future::select_all(next).await;
-    let slow = slow.unwrap();
-    tokio::time::sleep(wait / 2).await;
-    slow.extend().await.unwrap();
-    tokio::time::sleep(wait * 3 / 4).await;
-    slow.extend().await.unwrap();
-    let (_, again) = job(&mut members[1 - nth]).await;
-    assert_eq!(again.attempt(), 2);
-    assert!(slow.is_over());
+    // On a busy machine it may be too late for that already: then it comes again.
+    let slow = within("a job that is extended", async {
+        loop {
+            let job = next(&mut members).await;
+            let before = job.time_left();
+            if job.extend().await.is_ok() {
+                assert!(job.time_left() >= before);
+                return job;
+            }
+        }
+    })
+    .await;
+    let again = within("it comes again", next(&mut members)).await;
+    assert!(again.attempt() > slow.attempt());
+    eventually("it is over", || slow.is_over()).await;
     let error = slow.ack().await.unwrap_err();
     assert!(matches!(error, AnswerError::Stale { .. }), "{error}");
     assert!(error.to_string().contains("came too late"), "{error}");
-    again.ack().await.unwrap();
-    nothing(&mut members[nth]).await;
+    let mut answer = again.ack().await;
+    while answer.is_err() {
+        answer = within("it comes again", next(&mut members)).await.ack().await;
+    }
+    nothing(&mut members[0]).await;
+    nothing(&mut members[1]).await;
+}
+
+#[tokio::test]
+async fn a_coordinator_that_is_only_suspect_goes_on() {
+    let (one, other) = pair().await;
+    let members = [join(group(&one)).await, join(group(&other)).await];
+    agreed(&[&members[0], &members[1]], &[&one, &other]).await;
+    let coordinator = members[0].coordinator().unwrap();
+    let [first, second] = members;
+    let (away, _here, mut there) =
+        if coordinator == one.id() { (&other, first, second) } else { (&one, second, first) };
+    // One for each.
+    publish(&one, [1, 2]).await;
+    let (_, given) = job(&mut there).await;
+    // As when a call to it has failed.
+    away.0.rpc.directory.contact_failed(coordinator);
+    eventually("it is suspect", || {
+        let report = away.services();
+        report.iter().any(|instance| instance.node == coordinator && instance.suspect)
+    })
+    .await;
+    given.ack().await.unwrap();
+    nothing(&mut there).await;
+    assert_eq!(there.coordinator(), Some(coordinator));
 }
 
 #[tokio::test]
@@ -164,14 +197,18 @@ async fn a_coordinator_that_leaves_hands_over() {
     nodes[leaves].shutdown().await;
     assert!(within("it ends", members[0].next()).await.is_none(), "its node has stopped");
     nodes.remove(leaves);
-    let mut rest = BTreeSet::new();
-    for _ in 0..2 {
-        let (number, job) = job(&mut stays).await;
-        job.ack().await.unwrap();
-        rest.insert(number);
-    }
-    rest.extend(before.iter().map(|(_, number)| *number));
-    assert_eq!(rest, (0..6).collect(), "each once, {before:?} before");
+    let mut done: BTreeSet<u32> = before.iter().map(|(_, number)| *number).collect();
+    within("all of it is done", async {
+        while done.len() < 6 {
+            // What it had in hand from the one that has left can be answered no more.
+            let (number, job) = job(&mut stays).await;
+            if job.ack().await.is_ok() {
+                done.insert(number);
+            }
+        }
+    })
+    .await;
+    eventually("it coordinates", || stays.coordinator() == Some(nodes[0].id())).await;
 }
 
 #[tokio::test]
