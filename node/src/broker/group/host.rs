@@ -106,6 +106,11 @@ impl TakesPart {
         self.serving.get_or_try_init(|| self.host.offer()).await.map(drop)
     }
 
+    /// Cancelled once the node takes part no longer, and has noted how far the group has come.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.host.ended.clone()
+    }
+
     pub(super) async fn leave(&self) {
         self.host.end.cancel();
         let _ = timeout(LEAVING, self.host.ended.cancelled()).await;
@@ -156,8 +161,8 @@ impl Drop for Linked {
 }
 
 impl Host {
-    /// Begins to take part.
-    pub(super) fn begin(group: &Group) -> Result<TakesPart, JoinError> {
+    /// Begins to take part, once this node's part of `before` has ended: what that has noted last counts.
+    pub(super) fn begin(group: &Group, before: Option<CancellationToken>) -> Result<TakesPart, JoinError> {
         let (inner, name) = (&group.inner, &group.name);
         let pattern = [TopicPattern::from(name.notes.clone())];
         let notes = Tail::new(inner, &pattern, Begin::Earliest, HashMap::new());
@@ -179,6 +184,9 @@ impl Host {
         let run = Arc::clone(&host);
         inner.tasks.spawn(async move {
             let _ended = run.ended.clone().drop_guard();
+            if let Some(before) = before {
+                before.cancelled().await;
+            }
             let _notes = Interested::begin(&run.inner, &run.name.notes);
             tokio::select! {
                 () = run.read(notes) => {}

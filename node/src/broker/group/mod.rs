@@ -55,6 +55,7 @@ use atoll_protocol::{
 };
 use atoll_registry::topics::group::Settings;
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use self::host::{Host, TakesPart};
 pub use self::{
@@ -173,7 +174,14 @@ impl Group {
 #[derive(Debug)]
 pub(super) struct Groups {
     rpc: Arc<Rpc>,
-    all: Mutex<BTreeMap<(TopicName, GroupName), Weak<TakesPart>>>,
+    all: Mutex<BTreeMap<(TopicName, GroupName), Part>>,
+}
+
+/// A part that this node takes, or has taken and is about to end.
+#[derive(Debug)]
+struct Part {
+    taken: Weak<TakesPart>,
+    ended: CancellationToken,
 }
 
 impl Groups {
@@ -184,9 +192,9 @@ impl Groups {
     fn take_part(group: &Group) -> Result<Arc<TakesPart>, JoinError> {
         let inner = &group.inner;
         let mut all = inner.groups.all.lock();
-        all.retain(|_, part| part.strong_count() > 0);
+        all.retain(|_, part| !part.ended.is_cancelled());
         let id = (group.name.topic.clone(), group.name.group.clone());
-        if let Some(part) = all.get(&id).and_then(Weak::upgrade) {
+        if let Some(part) = all.get(&id).and_then(|part| part.taken.upgrade()) {
             return Ok(part);
         }
         if all.len() >= GROUPS {
@@ -194,13 +202,14 @@ impl Groups {
                 reason: format!("this node takes part in {GROUPS} groups, as many as it may"),
             });
         }
-        let part = Arc::new(Host::begin(group)?);
-        all.insert(id, Arc::downgrade(&part));
+        let before = all.get(&id).map(|part| part.ended.clone());
+        let part = Arc::new(Host::begin(group, before)?);
+        all.insert(id, Part { taken: Arc::downgrade(&part), ended: part.ended() });
         Ok(part)
     }
 
     fn parts(&self) -> Vec<Arc<TakesPart>> {
-        self.all.lock().values().filter_map(Weak::upgrade).collect()
+        self.all.lock().values().filter_map(|part| part.taken.upgrade()).collect()
     }
 }
 
