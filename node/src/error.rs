@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use atoll_protocol::{
     identity::NodeId,
     names::{NameError, TopicName},
+    topic::Seq,
 };
 use atoll_registry::topics::outbox::AckLevel;
 
@@ -260,4 +261,60 @@ pub enum SubscribeError {
     /// The node is stopping.
     #[error("this node is stopping")]
     Stopped,
+}
+
+/// Why a group was not joined.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The service by which members find each other could not be offered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
+    /// A setting is none.
+    #[error("the setting {setting} is {value}; {rule}")]
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What it takes.
+        rule: String,
+    },
+    /// There is too much of something.
+    #[error("not joined: {reason}; leave some of them")]
+    TooMany {
+        /// Of what.
+        reason: String,
+    },
+}
+
+/// Why what a member has said of a job does not count, or may not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// It came too late: the member's time was over, or another coordinator has taken over.
+    #[error(
+        "the answer to job {seq} of {topic} came too late: it was given in epoch {epoch}, the group is in epoch {now}, and whoever has \
+         it now answers for it; give members more time (ack_wait), or extend it while they work"
+    )]
+    Stale {
+        /// The topic.
+        topic: TopicName,
+        /// The job's position in its author's log.
+        seq: Seq,
+        /// The epoch in which it was given.
+        epoch: u64,
+        /// The epoch that the group is in.
+        now: u64,
+    },
+    /// The coordinator is gone, and has perhaps not heard it.
+    #[error(
+        "the group's coordinator was lost before it had answered for job {seq} of {topic}; the job may be given again"
+    )]
+    Lost {
+        /// The topic.
+        topic: TopicName,
+        /// The job's position in its author's log.
+        seq: Seq,
+    },
 }

@@ -58,7 +58,10 @@ pub use atoll_registry::{
     select::Policy,
     services::{Change, Found, Instance, NamePattern, Removal, Search, SearchError, SearchQuery},
 };
-pub use broker::{Delivery, From, Gap, Message, Publish, Published, Subscribe, Subscription, Topic};
+pub use broker::{
+    Delivery, From, Gap, Group, GroupProgress, GroupReport, Job, Member, Message, NodeMembers, Publish, Published,
+    Subscribe, Subscription, Topic,
+};
 pub use builder::Builder;
 pub use directory::Watch;
 pub use event::NodeEvent;

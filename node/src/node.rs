@@ -113,19 +113,18 @@ impl Node {
         let stopped =
             || SpawnError::Network { reason: "the database was taken by another part of the node".to_owned() };
         let store = storage.take_store().ok_or_else(stopped)?;
+        let rpc = Rpc::new(started.net, directory);
         let broker = start_broker(broker::Setup {
             key,
             network: config.network.clone(),
-            net: started.net.clone(),
             events: started.topics,
-            directory: directory.clone(),
+            rpc: Arc::clone(&rpc),
             store,
             mark: broker::Mark::running(path.as_deref()),
             clock,
             config: config.topics.clone(),
         })
         .await?;
-        let rpc = Rpc::new(started.net, directory);
         let streams = tokio::spawn(accept(Arc::clone(&rpc), broker.clone(), started.inbound));
         let lanes = tokio::spawn(rpc::look_after_lanes(Arc::clone(&rpc)));
         let node = Self(Arc::new(Inner {
@@ -284,6 +283,7 @@ impl Node {
     /// remembered. Takes two seconds at most.
     pub async fn shutdown(&self) {
         self.0.events.report(NodeEvent::Stopping);
+        self.0.broker.leave_groups().await;
         self.directory().shutdown().await;
         self.0.own.lock().clear();
         self.0.rpc.net.shutdown().await;

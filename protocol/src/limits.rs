@@ -145,6 +145,16 @@ pub const TOPIC_POLICY: usize = 16 * 1024;
 pub const TOPIC_KEYS: usize = 256;
 /// Keepers that a topic's policy may pin.
 pub const TOPIC_KEEPERS: usize = 16;
+/// Entries that one member of a group may have in hand.
+pub const GROUP_ROOM: u32 = 1024;
+/// Entries that a note of how far a group has come in a log may except.
+pub const GROUP_OPEN: usize = 256;
+/// Largest note of a group, in bytes.
+pub const GROUP_NOTE: usize = 8 * 1024;
+/// Largest message of a member to its coordinator, in bytes.
+pub const GROUP_ANSWER: usize = 4 * 1024;
+/// Largest message of a coordinator to a member, in bytes: an entry of the largest kind, and what goes with it.
+pub const GROUP_JOB: usize = ENTRY_PAYLOAD + ENTRY_HEADER_BYTES + 1024;
 /// How far ahead of the reader's clock an entry may be dated. Clocks may be wrong by hours; what is further ahead is refused
 /// until its time comes nearer.
 pub const ENTRY_FUTURE: Duration = Duration::from_secs(24 * 3600);

@@ -40,16 +40,28 @@ pub struct Gap {
 #[derive(Debug, Clone)]
 pub struct Message {
     pub(super) log: LogRef,
-    batch: Arc<Batch>,
+    epoch: Epoch,
     pub(super) seq: Seq,
-    nth: usize,
+    held: Held,
+}
+
+/// Where a message's entry is.
+#[derive(Debug, Clone)]
+enum Held {
+    Batch(Arc<Batch>, usize),
+    Alone(Arc<Entry>),
 }
 
 impl Message {
     pub(super) fn new(log: LogRef, batch: Arc<Batch>, seq: Seq) -> Option<Self> {
         let nth = usize::try_from(seq.0.checked_sub(batch.head().value().first.0)?).ok()?;
         batch.entries().get(nth)?;
-        Some(Self { log, batch, seq, nth })
+        Some(Self { log, epoch: batch.head().value().epoch, seq, held: Held::Batch(batch, nth) })
+    }
+
+    /// Of which only the entry itself is here.
+    pub(super) fn alone(log: LogRef, epoch: Epoch, seq: Seq, entry: Entry) -> Self {
+        Self { log, epoch, seq, held: Held::Alone(Arc::new(entry)) }
     }
 
     /// Its topic.
@@ -67,7 +79,7 @@ impl Message {
     /// The epoch of the author's log that it stands in.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.batch.head().value().epoch
+        self.epoch
     }
 
     /// Its position in there.
@@ -79,7 +91,7 @@ impl Message {
     /// When it was published, by its author's clock.
     #[must_use]
     pub fn time(&self) -> Hlc {
-        self.entry().map_or(self.batch.head().value().time, |entry| entry.time)
+        self.entry().map_or(Hlc::default(), |entry| entry.time)
     }
 
     /// What it is about.
@@ -118,6 +130,9 @@ impl Message {
 
     /// It is there, as was checked when this was made.
     pub(super) fn entry(&self) -> Option<&Entry> {
-        self.batch.entries().get(self.nth)
+        match &self.held {
+            Held::Batch(batch, nth) => batch.entries().get(*nth),
+            Held::Alone(entry) => Some(entry),
+        }
     }
 }

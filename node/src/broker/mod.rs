@@ -19,6 +19,7 @@
 //! | [`logs`], [`recent`], [`disk`] | what is held: in short, lately, and all of it |
 //! | [`readers`], [`tail`] | reading logs as they grow |
 //! | [`gossip`], [`sync`] | telling others, asking others |
+//! | [`group`] | subscribers that share a topic's work |
 //! | [`interests`], [`keep`], [`retain`], [`upkeep`] | what is wanted here, kept for others, deleted; and when |
 //! | [`sessions`], [`taken`] | subscriptions that outlive their subscribers, and how far they have come |
 //! | [`report`] | what there is, for whoever looks |
@@ -31,6 +32,7 @@ mod disk;
 mod drafts;
 mod filter;
 mod gossip;
+mod group;
 mod interests;
 mod keep;
 mod logs;
@@ -72,6 +74,7 @@ use self::{
     acks::Acks,
     disk::Disk,
     drafts::Drafts,
+    group::Groups,
     interests::Interests,
     keep::{Keeping, SERVICE as KEEPER, WEIGHT},
     logs::Logs,
@@ -88,6 +91,7 @@ pub(crate) use self::{
     sync::serve_stream,
 };
 pub use self::{
+    group::{Group, GroupProgress, GroupReport, Job, Member, NodeMembers},
     message::{Delivery, Gap, Message},
     publish::{Publish, Published},
     subscription::{From, Subscribe, Subscription},
@@ -131,6 +135,7 @@ pub(crate) struct Inner {
     follows: Follows,
     upkeep: Upkeep,
     sessions: Sessions,
+    groups: Groups,
     bell: Arc<Bell>,
     unsynced: Arc<Unsynced>,
     news: mpsc::Sender<Arc<Batch>>,
@@ -146,9 +151,9 @@ pub(crate) struct Inner {
 pub(crate) struct Setup {
     pub(crate) key: SecretKey,
     pub(crate) network: NetworkName,
-    pub(crate) net: Net,
     pub(crate) events: mpsc::Receiver<TopicEvent>,
-    pub(crate) directory: Directory,
+    /// By which members of groups find each other, and speak.
+    pub(crate) rpc: Arc<Rpc>,
     pub(crate) store: Arc<dyn Store>,
     /// Of this run; what the last one has left tells whether it knows all that was published.
     pub(crate) mark: Mark,
@@ -158,7 +163,8 @@ pub(crate) struct Setup {
 
 /// Takes up what was left by the last run, and starts.
 pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
-    let Setup { key, network, net, events, directory, store, mark, clock, config } = setup;
+    let Setup { key, network, events, rpc, store, mark, clock, config } = setup;
+    let (net, directory) = (rpc.net.clone(), rpc.directory.clone());
     let (me, disk) = (key.node_id(), Disk::new(store));
     let begins_anew = disk.mark().is_some_and(|before| !mark.follows(&before));
     disk.set_mark(&mark)?;
@@ -179,6 +185,7 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
         net,
         directory,
         sessions: Sessions::new(config.sessions()),
+        groups: Groups::new(rpc),
         config,
         disk,
         logs: Mutex::new(logs),
@@ -230,6 +237,11 @@ impl Broker {
     /// Everything that was published or taken in so far is on the disk, once this resolves.
     pub(crate) async fn synced(&self) {
         let _ = self.0.bell.sync().await;
+    }
+
+    /// Coordinators note how far their groups have come, as long as that still gets out.
+    pub(crate) async fn leave_groups(&self) {
+        self.0.leave_groups().await;
     }
 
     /// Ends without a word: the node was dropped.

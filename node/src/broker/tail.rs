@@ -98,7 +98,12 @@ impl Tail {
         &self.cursors
     }
 
-    /// The next thing to be read; none once the node has stopped.
+    /// Whether everything that is there has been read.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.ready.is_empty() && !self.reader.has_more()
+    }
+
+    /// The next thing to be read; none once the node has stopped. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Option<Read> {
         loop {
             if let Some((log, epoch, batch, entries)) = self.ready.pop() {
@@ -111,7 +116,10 @@ impl Tail {
                 return Some(Read::End);
             }
             let log = self.reader.next().await?;
-            if let Some(gap) = self.read(&log).await {
+            let unread = Unread { reader: Arc::clone(&self.reader), log: Some(Arc::clone(&log)) };
+            let gap = self.read(&log).await;
+            unread.was_read();
+            if let Some(gap) = gap {
                 self.reader.again(&log);
                 self.moved = true;
                 return Some(Read::Gap { log, gap });
@@ -228,6 +236,26 @@ impl Tail {
             from
         });
         search.await.unwrap_or(first)
+    }
+}
+
+/// A log that is being read: if that is broken off, it is still to be read.
+struct Unread {
+    reader: Arc<Reader>,
+    log: Option<LogRef>,
+}
+
+impl Unread {
+    fn was_read(mut self) {
+        self.log = None;
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        if let Some(log) = &self.log {
+            self.reader.again(log);
+        }
     }
 }
 

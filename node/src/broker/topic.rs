@@ -6,7 +6,7 @@ use atoll_protocol::{
     codec,
     identity::NodeId,
     limits,
-    names::{TopicName, TopicPattern},
+    names::{NameError, TopicName, TopicPattern},
     sealed::Signed,
     service::{Extensions, Seq},
     topic::{Access, Draft, Policy, Retention},
@@ -14,7 +14,7 @@ use atoll_protocol::{
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Inner, Publish, Published, Subscribe};
+use super::{Group, Inner, Publish, Published, Subscribe};
 use crate::error::PublishError;
 
 /// A topic; see [`Node::topic`](crate::Node::topic). Cheap to clone.
@@ -51,6 +51,31 @@ impl Topic {
     /// Begins to say what of this topic to be given.
     pub fn subscribe(&self) -> Subscribe {
         Subscribe::new(Arc::clone(&self.inner), TopicPattern::from(self.name.clone()))
+    }
+
+    /// Begins to join a group that shares this topic's work: each message is given to one of its members at a time, on whatever node,
+    /// until one has managed it.
+    ///
+    /// ```no_run
+    /// # async fn example(node: &atoll_node::Node) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut member = node.topic("jobs")?.group("workers")?.deliveries(3).join().await?;
+    /// while let Some(job) = member.next().await {
+    ///     match job.json::<String>() {
+    ///         Ok(text) => println!("{text}"),
+    ///         Err(error) => {
+    ///             job.reject(error.to_string()).await?;
+    ///             continue;
+    ///         }
+    ///     }
+    ///     job.ack().await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NameError`] if that is no group's name, or too long for this topic.
+    pub fn group(&self, name: &str) -> Result<Group, NameError> {
+        Group::new(Arc::clone(&self.inner), self.name.clone(), name)
     }
 
     /// The policy that is in force here, if there is one.

@@ -22,6 +22,8 @@
 //! | `GET /v1/topics/{name}` | [`TopicDescription`] |
 //! | `POST /v1/topics/retain` with [`RetainRequest`] | [`TopicPolicy`] |
 //! | `GET /v1/outbox` | [`OutboxReport`] |
+//! | `POST /v1/topics/work` with a [`WorkRequest`] and a [`WorkAnswer`] for each job, one a line | lines of [`WorkEvent`], as they come |
+//! | `GET /v1/groups`, `GET /v1/groups/{topic}` | list of [`GroupReport`] |
 //! | `POST /v1/bench/rpc` with [`BenchRequest`] | [`EchoReport`](crate::bench::EchoReport) |
 //! | `POST /v1/bench/stream` with [`BenchRequest`] | [`FlowReport`](crate::bench::FlowReport) |
 //! | `POST /v1/bench/publish` with [`PublishLoad`](crate::bench::PublishLoad) | [`PublishReport`](crate::bench::PublishReport) |
@@ -29,6 +31,7 @@
 //! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
 
 mod doctor;
+mod groups;
 mod registry;
 mod topic_reports;
 mod topics;
@@ -47,6 +50,7 @@ use serde_json::Value;
 pub use doctor::{
     DoctorReport, Finding, Health, NatRow, PunchCounts, RelayFigures, RelayRow, RelayedPeer, TestedAddress,
 };
+pub use groups::{GroupProgress, GroupReport, JobRow, NodeMembers, WorkAnswer, WorkEvent, WorkOutcome, WorkRequest};
 pub use registry::{
     FoundRow, SEARCH_LIMIT, SearchReply, SearchRequest, WatchEvent, WatchRequest, WatchedChange, WatchedInstance,
 };

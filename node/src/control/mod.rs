@@ -8,6 +8,7 @@ mod call;
 mod describe;
 mod doctor;
 mod graph;
+mod groups;
 pub mod lines;
 mod report;
 mod routes;

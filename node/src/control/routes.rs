@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     api::{ApiError, ConnectReply, ConnectRequest, DoctorReport, RouteRow},
-    bench, call, describe, graph, report, search, stream, topics, watch,
+    bench, call, describe, graph, groups, report, search, stream, topics, watch,
 };
 use crate::{net, node::Inner};
 
@@ -88,6 +88,9 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         )
         .route("/v1/topics/{name}", get(topics::topic))
         .route("/v1/outbox", get(topics::outbox))
+        .route("/v1/topics/work", post(groups::work).get(async |state: Shared| topics::called(state, "work").await))
+        .route("/v1/groups", get(groups::groups))
+        .route("/v1/groups/{topic}", get(groups::groups_of))
         .route("/v1/bench/rpc", post(bench::rpc))
         .route("/v1/bench/stream", post(bench::stream))
         .route("/v1/bench/publish", post(bench::publish))

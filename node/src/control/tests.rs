@@ -3,6 +3,7 @@
 mod bench;
 mod choosing;
 mod conduct;
+mod groups;
 mod map;
 mod registry;
 mod stream;

@@ -143,6 +143,15 @@ fn topics(book: &mut Book) {
     for (name, reply) in topic::replies() {
         book.value(name, &reply);
     }
+    for (name, up) in topic::ups() {
+        book.value(name, &up);
+    }
+    for (name, down) in topic::downs() {
+        book.value(name, &down);
+    }
+    for (name, note) in topic::notes() {
+        book.value(name, &note);
+    }
 }
 
 #[test]

@@ -10,10 +10,11 @@ use crate::{
     sealed::{Hash, Signed},
     service,
     topic::{
-        Access, Announcement, Batch, ChainId, Clock, Draft, Epoch, Head, Hlc, Policy, Proof, Receipt, Retention, Seq,
-        Writer,
+        Access, Announcement, Batch, ChainId, Clock, Draft, Entry, Epoch, Head, Hlc, Policy, Proof, Receipt, Retention,
+        Seq, Writer,
         log::Stretch,
         sync::{Have, Held, Logs, Piece, Reply, Request, TopicId, Want},
+        work::{Answer, Begun, Down, Job, LeaseId, Note, Standing, Up},
     },
 };
 
@@ -150,4 +151,52 @@ fn forked() -> Proof {
 /// As it crosses the wire.
 pub(crate) fn signed_head() -> Signed<Head> {
     sealed(head())
+}
+
+fn lease() -> LeaseId {
+    LeaseId { epoch: ISSUED.0, number: 300 }
+}
+
+/// What a member says, by name.
+pub(crate) fn ups() -> [(&'static str, Up); 5] {
+    let answer = |answer| Up::Answer { lease: lease(), answer };
+    let said = || "no such account".to_owned();
+    let group = "workers".parse().unwrap();
+    [
+        ("group: join", Up::Join { topic: topic(), group, session: 9, room: 16 }),
+        ("group: ack", answer(Answer::Ack)),
+        ("group: nack", answer(Answer::Nack { delay_ms: Some(1_000), said: said() })),
+        ("group: reject", answer(Answer::Reject { said: said() })),
+        ("group: extend", answer(Answer::Extend)),
+    ]
+}
+
+/// What a coordinator says, by name.
+pub(crate) fn downs() -> [(&'static str, Down); 3] {
+    let at = (other_key().node_id(), Epoch(ISSUED.0), Seq(70_000));
+    let entry = Entry {
+        time: Hlc::at(ISSUED),
+        key: Some(Bytes::from_static(b"key")),
+        id: None,
+        headers: BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]),
+        payload: Bytes::from_static(b"{}"),
+    };
+    [
+        ("group: welcome", Down::Welcome { epoch: ISSUED.0, ack_wait_ms: 30_000 }),
+        ("group: job", Down::Job(Job::new(lease(), 2, at, &entry))),
+        ("group: answered", Down::Answered { lease: lease(), stale: Some(ISSUED.0 + 1) }),
+    ]
+}
+
+/// What a coordinator notes, by name.
+pub(crate) fn notes() -> [(&'static str, Note); 4] {
+    let claim = |begun| Note::Claim { epoch: ISSUED.0, begun };
+    let (author, epoch) = (other_key().node_id(), Epoch(ISSUED.0));
+    let standing = Standing { to: Seq(70_000), open: BTreeMap::from([(Seq(3), 1), (Seq(300), 0)]) };
+    [
+        ("group note: claim, from the earliest", claim(Begun::Earliest)),
+        ("group note: claim, since", claim(Begun::Since(ISSUED))),
+        ("group note: claim, at", claim(Begun::At(Seq(3)))),
+        ("group note: standing", Note::Standing { by: ISSUED.0, author, epoch, standing }),
+    ]
 }

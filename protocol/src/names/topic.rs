@@ -46,6 +46,14 @@ impl TopicName {
         format!("{self}/dead/{group}").parse()
     }
 
+    /// Where a group notes how far it has come in this topic: `<topic>/group/<group>`.
+    ///
+    /// # Errors
+    /// [`NameError`] if that is longer than 128 bytes; a group of that name cannot exist.
+    pub fn group_notes(&self, group: &GroupName) -> Result<Self, NameError> {
+        format!("{self}/group/{group}").parse()
+    }
+
     /// The topic `name` that belongs to this key: `key-<52 characters>/<name>`.
     ///
     /// # Errors

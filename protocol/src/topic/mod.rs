@@ -15,6 +15,7 @@
 //! | [`policy`] | what a topic's owner decides |
 //! | [`log`] | one author's log as a reader or a keeper knows it |
 //! | [`sync`] | how what is missing is found out and fetched |
+//! | [`work`] | how groups share the work |
 //!
 //! # What is guaranteed
 //!
@@ -37,6 +38,7 @@ pub mod policy;
 pub mod proof;
 pub mod receipt;
 pub mod sync;
+pub mod work;
 pub mod writer;
 
 #[cfg(test)]

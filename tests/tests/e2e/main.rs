@@ -12,6 +12,7 @@
 //! | [`stop`] | a clean end: withdrawn everywhere, exit code 0 |
 //! | [`registry`] | `service search`, `watch` and `describe`, and the graph for Graphviz |
 //! | [`topics`] | `publish`, `subscribe` and `topic`: between nodes, over restarts, with and without keepers |
+//! | [`groups`] | `subscribe --group` and `topic groups`: work that is shared, members that are killed, dead letters |
 //! | [`restart`] | the same identity, the remembered peers, and what was known of the network |
 //! | [`refuse`] | what is damaged, taken or unreadable |
 //! | [`local`] | commands that need no network |
@@ -23,6 +24,7 @@ mod connect;
 mod crash;
 mod discover;
 mod examples;
+mod groups;
 mod join;
 mod local;
 mod refuse;

@@ -167,7 +167,7 @@ impl Inner {
         self.look_after_holes(peer);
     }
 
-    async fn converse(self: &Arc<Self>, peer: NodeId, ask: Ask) -> Result<Tally, SyncError> {
+    pub(in crate::broker) async fn converse(self: &Arc<Self>, peer: NodeId, ask: Ask) -> Result<Tally, SyncError> {
         let mut stream = self.open(peer).await?;
         let mut tally = Tally::default();
         if !ask.patterns.is_empty() {

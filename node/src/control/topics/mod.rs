@@ -11,14 +11,14 @@ use axum::http::StatusCode;
 pub(super) use self::{
     publish::publish,
     report::{called, list, outbox, retain, topic},
-    subscribe::subscribe,
+    subscribe::{begin, row, subscribe},
 };
 use super::routes::Failure;
 
-fn refused(reason: impl ToString) -> Failure {
+pub(super) fn refused(reason: impl ToString) -> Failure {
     Failure(StatusCode::BAD_REQUEST, reason.to_string())
 }
 
-fn name(text: &str) -> Result<TopicName, Failure> {
+pub(super) fn name(text: &str) -> Result<TopicName, Failure> {
     text.parse().map_err(|e: NameError| refused(e))
 }

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use crate::control::api::PublishRequest;
+use crate::control::api::{MessageRow, PublishRequest};
 
 /// Payload, key or id in the field that suits it.
 pub(super) enum Field {
@@ -85,6 +85,19 @@ impl PublishRequest {
     /// What tells repeated attempts.
     pub(super) fn id(&self) -> Result<Option<Bytes>, String> {
         one_of("id_base64", self.id.as_deref(), self.id_base64.as_deref())
+    }
+}
+
+impl MessageRow {
+    /// The payload.
+    ///
+    /// # Errors
+    /// In words, if its base64 is none.
+    pub fn payload(&self) -> Result<Bytes, String> {
+        match &self.json {
+            Some(json) => Ok(Bytes::copy_from_slice(json.get().as_bytes())),
+            None => Ok(one_of("base64", self.text.as_deref(), self.base64.as_deref())?.unwrap_or_default()),
+        }
     }
 }
 

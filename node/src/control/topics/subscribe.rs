@@ -79,15 +79,7 @@ pub(crate) async fn subscribe(state: Shared, body: Body) -> Result<Response, Fai
 }
 
 fn asked(mut subscribe: Subscribe, request: &SubscribeRequest) -> Subscribe {
-    subscribe = subscribe.from(match request.from {
-        SubscribeFrom::Latest => From::Latest,
-        SubscribeFrom::Earliest => From::Earliest,
-        SubscribeFrom::Seq(seq) => From::Seq(seq),
-        SubscribeFrom::AtUnixMs(millis) => {
-            // Later than any clock can say is never.
-            From::Time(UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH))
-        }
-    });
+    subscribe = subscribe.from(begin(request.from));
     for at in &request.after {
         subscribe = subscribe.after(at.topic.clone(), at.author, at.epoch, at.seq);
     }
@@ -104,6 +96,19 @@ fn asked(mut subscribe: Subscribe, request: &SubscribeRequest) -> Subscribe {
         subscribe = subscribe.session(session);
     }
     if request.confirm { subscribe.confirmed() } else { subscribe }
+}
+
+/// Where to begin, as the library says it.
+pub(in crate::control) fn begin(from: SubscribeFrom) -> From {
+    match from {
+        SubscribeFrom::Latest => From::Latest,
+        SubscribeFrom::Earliest => From::Earliest,
+        SubscribeFrom::Seq(seq) => From::Seq(seq),
+        SubscribeFrom::AtUnixMs(millis) => {
+            // Later than any clock can say is never.
+            From::Time(UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH))
+        }
+    }
 }
 
 struct Telling {
@@ -181,7 +186,8 @@ fn event(delivery: Delivery) -> SubscribeEvent {
     }
 }
 
-fn row(message: &Message) -> MessageRow {
+/// A message, as it is told.
+pub(in crate::control) fn row(message: &Message) -> MessageRow {
     let name = |bytes: Option<&Bytes>| bytes.map_or((None, None), |bytes| Field::of_name(bytes).split());
     let ((key, key_base64), (id, id_base64)) = (name(message.key()), name(message.id()));
     let (mut json, mut text, mut base64) = (None, None, None);

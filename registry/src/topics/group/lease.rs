@@ -2,17 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Group, Order, Reason, State};
+use super::{Group, LeaseId, Order, Reason, State};
 use crate::time::Time;
-
-/// An entry is a member's for a while: under this it answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LeaseId {
-    /// The epoch of the coordinator that gave it.
-    pub epoch: u64,
-    /// Its number within that epoch.
-    pub number: u64,
-}
 
 /// An answer came too late, or twice: the entry was given to somebody else meanwhile, or is done. What the member has done may be
 /// done again.

@@ -3,14 +3,14 @@
 //! ```text
 //!                            ┌────────── nack, ack wait over, member gone: later, twice as late each time ──────────┐
 //!                            ▼                                                                                       │
-//!  offer ──► waiting (for its turn, for its key, for a member with room) ──► leased to a member ──► ack ──► done ──► committed
-//!                                                                                     │
-//!                                                                                     └── too often, or rejected ──► dead letter
+//!  offer ──► waiting (for its turn, for its key, for a member with room) ──► leased to a member ──► ack ─────────► done
+//!                                                                                     │                             ▲
+//!                                                                                     └── too often, or rejected ──► dead letter,
+//!                                                                                                                    published
 //! ```
 //!
 //! One node coordinates a group at a time. It is told what there is to do in the order of each author's log, and says what to give
-//! to whom; the cursor that it [commits](Effect::Commit) per author moves over what is done without a gap, and is what the next
-//! coordinator begins at. **Fencing**: a coordinator works in an epoch of its own, higher than all before it, and an
+//! to whom. [How far](Group::standing) it has come in each log is what the next coordinator begins with. **Fencing**: a coordinator works in an epoch of its own, higher than all before it, and an
 //! answer under a lease of another epoch is [refused](Stale): who was given an entry by an earlier coordinator may have been overtaken.
 //! So within an epoch no entry has two live leases. Over epochs an entry may be worked on twice: **at least once**, never exactly
 //! once, is what a group gives.
@@ -18,63 +18,34 @@
 //! Entries with the same key are given one after the other, in the order in which they were offered; one that waits for its
 //! redelivery holds up those behind it, and a dead letter lets them go on.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use atoll_protocol::{
     identity::NodeId,
-    topic::{Epoch, Seq},
+    topic::{Epoch, Seq, work::Standing},
 };
 
-use self::{members::Members, progress::Progress};
+use self::{
+    members::Members,
+    progress::{NotBegun, Progress},
+};
 use crate::time::Time;
 
+mod effect;
 mod lease;
 mod members;
 mod progress;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    lease::{LeaseId, Stale},
+    effect::{Effect, Reason},
+    lease::Stale,
     members::MemberId,
+    settings::Settings,
 };
-
-/// How a group treats its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settings {
-    /// How long a member may take before the entry is given to somebody else.
-    pub ack_wait: Duration,
-    /// How often an entry is given before it is given up, at least once.
-    pub deliveries: u32,
-    /// How long to wait before the second time; twice as long each further time.
-    pub backoff: Duration,
-    /// And so long at most; also what a member may ask for.
-    pub backoff_max: Duration,
-    /// Whether entries with the same key are given one after the other.
-    pub key_order: bool,
-    /// Entries that are under way or waiting at most; more are not to be offered.
-    pub window: usize,
-    /// Members at most.
-    pub members: usize,
-}
-
-impl Default for Settings {
-    /// 30 s, 5 times, after 1 s to 5 min, in the order of keys, 4 096 entries, 1 024 members.
-    fn default() -> Self {
-        Self {
-            ack_wait: Duration::from_secs(30),
-            deliveries: 5,
-            backoff: Duration::from_secs(1),
-            backoff_max: Duration::from_secs(300),
-            key_order: true,
-            window: 4_096,
-            members: 1_024,
-        }
-    }
-}
+pub use atoll_protocol::topic::work::LeaseId;
 
 /// An entry of the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,59 +58,6 @@ pub struct EntryId {
     pub seq: Seq,
 }
 
-/// What the coordinator does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Give an entry to a member.
-    Deliver {
-        /// To whom.
-        member: MemberId,
-        /// Which entry.
-        entry: EntryId,
-        /// What the member answers under.
-        lease: LeaseId,
-        /// How often it was given, this time included.
-        attempt: u32,
-    },
-    /// Publish an entry on the group's dead-letter topic, with where it comes from and why; then it counts as done.
-    DeadLetter {
-        /// Which entry: its origin.
-        entry: EntryId,
-        /// Why.
-        reason: Reason,
-        /// How often it was given.
-        attempts: u32,
-    },
-    /// Everything up to here is done in this author's log.
-    Commit {
-        /// Whose log.
-        author: NodeId,
-        /// Which epoch of it.
-        epoch: Epoch,
-        /// The last position.
-        seq: Seq,
-    },
-}
-
-/// Why an entry was given up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Reason {
-    /// It was given as often as it may be. What the last member said of it, if it said anything.
-    #[error("given {attempts} times and not managed{}", said.as_ref().map(|said| format!(": {said}")).unwrap_or_default())]
-    TooOften {
-        /// How often.
-        attempts: u32,
-        /// What was said, cut to [`Group::SAID`] bytes.
-        said: Option<String>,
-    },
-    /// A member has said that nobody will ever manage it.
-    #[error("rejected: {said}")]
-    Rejected {
-        /// What was said, cut to [`Group::SAID`] bytes.
-        said: String,
-    },
-}
-
 /// Why an entry was not taken on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NotTaken {
@@ -149,6 +67,9 @@ pub enum NotTaken {
     /// It was offered before.
     #[error("it was offered before")]
     Again,
+    /// It is done, as was noted before.
+    #[error("it is done")]
+    Done,
 }
 
 /// See the [module docs](self).
@@ -191,6 +112,8 @@ enum State {
     Waiting(Time),
     /// Given to this member, until this time.
     Leased { lease: u64, member: MemberId, until: Time },
+    /// Given up, and its dead letter not published yet.
+    GivenUp,
 }
 
 impl Group {
@@ -259,22 +182,64 @@ impl Group {
         self.epoch
     }
 
+    /// Who holds this lease.
+    #[must_use]
+    pub fn holder(&self, lease: LeaseId) -> Option<MemberId> {
+        let order = self.leases.get(&lease.number).filter(|_| lease.epoch == self.epoch)?;
+        match self.items.get(order)?.state {
+            State::Leased { member, .. } => Some(member),
+            State::Waiting(_) | State::GivenUp => None,
+        }
+    }
+
+    /// The logs in which there is anything done, or to be done.
+    pub fn logs(&self) -> impl Iterator<Item = (NodeId, Epoch)> {
+        self.progress.logs()
+    }
+
+    /// Whether there is anything done, or to be done, in a log.
+    #[must_use]
+    pub fn knows(&self, log: &(NodeId, Epoch)) -> bool {
+        self.progress.knows(log)
+    }
+
+    /// How far the group has come in a log: what the next coordinator is to [learn](Group::learn).
+    #[must_use]
+    pub fn standing(&self, log: (NodeId, Epoch)) -> Option<Standing> {
+        self.progress.standing(log, |order| self.items.get(&order).map_or(0, |item| item.attempts))
+    }
+
+    /// Another coordinator, before this one or beside it, has noted how far the group has come in a log: what is done by that is done
+    /// here, too.
+    pub fn learn(&mut self, (author, epoch): (NodeId, Epoch), standing: &Standing, now: Time) {
+        for order in self.progress.learn(author, epoch, standing) {
+            self.done(order, now);
+        }
+        self.give(now);
+    }
+
     /// There is an entry to be worked on, in the order of its author's log; positions that are left out count as done. `key` is
-    /// a hash of its key. `attempts` says how often it was given before, where that is known from an earlier epoch.
+    /// a hash of its key.
     ///
     /// # Errors
     /// [`NotTaken`].
-    pub fn offer(&mut self, entry: EntryId, key: Option<u64>, attempts: u32, now: Time) -> Result<(), NotTaken> {
+    pub fn offer(&mut self, entry: EntryId, key: Option<u64>, now: Time) -> Result<(), NotTaken> {
         if self.room() == 0 {
             return Err(NotTaken::Full);
         }
-        if !self.progress.begin(entry) {
-            return Err(NotTaken::Again);
-        }
         let order = Order(self.next_order);
+        let attempts = self.progress.begin(entry, order).map_err(|why| match why {
+            NotBegun::Again => NotTaken::Again,
+            NotBegun::Done => NotTaken::Done,
+        })?;
         self.next_order = self.next_order.saturating_add(1);
         let key = key.filter(|_| self.settings.key_order);
         self.items.insert(order, Item { entry, key, attempts, said: None, state: State::Waiting(now) });
+        if attempts > 0 && attempts >= self.settings.deliveries {
+            // Coordinators have come and gone, perhaps because of it.
+            self.give_up(order, Reason::TooOften { attempts, said: None }, now);
+            return Ok(());
+        }
         let first = match key {
             Some(key) => {
                 let queue = self.keys.entry(key).or_default();
@@ -371,12 +336,24 @@ impl Group {
         self.waiting.insert((again, order));
     }
 
-    fn give_up(&mut self, order: Order, reason: Reason, now: Time) {
-        if let Some(item) = self.items.get(&order) {
-            let (entry, attempts) = (item.entry, item.attempts);
-            self.effects.push(Effect::DeadLetter { entry, reason, attempts });
+    /// The dead letter of an entry is published.
+    pub fn buried(&mut self, entry: &EntryId, now: Time) {
+        if let Some(order) = self.progress.order(entry) {
+            self.done(order, now);
+            self.give(now);
         }
-        self.done(order, now);
+    }
+
+    /// Nobody is given an item any more; those with its key that come after it go on.
+    fn give_up(&mut self, order: Order, reason: Reason, now: Time) {
+        self.unlease(order);
+        let Some(item) = self.items.get_mut(&order) else { return };
+        let (entry, attempts, key) = (item.entry, item.attempts, item.key.take());
+        item.state = State::GivenUp;
+        self.effects.push(Effect::DeadLetter { entry, reason, attempts });
+        if let Some(key) = key {
+            self.next_of(key, order, now);
+        }
     }
 
     /// An item is done, one way or the other.
@@ -386,10 +363,8 @@ impl Group {
         if let State::Waiting(due) = item.state {
             self.waiting.remove(&(due, order));
         }
-        if let Some(seq) = self.progress.end(item.entry) {
-            let EntryId { author, epoch, .. } = item.entry;
-            self.effects.push(Effect::Commit { author, epoch, seq });
-        }
+        self.progress.end(item.entry);
+        self.effects.push(Effect::Done { entry: item.entry });
         if let Some(key) = item.key {
             self.next_of(key, order, now);
         }
@@ -398,12 +373,12 @@ impl Group {
     /// The next entry with this key may be given.
     fn next_of(&mut self, key: u64, done: Order, now: Time) {
         let Some(queue) = self.keys.get_mut(&key) else { return };
-        // Nearly always it is the first one.
-        if queue.front() == Some(&done) {
-            queue.pop_front();
-        } else {
+        if queue.front() != Some(&done) {
+            // Others come before it, and still do.
             queue.retain(|order| *order != done);
+            return;
         }
+        queue.pop_front();
         let Some(next) = queue.front().copied() else {
             self.keys.remove(&key);
             return;

@@ -1,5 +1,7 @@
 //! Who gets what, and what becomes of it.
 
+use std::time::Duration;
+
 use super::*;
 
 mod property;
@@ -41,16 +43,25 @@ fn short(given: &[(u8, u64, u32, LeaseId)]) -> Vec<(u8, u64, u32)> {
     given.iter().map(|(member, seq, attempt, _)| (*member, *seq, *attempt)).collect()
 }
 
-fn commits(group: &mut Group) -> Vec<u64> {
+/// How far the group has come in the log of author 9.
+fn standing(group: &Group) -> Standing {
+    group.standing((entry(9, 1).author, Epoch(1))).unwrap()
+}
+
+fn committed(group: &Group) -> u64 {
+    standing(group).committed().0
+}
+
+fn done(group: &mut Group) -> Vec<u64> {
     let effects = group.take_effects().into_iter();
-    effects.filter_map(|effect| if let Effect::Commit { seq, .. } = effect { Some(seq.0) } else { None }).collect()
+    effects.filter_map(|effect| if let Effect::Done { entry } = effect { Some(entry.seq.0) } else { None }).collect()
 }
 
 #[test]
 fn work_is_shared() {
     let mut group = group(&[1, 2], 2);
     for seq in 1..=5 {
-        group.offer(entry(9, seq), None, 0, Time(0)).unwrap();
+        group.offer(entry(9, seq), None, Time(0)).unwrap();
     }
     let first = given(&mut group);
     assert_eq!(short(&first), [(1, 1, 1), (2, 2, 1), (1, 3, 1), (2, 4, 1)]);
@@ -63,24 +74,25 @@ fn work_is_shared() {
 fn what_is_done_is_committed_without_gaps() {
     let mut group = group(&[1], 8);
     for seq in [1, 2, 5, 6] {
-        group.offer(entry(9, seq), None, 0, Time(0)).unwrap();
+        group.offer(entry(9, seq), None, Time(0)).unwrap();
     }
     let leases: Vec<_> = given(&mut group).iter().map(|given| given.3).collect();
     group.ack(leases[1], Time(0)).unwrap();
-    assert_eq!(commits(&mut group), [0_u64; 0]);
+    assert_eq!((done(&mut group), committed(&group)), (vec![2], 0));
+    assert_eq!(standing(&group).open, BTreeMap::from([(Seq(1), 1), (Seq(5), 1), (Seq(6), 1)]));
     group.ack(leases[0], Time(0)).unwrap();
-    assert_eq!(commits(&mut group), [4], "what was left out counts as done");
+    assert_eq!(committed(&group), 4, "what was left out counts as done");
     group.ack(leases[3], Time(0)).unwrap();
     group.ack(leases[2], Time(0)).unwrap();
-    assert_eq!(commits(&mut group), [6]);
-    assert_eq!(group.offer(entry(9, 6), None, 0, Time(0)), Err(NotTaken::Again));
-    assert_eq!(group.offer(entry(8, 6), None, 0, Time(0)), Ok(()));
+    assert_eq!((done(&mut group), standing(&group)), (vec![1, 6, 5], Standing::all(Seq(6))));
+    assert_eq!(group.offer(entry(9, 6), None, Time(0)), Err(NotTaken::Again));
+    assert_eq!(group.offer(entry(8, 6), None, Time(0)), Ok(()));
 }
 
 #[test]
 fn what_is_not_answered_is_given_again_later() {
     let mut group = group(&[1, 2], 1);
-    group.offer(entry(9, 1), None, 0, Time(0)).unwrap();
+    group.offer(entry(9, 1), None, Time(0)).unwrap();
     let first = given(&mut group)[0].3;
     group.wake(Time(29_999));
     assert_eq!(given(&mut group), []);
@@ -98,7 +110,7 @@ fn what_is_not_answered_is_given_again_later() {
 #[test]
 fn whoever_is_still_at_work_gets_time() {
     let mut group = group(&[1], 1);
-    group.offer(entry(9, 1), None, 0, Time(0)).unwrap();
+    group.offer(entry(9, 1), None, Time(0)).unwrap();
     let lease = given(&mut group)[0].3;
     group.extend(lease, Time(20_000)).unwrap();
     group.wake(Time(30_000));
@@ -110,7 +122,7 @@ fn whoever_is_still_at_work_gets_time() {
 #[test]
 fn what_nobody_manages_is_given_up_with_the_reason() {
     let mut group = group(&[1], 1);
-    group.offer(entry(9, 1), None, 0, Time(0)).unwrap();
+    group.offer(entry(9, 1), None, Time(0)).unwrap();
     let mut now = Time(0);
     for _ in 0..3 {
         let lease = given(&mut group)[0].3;
@@ -122,14 +134,16 @@ fn what_nobody_manages_is_given_up_with_the_reason() {
     }
     let reason = Reason::TooOften { attempts: 3, said: Some("no such account".into()) };
     assert_eq!(reason.to_string(), "given 3 times and not managed: no such account");
-    let Effect::Commit { seq, .. } = group.effects[1] else { panic!("{:?}", group.effects) };
-    assert_eq!((&group.effects[0], seq), (&Effect::DeadLetter { entry: entry(9, 1), reason, attempts: 3 }, Seq(1)));
+    assert_eq!(group.take_effects(), [Effect::DeadLetter { entry: entry(9, 1), reason, attempts: 3 }]);
+    assert_eq!((group.pending(), group.leased(), committed(&group)), (1, 0, 0), "its dead letter is not published");
+    group.buried(&entry(9, 1), now);
+    assert_eq!((done(&mut group), group.pending(), committed(&group)), (vec![1], 0, 1));
 }
 
 #[test]
 fn a_member_may_reject_and_delay() {
     let mut group = group(&[1], 1);
-    group.offer(entry(9, 1), None, 0, Time(0)).unwrap();
+    group.offer(entry(9, 1), None, Time(0)).unwrap();
     let lease = given(&mut group)[0].3;
     group.nack(lease, Some(90 * SECOND), "later", Time(0)).unwrap();
     assert_eq!(group.due(), Time(90_000));
@@ -150,11 +164,13 @@ fn a_member_may_reject_and_delay() {
 #[test]
 fn answers_to_another_coordinator_are_stale() {
     let mut first = group(&[1], 1);
-    first.offer(entry(9, 1), None, 0, Time(0)).unwrap();
+    first.offer(entry(9, 1), None, Time(0)).unwrap();
     let lease = given(&mut first)[0].3;
+    assert_eq!((first.holder(lease), first.holder(LeaseId { epoch: 8, ..lease })), (Some(member(1)), None));
     let mut second = Group::new(settings(), 8);
     second.join(member(1), 1, Time(0));
-    second.offer(entry(9, 1), None, 1, Time(0)).unwrap();
+    second.learn((entry(9, 1).author, Epoch(1)), &standing(&first), Time(0));
+    second.offer(entry(9, 1), None, Time(0)).unwrap();
     let again = given(&mut second);
     assert_eq!(short(&again), [(1, 1, 2)], "what is known of earlier attempts counts");
     assert_eq!(second.ack(lease, Time(0)), Err(Stale { lease, now: 8 }));
@@ -162,10 +178,37 @@ fn answers_to_another_coordinator_are_stale() {
 }
 
 #[test]
+fn the_next_coordinator_goes_on_where_the_last_one_was() {
+    let log = (entry(9, 1).author, Epoch(1));
+    let before = Standing { to: Seq(6), open: BTreeMap::from([(Seq(2), 0), (Seq(3), 1), (Seq(5), 3)]) };
+    let mut group = group(&[1], 8);
+    group.learn(log, &before, Time(0));
+    assert_eq!(standing(&group), before, "nothing is forgotten before it is offered again");
+    assert_eq!(group.offer(entry(9, 1), None, Time(0)), Err(NotTaken::Done));
+    // The second one is no longer retained.
+    for seq in [3, 5, 7] {
+        group.offer(entry(9, seq), Some(1), Time(0)).unwrap();
+    }
+    assert_eq!(
+        standing(&group),
+        Standing { to: Seq(7), open: BTreeMap::from([(Seq(3), 2), (Seq(5), 3), (Seq(7), 0)]) }
+    );
+    let effects = group.take_effects();
+    assert!(matches!(effects[0], Effect::Deliver { attempt: 2, .. }), "{effects:?}");
+    assert!(matches!(effects[1], Effect::DeadLetter { attempts: 3, .. }), "given often enough: {effects:?}");
+    // One beside it has managed what is being worked on here; what has the same key goes on.
+    group.learn(log, &Standing::all(Seq(3)), Time(0));
+    let effects = group.take_effects();
+    assert_eq!(effects[0], Effect::Done { entry: entry(9, 3) });
+    assert!(matches!(effects[1], Effect::Deliver { entry: EntryId { seq: Seq(7), .. }, .. }), "{effects:?}");
+    assert_eq!((group.leased(), group.pending()), (1, 2));
+}
+
+#[test]
 fn one_key_is_worked_on_in_order() {
     let mut group = group(&[1, 2], 4);
     for (seq, key) in [(1, Some(5)), (2, Some(5)), (3, Some(6)), (4, None)] {
-        group.offer(entry(9, seq), key, 0, Time(0)).unwrap();
+        group.offer(entry(9, seq), key, Time(0)).unwrap();
     }
     let first = given(&mut group);
     assert_eq!(first.iter().map(|given| given.1).collect::<Vec<_>>(), [1, 3, 4]);
@@ -183,7 +226,7 @@ fn one_key_is_worked_on_in_order() {
 fn who_leaves_gives_its_work_back() {
     let mut group = group(&[1, 2], 2);
     for seq in 1..=4 {
-        group.offer(entry(9, seq), None, 0, Time(0)).unwrap();
+        group.offer(entry(9, seq), None, Time(0)).unwrap();
     }
     let first = given(&mut group);
     group.ack(first[1].3, Time(1)).unwrap();
@@ -199,9 +242,9 @@ fn everything_is_bounded() {
     assert!(!group.join(member(3), 1, Time(0)));
     assert!(group.join(member(2), 0, Time(0)), "a member may change its mind");
     for seq in 1..=8 {
-        group.offer(entry(9, seq), None, 0, Time(0)).unwrap();
+        group.offer(entry(9, seq), None, Time(0)).unwrap();
     }
-    assert_eq!((group.room(), group.offer(entry(9, 9), None, 0, Time(0))), (0, Err(NotTaken::Full)));
+    assert_eq!((group.room(), group.offer(entry(9, 9), None, Time(0))), (0, Err(NotTaken::Full)));
     assert_eq!(group.leased(), 1);
     group.leave(&member(1), Time(0));
     assert_eq!((group.leased(), group.due()), (0, Time::NEVER), "nobody has room: there is nothing to wake for");

@@ -33,7 +33,7 @@ use crate::{
 
 const PATH: &str = "/v1/topics/subscribe";
 /// How soon a node that has gone is asked for again.
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// How long the node may take to hear what was taken.
 const LEAVING: Duration = Duration::from_secs(2);
 /// Logs of which it is remembered how far they have come; messages of more may come again after the node has been away.

@@ -1,6 +1,7 @@
-//! `node subscribe`: one line for each message, as it comes, until Ctrl-C.
+//! `node subscribe`: one line for each message, as it comes, until Ctrl-C; and the work of a group.
 
 mod follow;
+mod group;
 mod line;
 mod start;
 #[cfg(test)]
@@ -9,11 +10,11 @@ mod tests;
 use std::io;
 
 use atoll_node::control::api::SubscribeRequest;
-use atoll_protocol::names::TopicPattern;
+use atoll_protocol::names::{GroupName, TopicPattern};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::{follow::Follower, start::Begin};
+use self::{follow::Follower, group::SharingArgs, start::Begin};
 use crate::{
     failure::Failure,
     session::Session,
@@ -45,6 +46,12 @@ pub(crate) struct SubscribeArgs {
     /// End after so many messages
     #[arg(long, value_name = "N", value_parser = start::number)]
     pub(crate) count: Option<u64>,
+    /// Share the topic's work with all that name the same group, on whatever node: each message is given to one of them, and given
+    /// again until one has acknowledged it, which is done when it is printed or its --exec has succeeded
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["key", "header", "last_per_key", "session"], help_heading = "Groups")]
+    pub(crate) group: Option<GroupName>,
+    #[command(flatten)]
+    pub(crate) sharing: SharingArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -55,15 +62,28 @@ several as they arrive. A message may come again, but only if something has brok
 Where the node that is asked stops, this waits until it is there again and goes on behind the last message. Ctrl-C ends it, with \
 exit code 0. With --session the next run goes on where this one has ended: only what was printed counts as taken.
 
+With --group each message is given to one of those that share the work. A new group begins where --from says, one that is known goes \
+on where it was. Who has not acknowledged a message in time, or is gone, loses it to another one; what is given too often goes to \
+TOPIC/dead/GROUP with the reason and where it comes from, in headers that begin with atoll-. Messages may be given twice: commands \
+should bear it. A command finds ATOLL_TOPIC, ATOLL_AUTHOR, ATOLL_EPOCH, ATOLL_SEQ, ATOLL_ATTEMPT, ATOLL_HEADERS (in JSON), and \
+ATOLL_KEY and ATOLL_ID where there are such; the last line that it says on stderr is the reason why it has failed. Exit codes 126 \
+and 127 say that it cannot be run: this ends then. Ctrl-C waits for the commands that run.
+
 Examples:
   node subscribe rooms/lobby
   node subscribe 'rooms/>' --from 1h
   node subscribe sensors/kitchen --last-per-key
       the last value of each sensor, and then every new one
   node subscribe orders --from earliest --session billing
-  node subscribe orders --header kind=refund --count 1 --output json | jq .message.json";
+  node subscribe orders --header kind=refund --count 1 --output json | jq .message.json
+  node subscribe orders --group billing --exec './bill' --parallel 4 --ack-wait 2m
+  node subscribe orders/dead/billing --from earliest --output json | jq .message.headers
+  node topic groups orders";
 
 pub(crate) async fn run(args: SubscribeArgs, session: &Session) -> Result<(), Failure> {
+    if let Some(group) = args.group.clone() {
+        return group::run(args, &group, session).await;
+    }
     let signals = |e: io::Error| Failure::NoAnswer(format!("cannot listen for signals: {e}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;

@@ -1,5 +1,6 @@
 use atoll_node::control::api::{
-    AuthorRow, EpochRow, KeeperRow, OutboxKeeper, OutboxRow, RetainRequest, TopicAccess, TopicPolicy,
+    AuthorRow, EpochRow, GroupProgress, KeeperRow, NodeMembers, OutboxKeeper, OutboxRow, RetainRequest, TopicAccess,
+    TopicPolicy,
 };
 use atoll_protocol::{
     identity::NodeId,
@@ -237,4 +238,54 @@ fn what_cannot_be_decided_is_refused_with_an_example() {
         assert!(said.contains(value) && said.contains(example), "{line}: {said}");
     }
     assert!(decide(&format!("a --keeper none {}", id(1))).unwrap_err().contains("not both"));
+}
+
+fn group() -> GroupReport {
+    GroupReport {
+        topic: "orders".parse().unwrap(),
+        group: "billing".parse().unwrap(),
+        coordinator: Some(id(1)),
+        epoch: Some(7),
+        nodes: vec![
+            NodeMembers { node: id(1), members: Some(2), suspect: false },
+            NodeMembers { node: id(2), members: Some(1), suspect: true },
+        ],
+        pending: Some(5),
+        leased: Some(3),
+        dead: Some(1_234),
+        logs: vec![GroupProgress { author: id(3), epoch: Epoch(0), committed: Seq(17), taken: Seq(20) }],
+    }
+}
+
+#[test]
+fn groups_have_the_known_columns() {
+    let unknown = GroupReport {
+        group: "lost".parse().unwrap(),
+        coordinator: None,
+        nodes: vec![NodeMembers { node: id(2), members: None, suspect: true }],
+        pending: None,
+        leased: None,
+        dead: None,
+        logs: Vec::new(),
+        ..group()
+    };
+    let (one, two, three) = (id(1).short(), id(2).short(), id(3).short());
+    let expected = [
+        "TOPIC   GROUP    COORDINATOR  NODES  MEMBERS  IN_FLIGHT  WAITING  DEAD".to_owned(),
+        format!("orders  billing  {one:11}  2      3        3          2        1,234"),
+        "orders  lost     -            1      -        -          -        -".to_owned(),
+    ];
+    assert_eq!(groups::table(&[group(), unknown]).render(None), expected.join("\n"));
+    let topic: TopicName = "orders".parse().unwrap();
+    let page = groups::page(&topic, &[group()]);
+    for words in [
+        "billing\n".to_owned(),
+        format!("{one}  2        coordinator"),
+        format!("{two}  1        suspect"),
+        format!("{three}  1970-01-01T00:00:00.000Z  17          20"),
+    ] {
+        assert!(page.contains(&words), "{words:?}: {page}");
+    }
+    let none = groups::page(&topic, &[]);
+    assert!(none.contains("orders") && none.contains("node subscribe orders --group"), "{none}");
 }

@@ -17,6 +17,8 @@ enum Step {
     Extend(usize),
     /// Under a lease that has ended.
     Stale(usize),
+    /// The dead letter of this number of those that are not published, counted round.
+    Bury(usize),
     Join(u8, u32),
     Leave(u8),
     Pass(u64),
@@ -31,6 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => nth().prop_map(Step::Reject),
         1 => nth().prop_map(Step::Extend),
         1 => nth().prop_map(Step::Stale),
+        2 => nth().prop_map(Step::Bury),
         1 => (1..4_u8, 0..4_u32).prop_map(|(member, room)| Step::Join(member, room)),
         1 => (1..4_u8).prop_map(Step::Leave),
         2 => (0..60_000_u64).prop_map(Step::Pass),
@@ -48,7 +51,7 @@ struct Watcher {
     over: Vec<LeaseId>,
     ended: BTreeSet<EntryId>,
     members: BTreeMap<MemberId, u32>,
-    committed: BTreeMap<NodeId, Seq>,
+    dead: BTreeSet<EntryId>,
     next: BTreeMap<u8, u64>,
 }
 
@@ -59,16 +62,14 @@ impl Watcher {
                 Effect::Deliver { member, entry, lease, attempt } => self.delivered(member, entry, lease, attempt),
                 Effect::DeadLetter { entry, attempts, .. } => {
                     assert!((1..=3).contains(&attempts));
-                    self.end(entry);
+                    assert!(self.dead.insert(entry), "given up twice");
                 }
-                Effect::Commit { author, seq, .. } => {
-                    let before = self.committed.insert(author, seq).unwrap_or_default();
-                    assert!(seq > before);
-                    let open =
-                        |entry: &&EntryId| entry.author == author && entry.seq <= seq && !self.ended.contains(*entry);
-                    assert_eq!(self.offered.keys().find(open), None, "committed before it is done");
-                }
+                Effect::Done { entry } => self.end(entry),
             }
+        }
+        for entry in self.offered.keys() {
+            let standing = group.standing((entry.author, entry.epoch)).unwrap();
+            assert_eq!(standing.is_done(entry.seq), self.ended.contains(entry), "{entry:?} in {standing:?}");
         }
         assert_eq!(group.leased(), self.live.len());
         assert_eq!(group.pending(), self.offered.len() - self.ended.len());
@@ -81,7 +82,8 @@ impl Watcher {
         if let Some(key) = self.offered[&entry] {
             let earlier = self.order.iter().take_while(|other| **other != entry);
             let mut same = earlier.filter(|other| self.offered[*other] == Some(key));
-            assert!(same.all(|other| self.ended.contains(other)), "out of the order of its key");
+            let is_over = |other: &EntryId| self.ended.contains(other) || self.dead.contains(other);
+            assert!(same.all(is_over), "out of the order of its key");
         }
         assert!(self.live.insert(lease, (entry, member, self.now + 30_000)).is_none(), "a lease given twice");
         let in_hand = self.live.values().filter(|(_, by, _)| *by == member).count();
@@ -90,6 +92,7 @@ impl Watcher {
 
     fn end(&mut self, entry: EntryId) {
         assert!(self.ended.insert(entry), "it ends twice");
+        self.dead.remove(&entry);
     }
 
     /// Leases end, as far as is known outside.
@@ -121,15 +124,14 @@ impl Watcher {
                 *next += 1 + u64::from(key == Some(2));
                 self.offered.insert(id, key);
                 self.order.push(id);
-                if group.offer(id, key, 0, now).is_err() {
+                if group.offer(id, key, now).is_err() {
                     self.offered.remove(&id);
                     self.order.pop();
                 }
             }
             Step::Ack(nth) => {
-                if let Some((lease, entry)) = self.nth(nth) {
+                if let Some((lease, _)) = self.nth(nth) {
                     self.end_lease(lease);
-                    self.end(entry);
                     group.ack(lease, now).unwrap();
                 }
             }
@@ -154,6 +156,11 @@ impl Watcher {
             Step::Stale(nth) => {
                 if let Some(lease) = self.over.get(nth % self.over.len().max(1)).copied() {
                     assert!(group.ack(lease, now).is_err() && group.extend(lease, now).is_err());
+                }
+            }
+            Step::Bury(nth) => {
+                if let Some(entry) = self.dead.iter().nth(nth % self.dead.len().max(1)).copied() {
+                    group.buried(&entry, now);
                 }
             }
             Step::Join(number, room) => {
@@ -193,15 +200,19 @@ proptest! {
         }
         watcher.step(&mut group, Step::Join(1, 3));
         for turn in 0..1_000 {
-            let step = if turn % 2 == 0 { Step::Ack(turn) } else { Step::Pass(300_000) };
+            let step = match turn % 3 {
+                0 => Step::Ack(turn),
+                1 => Step::Bury(turn),
+                _ => Step::Pass(300_000),
+            };
             watcher.step(&mut group, step);
         }
         prop_assert_eq!(group.pending(), 0);
         prop_assert_eq!(watcher.ended.len(), watcher.offered.len());
         prop_assert!(group.waiting.is_empty() && group.keys.is_empty() && group.expiries.is_empty());
-        for (author, committed) in &watcher.committed {
-            let last = watcher.offered.keys().filter(|entry| entry.author == *author).map(|entry| entry.seq).max();
-            prop_assert_eq!(Some(*committed), last);
+        for log in group.logs() {
+            let last = watcher.offered.keys().filter(|entry| entry.author == log.0).map(|entry| entry.seq).max();
+            prop_assert_eq!(Some(group.standing(log).unwrap()), last.map(Standing::all));
         }
     }
 }
