@@ -14,6 +14,9 @@ use tokio::{
 /// The longest head of an answer, and the longest line, in bytes.
 const LONGEST: usize = 1024 * 1024;
 
+/// Bytes that are read at a time.
+const AT_A_TIME: usize = 64 * 1024;
+
 /// What is said to the node: the lines of the request.
 #[derive(Debug)]
 pub struct Saying(OwnedWriteHalf);
@@ -88,6 +91,8 @@ impl Hearing {
                 return Ok(None);
             }
             ensure!(self.raw.len() + self.line.len() < LONGEST, "a line has no end");
+            // Much at a time: whoever answers each piece says less.
+            self.raw.reserve(AT_A_TIME);
             let read = self.from.read_buf(&mut self.raw).await?;
             ensure!(read > 0, "the node has gone");
         }
