@@ -25,11 +25,11 @@ use crate::{
 /// Where data directories are: in the sandbox's own /run, in memory, so that they are gone with it.
 const STATE: &str = "/run/atoll-chaos";
 /// The size of a small disk. Only what is written takes memory.
-const SMALL: &str = "size=192m";
+const SMALL: &str = "size=96m";
 /// What a small disk is filled with.
 const BALLAST: &str = "ballast";
 /// What a database reserves of it at most, in bytes, and what memory comes in.
-const RESERVES: &str = "201326592";
+const RESERVES: &str = "100663296";
 const PAGE: u64 = 4096;
 /// How long a node may take to be killed.
 const KILLING: Duration = Duration::from_secs(10);
@@ -161,7 +161,7 @@ impl World {
             Fault::Destroy(node) => self.destroy(*node),
             Fault::Part(island) => self.part(island),
             Fault::Heal => self.heal(),
-            Fault::Fill(node) => self.fill(*node),
+            Fault::Fill(node) => self.fill(*node).await,
             Fault::Empty(node) => self.empty(*node),
         }
     }
@@ -272,18 +272,23 @@ impl World {
         self.members.iter().try_for_each(|member| lock(member).host.namespace().nft(crate::rules::no_island()))
     }
 
-    fn fill(&self, node: usize) -> Result<()> {
-        let mut member = self.member(node)?;
-        ensure!(member.small, "{} has no small disk", member.name);
-        give_back_reserves(&member.data.join("db"))?;
-        let mut ballast = File::create(member.data.join(BALLAST))?;
-        let some = vec![0x5a; 64 * 1024];
-        while ballast.write_all(&some).is_ok() {}
-        // To the last byte, as far as files go.
-        while ballast.write_all(&[0x5a; 512]).is_ok() {}
-        member.full = true;
+    async fn fill(&self, node: usize) -> Result<()> {
+        let (process, data) = {
+            let member = self.member(node)?;
+            ensure!(member.small, "{} has no small disk", member.name);
+            (member.child.as_ref().and_then(Child::id), member.data.clone())
+        };
+        // It must write nothing between being looked at and giving back what it has reserved behind that.
+        if let Some(process) = process {
+            stop(process).await?;
+        }
+        let filled = give_back_reserves(&data.join("db")).and_then(|()| fill_up(&data.join(BALLAST)));
+        if let Some(process) = process {
+            signal(process, "CONT")?;
+        }
+        self.member(node)?.full = true;
         lock(&self.faults).full_disks += 1;
-        Ok(())
+        filled
     }
 
     fn empty(&self, node: usize) -> Result<()> {
@@ -292,6 +297,43 @@ impl World {
         member.full = false;
         Ok(())
     }
+}
+
+/// Has a process stand still, and waits until it does.
+async fn stop(process: u32) -> Result<()> {
+    signal(process, "STOP")?;
+    let standing = async {
+        while moves(process) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(KILLING, standing).await.context("a node does not stand still")
+}
+
+/// Whether one of its threads may still do something.
+fn moves(process: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return false };
+    threads.filter_map(Result::ok).any(|thread| {
+        let text = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The state stands behind the name, which is in brackets.
+        let state = text.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        matches!(state, Some('R' | 'S' | 'D'))
+    })
+}
+
+fn signal(process: u32, signal: &str) -> Result<()> {
+    // The shell's own, which is there on every system. It may have ended: until it was waited for, its id is nobody else's.
+    Namespace::outer().output("sh", &["-c", &format!("kill -{signal} {process} || :")]).map(drop)
+}
+
+/// Writes into this file what there is room for.
+fn fill_up(path: &Path) -> Result<()> {
+    let mut ballast = File::create(path)?;
+    let some = vec![0x5a; 64 * 1024];
+    while ballast.write_all(&some).is_ok() {}
+    // To the last byte, as far as files go.
+    while ballast.write_all(&[0x5a; 512]).is_ok() {}
+    Ok(())
 }
 
 /// Takes from the database what it has reserved ahead of its log: it would not notice for long that the disk is full.
@@ -303,14 +345,9 @@ fn give_back_reserves(db: &Path) -> Result<()> {
         if path.extension().is_none_or(|end| end != "log") {
             continue;
         }
-        // It may be gone by now.
-        let Ok(about) = fs::metadata(&path) else { continue };
-        let from = about.len().next_multiple_of(PAGE).to_string();
+        let from = fs::metadata(&path)?.len().next_multiple_of(PAGE).to_string();
         let arguments = ["--punch-hole", "--offset", &from, "--length", RESERVES, path.to_str().context("no path")?];
-        let given_back = Namespace::outer().output("fallocate", &arguments);
-        if path.exists() {
-            given_back?;
-        }
+        Namespace::outer().output("fallocate", &arguments)?;
     }
     Ok(())
 }
