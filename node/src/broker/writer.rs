@@ -134,6 +134,8 @@ pub(super) struct Writer {
     /// Whether somebody waits for what is unsynced.
     urgent: bool,
     failing: bool,
+    /// Whether the last attempt to sync has failed.
+    unsyncable: bool,
 }
 
 /// A batch of this node's own, on its way.
@@ -154,6 +156,7 @@ impl Writer {
             unsynced: BTreeMap::new(),
             urgent: false,
             failing: false,
+            unsyncable: false,
         };
         let started = thread::Builder::new().name("atoll-topics".to_owned()).spawn(move || {
             writer.run(&bell, &weak);
@@ -378,10 +381,14 @@ impl Writer {
     /// It is on the disk.
     fn sync(&mut self, inner: &Inner) {
         if let Err(error) = inner.disk.sync() {
-            tracing::error!("{error}");
+            if !std::mem::replace(&mut self.unsyncable, true) {
+                tracing::error!("{error}");
+            }
+            // Tried again after a while, not at once.
+            self.dirty = Some(Instant::now());
             return;
         }
-        (self.dirty, self.urgent) = (None, false);
+        (self.dirty, self.urgent, self.unsyncable) = (None, false, false);
         for (chain, last) in std::mem::take(&mut self.unsynced) {
             if chain.author == inner.me {
                 inner.acks.synced(&chain.topic, chain.epoch, last);

@@ -2,7 +2,7 @@
 
 use std::{
     ops::ControlFlow,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use atoll_protocol::{
@@ -41,6 +41,10 @@ async fn a_reader_that_takes_nothing_holds_up_nobody_and_loses_nothing() {
 struct Full {
     store: MemoryStore,
     full: AtomicBool,
+    /// What is written cannot be synced.
+    unsyncable: AtomicBool,
+    /// Attempts to.
+    syncs: AtomicUsize,
 }
 
 impl Store for Full {
@@ -57,6 +61,11 @@ impl Store for Full {
     }
 
     fn sync(&self) -> Result<(), StoreError> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        if self.unsyncable.load(Ordering::Relaxed) {
+            let reason = "No space left on device".to_owned();
+            return Err(StoreError::Io { action: "write", path: "db".into(), reason });
+        }
         self.store.sync()
     }
 
@@ -103,6 +112,25 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     assert_eq!(published.seq, Seq(2), "what was refused has no position");
     eventually("all of it is stored", || stored() == 3).await;
     assert_eq!(texts(&mut all, 1).await, ["c"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_synced_is_told_and_tried_again_without_haste() {
+    let store = Arc::new(Full::default());
+    let node = {
+        let mut builder = builder();
+        builder.store = Some(Arc::clone(&store) as Arc<dyn Store>);
+        listening(builder).await
+    };
+    store.unsyncable.store(true, Ordering::Relaxed);
+    let topic = node.topic(TOPIC).unwrap();
+    let before = store.syncs.load(Ordering::Relaxed);
+    let error = topic.publish("a").within(Duration::from_secs(2)).await.unwrap_err().to_string();
+    assert!(error.contains("local was not reached in time, only gossip"), "{error}");
+    let tried = store.syncs.load(Ordering::Relaxed) - before;
+    assert!((1..20).contains(&tried), "{tried} times in two seconds");
+    store.unsyncable.store(false, Ordering::Relaxed);
+    assert_eq!(topic.publish("b").await.unwrap().level, AckLevel::Local);
 }
 
 #[tokio::test]
