@@ -2,7 +2,7 @@
 
 export PEER PREFIX SCENARIO SEED NODES REPEAT
 
-.PHONY: run test install bench bench-join bench-dht bench-topics sim lab help
+.PHONY: run test install bench bench-join bench-dht bench-topics sim lab chaos help
 
 run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
 	@exec scripts/run.sh
@@ -30,6 +30,9 @@ sim:  ## Simulate protocols in virtual time: SCENARIO=name SEED=17 (or 1-20) NOD
 
 lab:  ## Try homes behind NATs of every kind with each other, in network namespaces of this machine; REPEAT=10 times
 	@exec scripts/lab.sh
+
+chaos:  ## Kill nodes, cut them off and fill their disks for five minutes, and check that topics lose nothing; NODES=10 SEED=1
+	@exec scripts/chaos.sh
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile

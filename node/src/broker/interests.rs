@@ -138,7 +138,7 @@ impl Inner {
             self.listen(channel(topic), true);
         }
         if news {
-            self.look_after_holes(self.me);
+            self.look_after_holes(self.me, &BTreeSet::new());
         }
         news
     }

@@ -14,7 +14,7 @@ use atoll_protocol::{
     service::Extensions,
     topic::{
         ChainId, Receipt, Seq,
-        sync::{Reply, Request, Scope},
+        sync::{Have, Reply, Request, Scope},
     },
 };
 use atoll_registry::{
@@ -44,6 +44,8 @@ const SPARE: usize = 2;
 const KEPT: usize = 10_000;
 /// Keepers that have given no receipt are told again after this time.
 const AGAIN: Duration = Duration::from_secs(20);
+/// Logs of one topic that are compared before it is let go; what has more stays.
+const HELD: usize = 64 * 1024;
 /// What the names of kept topics begin with in the table of cursors.
 const MARK: &str = "kept/";
 
@@ -141,7 +143,7 @@ impl Inner {
         self.elected(topic, self.config.keepers)
     }
 
-    fn elected(&self, topic: &TopicName, count: usize) -> Vec<NodeId> {
+    pub(super) fn elected(&self, topic: &TopicName, count: usize) -> Vec<NodeId> {
         let pinned = self.logs.lock().policies.of(topic).map(|policy| policy.value().keepers.clone());
         elect(topic, &pinned.unwrap_or_default(), &self.volunteers(), count)
     }
@@ -163,8 +165,16 @@ impl Inner {
             } else {
                 self.give_again(peer, &topic);
             }
-            self.ask(peer, Ask::about(topic));
+            // Also for what lies before an end that both know.
+            let ask = if self.is_complete(&topic) { Ask::about(topic) } else { Ask::history(BTreeSet::from([topic])) };
+            self.ask(peer, ask);
         }
+    }
+
+    /// Whether nothing is missing in the logs of a topic, as far as they are known.
+    fn is_complete(&self, topic: &TopicName) -> bool {
+        let logs = self.logs.lock();
+        logs.shelf.logs(topic).flat_map(|log| log.chains()).all(|(_, chain)| chain.missing(chain.last()).is_empty())
     }
 
     fn keep(self: &Arc<Self>, topic: &TopicName) {
@@ -395,38 +405,55 @@ impl Inner {
         }
     }
 
-    /// Whether all of these hold exactly the same logs of a topic.
+    /// Whether all of these hold the same logs of a topic, from their beginnings here on.
     async fn is_held_by_all(&self, topic: &TopicName, keepers: &[NodeId]) -> bool {
-        let salt = rand::random();
-        let sum = self.logs.lock().shelf.sum(topic, salt);
-        if sum.is_none() {
-            return true;
-        }
-        let topics = vec![(atoll_protocol::topic::sync::TopicId::of(topic), sum)];
         for keeper in keepers {
-            let asked = async {
-                let mut stream = self.open(*keeper).await?;
-                send(&mut stream, &Request::Logs { salt, topics: topics.clone() }).await?;
-                stream.flush().await?;
-                receive_reply(&mut stream).await
-            };
-            // What it does not hold is left out as well: then it is asked what it holds of nothing.
-            let same = matches!(asked.await, Ok(Reply::Logs { covered: 1, held }) if held.is_empty());
-            if !same || !self.knows_topic(*keeper, topic).await {
-                return false;
+            match self.is_held_by(topic, *keeper).await {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(error) => {
+                    tracing::debug!(%keeper, %topic, "a keeper does not say what it holds: {error}");
+                    return false;
+                }
             }
         }
         true
     }
 
-    async fn knows_topic(&self, keeper: NodeId, topic: &TopicName) -> bool {
-        let asked = async {
-            let mut stream = self.open(keeper).await?;
-            send(&mut stream, &Request::Topics { patterns: vec![topic.clone().into()], after: None }).await?;
+    /// Whether this keeper does.
+    pub(super) async fn is_held_by(&self, topic: &TopicName, keeper: NodeId) -> Result<bool, SyncError> {
+        let mut stream = self.open(keeper).await?;
+        let mut theirs = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let request = Request::Within { topic: topic.clone(), count: 1, buckets: vec![0], after };
+            send(&mut stream, &request).await?;
             stream.flush().await?;
-            receive_reply(&mut stream).await
+            let Reply::Haves { haves, more } = receive_reply(&mut stream).await? else {
+                return Err(atoll_protocol::topic::sync::Fault::Unrelated.into());
+            };
+            let last = haves.last().map(|have| (have.author, have.epoch));
+            if more && (last.is_none() || last <= after) {
+                return Err(atoll_protocol::topic::sync::Fault::NoProgress.into());
+            }
+            theirs.extend(haves.into_iter().map(|have| ((have.author, have.epoch), have)));
+            if !more || theirs.len() > HELD {
+                break;
+            }
+            after = last;
+        }
+        let _ = stream.close().await;
+        let logs = self.logs.lock();
+        let ours = logs.shelf.held(topic);
+        // Ends alone do not tell: who holds the last batch may lack all that lies before it.
+        let holds = |ours: &Have| {
+            let theirs = theirs.get(&(ours.author, ours.epoch));
+            theirs.is_some_and(|theirs| {
+                let same_end = theirs.last == ours.last && theirs.check == ours.check;
+                (same_end || theirs.last > ours.last) && (theirs.first <= ours.first || ours.first > ours.last)
+            })
         };
-        matches!(asked.await, Ok(Reply::Topics { topics, .. }) if topics.contains(topic))
+        Ok(ours.iter().all(holds))
     }
 
     /// Where holders of a topic are named in the DHT: SHA-256 over the network and the name, apart from the keys of services.

@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use atoll_protocol::topic::{ChainId, Seq, log::Stretch};
 use futures::FutureExt;
 
 use super::*;
@@ -12,6 +13,7 @@ use crate::{
 
 mod basics;
 mod bounds;
+mod holes;
 mod hostile;
 mod keeping;
 mod restarts;
@@ -57,4 +59,24 @@ async fn keeper(bootstrap: &[Multiaddr]) -> Node {
 /// A node that remembers.
 async fn lasting(dir: &Path, bootstrap: &[Multiaddr]) -> Node {
     listening(builder().data_dir(dir).bootstrap(bootstrap.iter().cloned())).await
+}
+
+/// A node has lost an author's messages up to this one, each of which is a batch.
+async fn lose(node: &Node, author: NodeId, to: u64) -> ChainId {
+    let topic: TopicName = TOPIC.parse().unwrap();
+    let mut changes = disk::Changes::default();
+    let chain = {
+        let mut logs = inner(node).logs.lock();
+        let epoch = logs.log(&topic, &author).unwrap().chains().next().unwrap().0;
+        let chain = ChainId { topic, author, epoch };
+        for seq in (1..=to).map(Seq) {
+            changes.delete(&chain, seq);
+            logs.recent.remove(&chain, seq);
+        }
+        logs.drop_before(&chain, Seq(to + 1));
+        chain
+    };
+    inner(node).bell.write(changes);
+    within("it is written", inner(node).bell.sync()).await.unwrap();
+    chain
 }

@@ -32,8 +32,10 @@ const BACK: Duration = Duration::from_secs(5);
 const SPREAD: usize = 3;
 /// How long what nobody wants any more is held.
 const GRACE: Duration = Duration::from_secs(600);
-/// Peers that are asked for what another one did not have.
+/// So many peers that do not have something are believed that it is gone.
 const FILLERS: usize = 4;
+/// So long others are waited for who may have what those that can be reached do not have.
+const HOLE: Duration = Duration::from_secs(60);
 
 /// What is remembered between rounds.
 #[derive(Debug, Default)]
@@ -54,8 +56,35 @@ struct State {
 /// What was missing at a peer that had what follows.
 #[derive(Debug)]
 struct Hole {
-    tried: HashSet<NodeId>,
+    since: Instant,
+    /// Peers that have said that they do not have it.
+    lacking: HashSet<NodeId>,
+    /// Peers that were asked and have said nothing about it.
+    in_vain: HashSet<NodeId>,
     waiting_for: Option<NodeId>,
+}
+
+impl Hole {
+    fn new() -> Self {
+        Self { since: Instant::now(), lacking: HashSet::new(), in_vain: HashSet::new(), waiting_for: None }
+    }
+
+    /// Whether it is given up where nobody is left to be asked now. Its author must know; others may only be cut off from those who
+    /// have it, and whoever wants all of a log waits for them a while.
+    fn is_final(&self, author: &NodeId, scope: Scope) -> bool {
+        scope != Scope::Everything || self.lacking.contains(author) || self.since.elapsed() >= HOLE
+    }
+}
+
+impl State {
+    /// A peer is gone: what was to be asked of it will not be.
+    fn lost(&mut self, peer: &NodeId) {
+        self.asked_back.remove(peer);
+        for hole in self.holes.values_mut().filter(|hole| hole.waiting_for.as_ref() == Some(peer)) {
+            hole.in_vain.insert(*peer);
+            hole.waiting_for = None;
+        }
+    }
 }
 
 /// Looks after the topics for as long as the node lives.
@@ -100,12 +129,13 @@ async fn happened(inner: &Arc<Inner>, event: TopicEvent) {
         }
         TopicEvent::Ready { peer } => {
             inner.ask_everything(peer);
+            inner.look_after_holes(inner.me, &BTreeSet::new());
             inner.tell_keepers();
             inner.give_receipts();
         }
         TopicEvent::Lost { peer } => {
             inner.asks.forget(&peer);
-            inner.upkeep.0.lock().asked_back.remove(&peer);
+            inner.upkeep.0.lock().lost(&peer);
         }
     }
 }
@@ -156,6 +186,7 @@ impl Inner {
     fn compare(self: &Arc<Self>) {
         // Clocks go on, and room is made: what was refused may be taken now.
         self.logs.lock().shelf.resume_all();
+        self.find_holes();
         let peers = self.net.connections.peers();
         if peers.is_empty() {
             return;
@@ -181,18 +212,21 @@ impl Inner {
         }
     }
 
-    /// After a peer was asked: others are asked for what it did not have; what none of them has is given up.
-    pub(super) fn look_after_holes(self: &Arc<Self>, peer: NodeId) {
+    /// After a peer was asked about the whole of these topics: others are asked for what it did not have; what nobody has is given up.
+    pub(super) fn look_after_holes(self: &Arc<Self>, peer: NodeId, asked: &BTreeSet<TopicName>) {
         let new = std::mem::take(&mut self.logs.lock().holes);
         let mut state = self.upkeep.0.lock();
         for (chain, _, lacks) in new {
-            let hole = state.holes.entry(chain).or_insert_with(|| Hole { tried: HashSet::new(), waiting_for: None });
-            hole.tried.insert(lacks);
+            let hole = state.holes.entry(chain).or_insert_with(Hole::new);
+            // Whoever has just begun to want more lacks it, and is nobody to be asked.
+            hole.lacking.extend((lacks != self.me).then_some(lacks));
             hole.waiting_for = hole.waiting_for.filter(|waiting| *waiting != lacks);
         }
-        for hole in state.holes.values_mut().filter(|hole| hole.waiting_for == Some(peer)) {
-            hole.tried.insert(peer);
-            hole.waiting_for = None;
+        for (_, hole) in state.holes.iter_mut().filter(|(chain, _)| asked.contains(&chain.topic)) {
+            if hole.waiting_for == Some(peer) {
+                hole.in_vain.insert(peer);
+                hole.waiting_for = None;
+            }
         }
         let mut ask: BTreeMap<NodeId, BTreeSet<TopicName>> = BTreeMap::new();
         state.holes.retain(|chain, hole| {
@@ -203,22 +237,45 @@ impl Inner {
             if missing.is_empty() {
                 return false;
             }
-            match self.filler(chain, &hole.tried) {
-                Some(peer) => {
-                    hole.waiting_for = Some(peer);
-                    ask.entry(peer).or_default().insert(chain.topic.clone());
-                    true
-                }
-                None => {
-                    let mut logs = self.logs.lock();
-                    missing.into_iter().for_each(|hole| logs.give_up(chain, hole));
-                    false
-                }
+            if let Some(peer) = self.filler(chain, hole) {
+                hole.waiting_for = Some(peer);
+                ask.entry(peer).or_default().insert(chain.topic.clone());
+                return true;
             }
+            let mut logs = self.logs.lock();
+            let over = hole.lacking.len() >= FILLERS || hole.is_final(&chain.author, logs.shelf.scope(&chain.topic));
+            if over {
+                missing.into_iter().for_each(|hole| logs.give_up(chain, hole));
+            }
+            !over
         });
         drop(state);
         ask.into_iter().for_each(|(peer, topics)| self.ask(peer, Ask::history(topics)));
         self.bell.ring();
+    }
+
+    /// What is missing in logs was perhaps being asked for when the node was restarted, or of peers that are gone: it is asked for again.
+    /// Where only ends are compared nobody would notice.
+    pub(super) fn find_holes(self: &Arc<Self>) {
+        let incomplete: Vec<ChainId> = {
+            let logs = self.logs.lock();
+            let topics = logs.shelf.topics().filter(|topic| !matches!(logs.shelf.scope(topic), Scope::Only(_)));
+            let all = topics.flat_map(|topic| logs.shelf.logs(topic).map(move |log| (topic, log)));
+            let others = all.filter(|(_, log)| log.author() != self.me && log.forked().is_none());
+            let chains = others.flat_map(|(topic, log)| {
+                let incomplete = log.chains().filter(|(_, chain)| !chain.missing(chain.last()).is_empty());
+                incomplete.map(move |(epoch, _)| super::disk::chain_id(topic, log.author(), epoch))
+            });
+            chains.collect()
+        };
+        {
+            let mut state = self.upkeep.0.lock();
+            state.holes.values_mut().for_each(|hole| hole.in_vain.clear());
+            for chain in incomplete {
+                state.holes.entry(chain).or_insert_with(Hole::new);
+            }
+        }
+        self.look_after_holes(self.me, &BTreeSet::new());
     }
 
     /// Asks for what lies before what logs began with, where that was news.
@@ -236,13 +293,14 @@ impl Inner {
     }
 
     /// Who is asked next for what others did not have.
-    fn filler(&self, chain: &ChainId, tried: &HashSet<NodeId>) -> Option<NodeId> {
-        if tried.len() >= FILLERS {
+    fn filler(&self, chain: &ChainId, hole: &Hole) -> Option<NodeId> {
+        if hole.lacking.len() >= FILLERS {
             return None;
         }
         let author = self.net.connections.best(&chain.author).is_some().then_some(chain.author);
         let others = self.those_to_ask(Some(&chain.topic));
-        author.into_iter().chain(others).find(|peer| *peer != self.me && !tried.contains(peer))
+        let was_asked = |peer: &NodeId| hole.lacking.contains(peer) || hole.in_vain.contains(peer);
+        author.into_iter().chain(others).find(|peer| *peer != self.me && !was_asked(peer))
     }
 
     /// Lets go of topics that nobody here has wanted for a while.

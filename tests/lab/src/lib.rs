@@ -4,11 +4,13 @@
 //!
 //! The order of the modules is the order of the work: a [`sandbox`] to be in, [`topology`] to build in it, [`rules`]
 //! that make a router a [`nat`] of a kind, a [`delay`] line for distance, [`probe`]s that [`prove`] the kind, and a
-//! [`matrix`] of pairs in which a [`subject`] tries to connect. [`times`] tells how long nodes take when something happens.
+//! [`matrix`] of pairs in which a [`subject`] tries to connect. [`times`] tells how long nodes take when something happens; and
+//! [`chaos`] whether topics lose anything while everything happens at once.
 //!
 //! The lab never touches the machine's own networks, never uses an address that belongs to somebody, and knows nothing
 //! of Atoll's code: it drives programs.
 
+pub mod chaos;
 pub mod conntrack;
 pub mod delay;
 pub mod matrix;

@@ -251,6 +251,28 @@ pub fn not_cut_off() -> &'static str {
     "table ip lab_cut\ndelete table ip lab_cut\n"
 }
 
+/// Has a host drop all that comes from any of these addresses, or goes there.
+#[must_use]
+pub fn island(others: &[Ipv4Addr]) -> String {
+    let others: Vec<String> = others.iter().map(Ipv4Addr::to_string).collect();
+    let others = others.join(", ");
+    format!(
+        "table ip lab_island
+delete table ip lab_island
+table ip lab_island {{
+  chain input {{ type filter hook input priority filter - 10; policy accept; ip saddr {{ {others} }} drop; }}
+  chain output {{ type filter hook output priority filter - 10; policy accept; ip daddr {{ {others} }} drop; }}
+}}
+"
+    )
+}
+
+/// Ends what [`island`] began; no harm if it did not.
+#[must_use]
+pub fn no_island() -> &'static str {
+    "table ip lab_island\ndelete table ip lab_island\n"
+}
+
 /// Ends what [`block_udp`] began; no harm if it did not.
 #[must_use]
 pub fn unblock_udp() -> &'static str {

@@ -22,13 +22,14 @@ const MARK: &str = "/run/atoll-lab";
 const PATHS: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin";
 
 /// The programs that the lab needs, and the Debian package of each.
-const TOOLS: [(&str, &str); 6] = [
+const TOOLS: [(&str, &str); 7] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("unshare", "util-linux"),
     ("nsenter", "util-linux"),
     ("setpriv", "util-linux"),
     ("mount", "mount"),
+    ("fallocate", "util-linux"),
 ];
 
 /// What is done inside before the program starts. `ip netns` keeps its names in /run, so the sandbox has its own. The

@@ -149,6 +149,7 @@ impl Inner {
     }
 
     async fn ask_now(self: &Arc<Self>, peer: NodeId, ask: Ask) {
+        let whole = ask.history.clone();
         match self.converse(peer, ask).await {
             Ok(tally) if tally.batches > 0 => {
                 tracing::debug!(%peer, ?tally, "asked about topics");
@@ -164,7 +165,7 @@ impl Inner {
             }
         }
         self.fill_back(peer);
-        self.look_after_holes(peer);
+        self.look_after_holes(peer, &whole);
     }
 
     pub(in crate::broker) async fn converse(self: &Arc<Self>, peer: NodeId, ask: Ask) -> Result<Tally, SyncError> {

@@ -165,6 +165,23 @@ async fn many_messages_go_through_one_exchange() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_confirms_each_message_before_reading_on_gets_them_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = with_socket(dir.path(), Vec::new()).await;
+    let count = 3_000;
+    let text = "x".repeat(400);
+    let lines: Vec<Value> = (0..count).map(|_| json!({ "topic": "a", "ack": "gossip", "text": text })).collect();
+    assert_eq!(publish(&node, &lines).await.len(), count);
+    let request = json!({ "topics": "a", "from": "earliest", "session": "mine", "confirm": true });
+    let mut session = Subscribed::new(&node, request, 1024 * 1024).await;
+    for taken in 1..=count {
+        session.message().await;
+        let confirmed = format!("{}\n", json!({ "taken": taken }));
+        within("confirming", session.0.get_mut().write_all(confirmed.as_bytes())).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_session_has_not_confirmed_is_given_again() {
     let dir = tempfile::tempdir().unwrap();
     let node = with_socket(dir.path(), Vec::new()).await;

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Nothing is queued here: the logs are read as fast as the client reads. What it has not said to have taken is given again to the
-//! session's next subscriber, so little is given ahead of that.
+//! session's next subscriber, so little is given ahead of that. What it says is read while it does not read: else a client that
+//! confirms each message before it reads on, and this node, would each wait for the other to read.
 
 use std::{
     convert::Infallible,
@@ -27,14 +28,17 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::{FutureExt, stream};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{Interval, MissedTickBehavior, interval},
+};
 
 use super::{payload::Field, refused};
 use crate::{
     Delivery, From, Gap, Message, Subscribe, Subscription,
     control::{
         api::{GapRow, MessageRow, SubscribeEvent, SubscribeFrom, SubscribeRequest, TakenCount},
-        lines::{LineError, Lines},
+        lines::Lines,
         routes::{Failure, Shared, node},
     },
     error::SubscribeError,
@@ -70,7 +74,7 @@ pub(crate) async fn subscribe(state: Shared, body: Body) -> Result<Response, Fai
     let telling = Telling {
         subscription,
         first: Some(subscribed),
-        confirming: request.confirm.then_some(lines),
+        confirming: request.confirm.then(|| listen(lines)),
         taken: 0,
         pulse,
     };
@@ -114,9 +118,9 @@ pub(in crate::control) fn begin(from: SubscribeFrom) -> From {
 struct Telling {
     subscription: Subscription,
     first: Option<SubscribeEvent>,
-    /// The rest of the request, which says what has been taken.
-    confirming: Option<Lines<Body>>,
-    /// How much that has said so far.
+    /// How much the rest of the request says to have been taken; closed once that has ended.
+    confirming: Option<watch::Receiver<u64>>,
+    /// How much of that was noted.
     taken: u64,
     pulse: Interval,
 }
@@ -132,10 +136,10 @@ impl Telling {
             let has_room = self.confirming.is_none() || self.subscription.unconfirmed() < AHEAD;
             tokio::select! {
                 biased;
-                Some(line) = confirmation(&mut self.confirming) => match line {
-                    Ok(Some(line)) => self.confirm(&line),
+                Some(taken) = confirmation(&mut self.confirming) => match taken {
+                    Ok(taken) => self.confirm(taken),
                     // Whoever has no more to say has left.
-                    Ok(None) | Err(_) => return None,
+                    Err(_) => return None,
                 },
                 delivery = self.subscription.next(), if has_room => {
                     write(&event(delivery?), &mut said);
@@ -157,23 +161,37 @@ impl Telling {
         }
     }
 
-    fn confirm(&mut self, line: &[u8]) {
-        let Ok(TakenCount { taken }) = serde_json::from_slice(line) else {
-            tracing::debug!("a line of a subscriber says nothing of what was taken");
-            return;
-        };
+    fn confirm(&mut self, taken: u64) {
         let more = taken.saturating_sub(self.taken);
         self.taken = self.taken.max(taken);
         self.subscription.confirm(usize::try_from(more).unwrap_or(usize::MAX));
     }
 }
 
-/// The next line of the request; none if nothing is to be confirmed.
-async fn confirmation(lines: &mut Option<Lines<Body>>) -> Option<Result<Option<Bytes>, LineError>> {
-    match lines {
-        Some(lines) => Some(lines.next().await),
-        None => None,
-    }
+/// Reads what has been taken, until the request ends or nobody wants to know any more.
+fn listen(mut lines: Lines<Body>) -> watch::Receiver<u64> {
+    let (sender, receiver) = watch::channel(0);
+    tokio::spawn(async move {
+        let listening = async {
+            while let Ok(Some(line)) = lines.next().await {
+                match serde_json::from_slice(&line) {
+                    Ok(TakenCount { taken }) => drop(sender.send_replace(taken)),
+                    Err(_) => tracing::debug!("a line of a subscriber says nothing of what was taken"),
+                }
+            }
+        };
+        tokio::select! {
+            () = listening => {}
+            () = sender.closed() => {}
+        }
+    });
+    receiver
+}
+
+/// How much has been taken, once there is more of it; none if nothing is to be confirmed.
+async fn confirmation(confirming: &mut Option<watch::Receiver<u64>>) -> Option<Result<u64, watch::error::RecvError>> {
+    let confirming = confirming.as_mut()?;
+    Some(confirming.changed().await.map(|()| *confirming.borrow_and_update()))
 }
 
 fn event(delivery: Delivery) -> SubscribeEvent {

@@ -216,6 +216,12 @@ impl Shelf {
         })
     }
 
+    /// What is held of a topic: of each epoch of each log that is not forked.
+    #[must_use]
+    pub fn held(&self, topic: &TopicName) -> Vec<Have> {
+        self.haves(topic, 1, &[0], None).collect()
+    }
+
     /// What is held of a topic in these buckets of its logs, after this log, in the order of authors and epochs.
     pub(super) fn haves<'a>(
         &'a self,

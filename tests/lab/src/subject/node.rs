@@ -2,6 +2,7 @@
 //! be too slow, by the control socket.
 
 mod control;
+mod exchange;
 mod load;
 mod program;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use self::program::Programs;
 pub use self::{
     control::Control,
+    exchange::{Hearing, Saying},
     load::{Call, Load, Pace, longest_silence},
     program::Program,
 };
@@ -143,6 +145,14 @@ impl NodePrograms {
         self.relays.iter().find(|(_, program)| program.id() == id).map(|(host, _)| host)
     }
 
+    /// The addresses of the bootstraps' hosts.
+    ///
+    /// # Errors
+    /// If one has none.
+    pub fn relay_addresses(&self) -> Result<Vec<std::net::Ipv4Addr>> {
+        self.relays.iter().map(|(host, _)| host.address()).collect()
+    }
+
     /// The identity of the first bootstrap.
     #[must_use]
     pub fn seed(&self) -> Option<&str> {
@@ -200,7 +210,8 @@ impl NodePrograms {
         self.programs.lan_node(host, name, first).await
     }
 
-    fn seeds(&self) -> Vec<String> {
+    /// Where nodes join.
+    pub(crate) fn seeds(&self) -> Vec<String> {
         self.relays.iter().flat_map(|(_, program)| program.addresses().to_vec()).collect()
     }
 }

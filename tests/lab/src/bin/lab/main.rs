@@ -1,5 +1,6 @@
 //! `lab`: homes behind NATs of every kind on this machine, and what gets through them.
 
+mod chaos;
 mod matrix;
 mod programs;
 mod prove;
@@ -34,6 +35,8 @@ enum Command {
     Prove(prove::Options),
     /// Measure how long nodes take when something happens to their network, and what they cost when nothing does
     Times(times::Options),
+    /// Kill nodes, cut them off and fill their disks while others publish, and check that topics lose nothing
+    Chaos(chaos::Options),
     /// Open a shell in a host behind a NAT of a kind
     Shell(shell::Options),
     /// Be a remote-controlled probe: requests on stdin, answers on stdout
@@ -70,6 +73,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Matrix(options) => block_on(options.run()),
         Command::Prove(options) => block_on(options.run()),
         Command::Times(options) => block_on(options.run()),
+        Command::Chaos(options) => block_on(options.run()),
         Command::Shell(options) => options.run(),
     }
 }

@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::Connection;
+use super::{Connection, Hearing, Saying, exchange};
 
 /// How much longer than the call's own deadline its answer is waited for. A node that takes longer has failed.
 const GRACE: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub struct Control {
 }
 
 impl Control {
-    pub(super) fn new(socket: PathBuf) -> Self {
+    pub(crate) fn new(socket: PathBuf) -> Self {
         Self { socket }
     }
 
@@ -73,6 +73,14 @@ impl Control {
     /// If it refuses, or says nothing within 10 s.
     pub async fn get(&self, path: &str) -> Result<Value> {
         self.request("GET", path, "", PATIENCE).await
+    }
+
+    /// Begins an exchange at this path, in which both say lines: `/v1/topics/publish`, `/v1/topics/subscribe`.
+    ///
+    /// # Errors
+    /// If no node answers.
+    pub async fn exchange(&self, path: &str) -> Result<(Saying, Hearing)> {
+        exchange::begin(&self.socket, path).await
     }
 
     async fn request(&self, method: &str, path: &str, body: &str, patience: Duration) -> Result<Value> {

@@ -1,0 +1,46 @@
+//! What some lack and others have.
+
+use super::*;
+
+/// Who has what, and the log's positions that a node waits for.
+fn missing(node: &Node, author: NodeId) -> Vec<Stretch> {
+    let logs = inner(node).logs.lock();
+    let log = logs.log(&TOPIC.parse().unwrap(), &author);
+    log.into_iter().flat_map(|log| log.chains()).flat_map(|(_, chain)| chain.missing(chain.last())).collect()
+}
+
+#[tokio::test]
+async fn what_is_missing_since_before_a_restart_is_asked_for_though_the_ends_are_the_same() {
+    let (author, other) = pair().await;
+    let mut all = other.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    say(&author, TOPIC, &["a", "b", "c", "d"]).await;
+    texts(&mut all, 4).await;
+    let chain = lose(&other, author.id(), 2).await;
+    // As after a restart: nobody remembers that others are being asked.
+    inner(&other).logs.lock().shelf.log_mut(&chain.topic, chain.author).unwrap().want(chain.epoch, Seq::FIRST);
+    assert_eq!(missing(&other, author.id()), [Stretch { from: Seq(1), to: Seq(2) }]);
+    let mut again = other.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    inner(&other).find_holes();
+    assert_eq!(texts(&mut again, 4).await, ["a", "b", "c", "d"]);
+}
+
+#[tokio::test]
+async fn what_a_neighbour_lacks_is_waited_for_while_its_author_is_away() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let neighbour = node(&[]).await;
+    let author = lasting(dir.path(), &neighbour.addresses()).await;
+    let id = author.id();
+    let mut heard = neighbour.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    within("joining", author.joined()).await;
+    say(&author, TOPIC, &["a", "b", "c", "d"]).await;
+    texts(&mut heard, 4).await;
+    within("the author stops", author.shutdown()).await;
+    drop(author);
+    lose(&neighbour, id, 2).await;
+    let late = node(&neighbour.addresses()).await;
+    let mut all = late.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    eventually("the neighbour has been asked", || !missing(&late, id).is_empty()).await;
+    assert!(tokio::time::timeout(Duration::from_secs(1), all.next()).await.is_err(), "nothing is given up yet");
+    let _author = lasting(dir.path(), &late.addresses()).await;
+    assert_eq!(texts(&mut all, 4).await, ["a", "b", "c", "d"]);
+}
