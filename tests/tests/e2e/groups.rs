@@ -1,10 +1,11 @@
 //! Groups from the command line: work that is shared by nodes, survives members and coordinators that are killed, and what nobody manages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use atoll_node::control::api::{GroupReport, SubscribeEvent};
 use atoll_tests::{NodeOptions, NodeProcess, PATIENCE, Process, Program, command, until};
+use serde_json::Value;
 
 const TOPIC: &str = "jobs";
 /// Work that goes on for as long as its member is there.
@@ -12,9 +13,11 @@ const ENDLESS: &str = "while kill -0 $PPID 2>/dev/null; do sleep 0.05; done";
 
 /// So many nodes that know each other; the first one is there from the beginning.
 async fn nodes(count: usize) -> Result<Vec<NodeProcess>> {
-    let mut nodes = vec![NodeOptions::node("first").start().await?];
+    let first = NodeOptions::node("first").start().await?;
+    let address = first.address.clone();
+    let mut nodes = vec![first];
     for _ in 1..count {
-        let next = NodeOptions::node("next").peer(&nodes[0].address).start().await?;
+        let next = NodeOptions::node("next").peer(&address).start().await?;
         next.joined().await?;
         nodes.push(next);
     }
@@ -52,16 +55,20 @@ fn members(report: &GroupReport) -> Option<usize> {
 
 /// The numbers that a worker has been given, and those that its command has managed, from what it has printed.
 fn seen(worker: &Process) -> (Vec<u32>, Vec<u32>) {
-    let (mut given, mut managed, mut jobs) = (Vec::new(), Vec::new(), BTreeMap::new());
+    let (mut given, mut managed, mut jobs) = (Vec::new(), Vec::new(), Vec::new());
     for event in worker.events() {
         if let Some(job) = event.get("job") {
-            let number = job["message"]["json"].as_u64().unwrap_or_default() as u32;
+            let number = job.pointer("/message/json").and_then(Value::as_u64);
+            let number = number.and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
             // Jobs are numbered anew in each connection.
-            jobs.insert(job["number"].as_u64(), number);
+            jobs.push((job.get("number").cloned(), number));
             given.push(number);
         }
-        if let Some(ended) = event.get("ended").filter(|ended| ended["answer"] == "ack") {
-            managed.extend(jobs.get(&ended["job"].as_u64()));
+        if let Some(ended) =
+            event.get("ended").filter(|ended| ended.get("answer").is_some_and(|answer| answer == "ack"))
+        {
+            let managing = jobs.iter().rev().find(|(job, _)| job.as_ref() == ended.get("job"));
+            managed.extend(managing.map(|(_, number)| *number));
         }
     }
     (given, managed)

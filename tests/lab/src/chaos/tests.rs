@@ -159,7 +159,7 @@ fn two_messages_at_one_position_and_one_message_at_two_are_found() {
     let asked = Published { lines: lines((1..=2).map(|n| Told::Asked { id: id(n), level: Level::Gossip })) };
     let fork = vec![received("s", [at(1, 1)]), received("t", [at(1, 2)])];
     let differs = Violation::Differs { chain: chain(), seq: 1, one: id(1), other: id(2) };
-    assert_eq!(judged(asked.clone(), fork).violations, [differs.clone()]);
+    assert_eq!(judged(asked.clone(), fork).violations, std::slice::from_ref(&differs));
     let again = [at(1, 1), Heard::Ended, Heard::Begun, at(1, 2)];
     assert_eq!(found(asked.clone(), again), [differs]);
     let twice = Violation::Twice { id: id(1), one: (chain(), 1), other: (chain(), 2) };

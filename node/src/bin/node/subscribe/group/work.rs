@@ -67,14 +67,14 @@ struct Bench<'a> {
     answers: mpsc::Sender<Bytes>,
     /// Answers that the node has not confirmed.
     unheard: BTreeSet<u64>,
-    running: FuturesUnordered<BoxFuture<'static, (JobRow, Outcome)>>,
+    running: FuturesUnordered<BoxFuture<'static, (Box<JobRow>, Outcome)>>,
     /// Nothing more is begun.
     leaving: bool,
 }
 
 enum Next {
     Event(Option<WorkEvent>),
-    Ended(JobRow, Outcome),
+    Ended(Box<JobRow>, Outcome),
     Signal,
 }
 
@@ -155,7 +155,7 @@ impl Bench<'_> {
                 Next::Ended(job, outcome) => self.ended(&job, outcome).await?,
                 // What was running is somebody else's now, and ends with this.
                 Next::Event(None) => return Ok(End::Gone),
-                Next::Event(Some(WorkEvent::Job(job))) => self.begin(*job).await?,
+                Next::Event(Some(WorkEvent::Job(job))) => self.begin(job).await?,
                 Next::Event(Some(WorkEvent::Answered { job, error })) => {
                     self.unheard.remove(&job);
                     if let Some(error) = error {
@@ -167,14 +167,14 @@ impl Bench<'_> {
         }
     }
 
-    async fn begin(&mut self, job: JobRow) -> Result<(), Failure> {
+    async fn begin(&mut self, job: Box<JobRow>) -> Result<(), Failure> {
         let begun = self.running.len() as u64;
         if self.leaving || self.worker.left.is_some_and(|left| left <= begun) {
             // It goes to others when this ends.
             return Ok(());
         }
         if self.out.is_json() {
-            self.out.json(&WorkEvent::Job(Box::new(job.clone())))?;
+            self.out.json(&WorkEvent::Job(job.clone()))?;
         }
         match self.worker.command.clone() {
             Some(command) => {
