@@ -17,7 +17,7 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     Command, Directory,
-    sync::{self, SyncError},
+    exchange::{self, SyncError},
 };
 use crate::net::streams::Substream;
 
@@ -84,8 +84,8 @@ impl Directory {
         question: Question,
     ) -> Result<Vec<(Verified<Adjacency>, Duration)>, SyncError> {
         let most = usize::from(question.most);
-        let mut stream = sync::ask(&self.net, peer, Vec::new(), &SyncRequest::Adjacent { question }).await?;
-        let Some((answer, _)) = sync::receive(&mut stream, Adjacencies::decode).await? else {
+        let mut stream = exchange::ask(&self.net, peer, Vec::new(), &SyncRequest::Adjacent { question }).await?;
+        let Some((answer, _)) = exchange::receive(&mut stream, Adjacencies::decode).await? else {
             return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
         };
         let count = answer.held.len();
@@ -112,5 +112,5 @@ pub(super) async fn answer(
     let asked = Command::Survey(Input::Asked { asker, question, answer });
     directory.commands.send(asked).await.map_err(|_| SyncError::Stopped)?;
     let answer = ready.await.map_err(|_| SyncError::Stopped)?;
-    sync::send(stream, &answer).await
+    exchange::send(stream, &answer).await
 }

@@ -8,6 +8,7 @@
 
 mod actor;
 mod adjacency;
+mod exchange;
 mod keys;
 mod resolve;
 mod restore;

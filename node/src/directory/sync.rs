@@ -10,90 +10,33 @@ use std::{
 };
 
 use atoll_protocol::{
-    codec,
     directory::{Heads, RecordSet, Summary, SyncReply, SyncRequest},
     identity::NodeId,
     limits,
-    sealed::{Body, SealError},
+    sealed::Body,
     service::ServiceRecord,
 };
-use atoll_registry::{
-    peers::conduct::Fault,
-    services::{Batch, Holding},
-};
-use futures::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use serde::Serialize;
+use atoll_registry::services::{Batch, Holding};
+use futures::AsyncWriteExt;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Command, Directory};
-use crate::net::{
-    Net, framed,
-    streams::{Inbound, Substream},
+use super::{
+    Command, Directory,
+    exchange::{EXCHANGE, PATIENCE, SyncError, ask, receive, send},
 };
+use crate::net::streams::{Inbound, Substream};
 
-/// How long one exchange may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a neighbour has to take in a goodbye; the whole shutdown has two seconds.
 const GOODBYE: Duration = Duration::from_millis(700);
-/// Bytes that one exchange may bring.
-const EXCHANGE: usize = 64 * 1024 * 1024;
 /// Bytes of services in one reply; a larger set spans several.
 const PIECE: usize = 256 * 1024;
 /// Nodes' record sets handed to the actor at a time.
 const BATCHES: usize = 64;
 
-/// Why a synchronisation failed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SyncError {
-    #[error(transparent)]
-    Connect(#[from] crate::error::ConnectError),
-    #[error(transparent)]
-    Open(#[from] crate::net::streams::OpenError),
-    #[error("the exchange broke: {0}")]
-    Io(#[from] std::io::Error),
-    #[error(transparent)]
-    Decode(#[from] codec::DecodeError),
-    #[error(transparent)]
-    Encode(#[from] codec::EncodeError),
-    #[error("the exchange took longer than {} s", PATIENCE.as_secs())]
-    Timeout,
-    #[error("the exchange brought more than {EXCHANGE} bytes")]
-    TooMuch,
-    #[error("more than {} records of one node", limits::RECORDS_PER_NODE)]
-    TooManyRecords,
-    #[error(transparent)]
-    Record(#[from] SealError),
-    #[error("this node is stopping")]
-    Stopped,
-}
-
-impl SyncError {
-    /// What the other side has done wrong, if it was that. One that breaks off has not: it may be stopping.
-    pub(super) fn fault(&self) -> Option<Fault> {
-        Some(match self {
-            Self::Decode(error) => error.into(),
-            Self::Record(error) => error.into(),
-            Self::TooManyRecords => Fault::Oversize,
-            // An honest view may be larger than what is taken here.
-            Self::TooMuch => Fault::Excess,
-            Self::Connect(_) | Self::Open(_) | Self::Io(_) | Self::Encode(_) | Self::Timeout | Self::Stopped => {
-                return None;
-            }
-        })
-    }
-}
-
 impl Directory {
-    /// Charges the other side of an exchange that has failed with what it did wrong.
-    pub(super) fn charge(&self, peer: NodeId, error: &SyncError) {
-        if let Some(fault) = error.fault() {
-            self.net.conduct.charge(Some(peer), fault, error);
-        }
-    }
-
     /// Asks `peer` and hands the actor what comes back.
     pub(super) async fn synchronise(&self, peer: NodeId, request: &SyncRequest) -> Result<(), SyncError> {
         let answered = async {
@@ -180,19 +123,6 @@ impl Pieces {
     }
 }
 
-pub(super) async fn ask(
-    net: &Net,
-    peer: NodeId,
-    addresses: Vec<libp2p::Multiaddr>,
-    request: &SyncRequest,
-) -> Result<Substream, SyncError> {
-    let connection = net.connect(peer, addresses).await?;
-    let mut stream = connection.open(net.protocols.describe.clone()).await?;
-    send(&mut stream, request).await?;
-    stream.close().await?;
-    Ok(stream)
-}
-
 /// Answers one incoming synchronisation.
 pub(crate) async fn serve_stream(directory: Directory, inbound: Inbound) {
     let Inbound { peer, stream, .. } = inbound;
@@ -272,20 +202,6 @@ fn pieces(holding: Holding) -> Vec<SyncReply> {
         last: i + 1 == count,
     };
     groups.into_iter().enumerate().map(reply).collect()
-}
-
-/// Sends one message at once.
-pub(super) async fn send<T: Serialize>(stream: &mut (impl AsyncWrite + Unpin), message: &T) -> Result<(), SyncError> {
-    framed::send::<_, SyncError>(stream, message).await?;
-    Ok(stream.flush().await?)
-}
-
-/// Reads one message, and tells its length; `None` at the end of the stream.
-pub(super) async fn receive<T>(
-    stream: &mut (impl AsyncRead + Unpin),
-    decode: impl Fn(&[u8]) -> Result<T, codec::DecodeError>,
-) -> Result<Option<(T, usize)>, SyncError> {
-    framed::receive(stream, limits::SYNC_MESSAGE, decode).await
 }
 
 /// Asks peers to describe themselves, each as soon as it is named, until `enough` says so, nobody is left to answer or to be

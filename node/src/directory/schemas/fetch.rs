@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use super::{Directory, Schemas};
-use crate::directory::sync::{self, SyncError};
+use crate::directory::exchange::{self, SyncError};
 
 /// How long the schemas of a description are waited for. Finding the service through the DHT may have taken five seconds
 /// before, and the command line waits ten for both.
@@ -119,8 +119,8 @@ impl Directory {
     async fn ask_for_schemas(&self, question: &Question) -> Result<SchemaReply, SyncError> {
         self.net.counters.schemas.requests.add(1);
         let request = SyncRequest::Schemas { hashes: question.hashes.clone() };
-        let mut stream = sync::ask(&self.net, question.node, self.addresses_of(&question.node), &request).await?;
-        let reply = sync::receive(&mut stream, SchemaReply::decode).await?;
+        let mut stream = exchange::ask(&self.net, question.node, self.addresses_of(&question.node), &request).await?;
+        let reply = exchange::receive(&mut stream, SchemaReply::decode).await?;
         reply.map(|(reply, _)| reply).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into())
     }
 
