@@ -43,6 +43,7 @@ mod recent;
 mod report;
 mod retain;
 mod sessions;
+mod subscribe;
 mod subscription;
 mod sync;
 mod syncer;
@@ -94,7 +95,8 @@ pub use self::{
     group::{Group, GroupProgress, GroupReport, Job, Member, NodeMembers},
     message::{Delivery, Gap, Message},
     publish::{Publish, Published},
-    subscription::{From, Subscribe, Subscription},
+    subscribe::{From, Subscribe},
+    subscription::Subscription,
     topic::Topic,
 };
 use crate::{
