@@ -50,10 +50,10 @@ impl Report {
         }
     }
 
-    /// Whether everything was kept, and no node ended by itself.
+    /// Whether everything was kept, and no node ended by itself or panicked.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.violations.is_empty() && self.faults.died.is_empty()
+        self.violations.is_empty() && self.faults.died.is_empty() && self.faults.panics.is_empty()
     }
 
     /// For people.
@@ -86,8 +86,9 @@ impl Report {
         line("messages of level gossip that have not come", &figures.gossip_lost);
         line("converged after everything had healed (s)", &format!("{:.1}", self.converged_after_s));
         line("nodes that ended by themselves", &faults.died.len());
+        line("panics in nodes", &faults.panics.len());
         line("VIOLATIONS", &self.violations.len());
-        for died in &faults.died {
+        for died in faults.died.iter().chain(&faults.panics) {
             let _ = writeln!(text, "! {died}");
         }
         for violation in self.violations.iter().take(LISTED) {

@@ -51,6 +51,8 @@ pub struct Faults {
     pub failed_starts: u64,
     /// Nodes that ended by themselves with room on their disks, with what they said.
     pub died: Vec<String>,
+    /// Panics in nodes.
+    pub panics: Vec<String>,
 }
 
 /// All nodes. They are killed when this is dropped.
@@ -138,10 +140,19 @@ impl World {
         Ok(status)
     }
 
-    /// What was done so far.
+    /// What was done so far, and what has happened by itself.
     #[must_use]
     pub fn faults(&self) -> Faults {
-        lock(&self.faults).clone()
+        let mut faults = lock(&self.faults).clone();
+        faults.panics = self.members.iter().flat_map(|member| self.panics(&lock(member).name)).collect();
+        faults
+    }
+
+    /// What a node has said of tasks that have panicked: it may live on without them.
+    fn panics(&self, name: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.logs.join(format!("{name}.err"))).unwrap_or_default();
+        let panics = text.lines().filter(|line| line.contains(" panicked at "));
+        panics.map(|line| format!("{name}: {line}")).collect()
     }
 
     /// Authors whose disks were destroyed.

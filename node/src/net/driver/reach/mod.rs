@@ -15,6 +15,7 @@ mod glimpse;
 mod network;
 mod observing;
 mod paths;
+mod places;
 mod punching;
 mod relays;
 mod report;
@@ -35,13 +36,14 @@ use atoll_registry::{
     },
     time::Time,
 };
-use libp2p::{Multiaddr, core::transport::ListenerId, identify, swarm::ConnectionId};
+use libp2p::{Multiaddr, identify, swarm::ConnectionId};
 use tokio::{
     sync::{Mutex, oneshot, watch},
     task::JoinSet,
     time::{Duration, Instant},
 };
 
+use self::places::Places;
 use super::Driver;
 use crate::{
     clock::Clock,
@@ -87,7 +89,7 @@ pub(super) struct Reach {
     /// Dials that are to become direct connections.
     dials: HashMap<ConnectionId, NodeId>,
     relays: Relays,
-    reservations: HashMap<ListenerId, NodeId>,
+    places: Places,
     /// When to look at the connections of a peer again.
     unsettled: BTreeMap<NodeId, Time>,
     due: Instant,
@@ -116,7 +118,7 @@ impl Reach {
             anew: HashMap::new(),
             dials: HashMap::new(),
             relays: Relays::new(Wanted::default(), rand::random()),
-            reservations: HashMap::new(),
+            places: Places::default(),
             unsettled: BTreeMap::new(),
             due: Instant::now(),
         }

@@ -1,7 +1,7 @@
 //! Reserves places at relays, through which this node can be reached as long as it cannot be dialled.
 //!
 //! A reservation is a listener of the swarm on the relay's address: renewed by libp2p as long as it stands, and ended by
-//! closing the listener.
+//! closing the listener (see [`places`](super::places)).
 
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ impl Driver {
     fn reserve(&mut self, relay: NodeId, now: Time) {
         let listening = self.circuit_at(&relay).map(|circuit| self.swarm.listen_on(circuit));
         match listening {
-            Some(Ok(listener)) => drop(self.reach.reservations.insert(listener, relay)),
+            Some(Ok(listener)) => self.reach.places.asked(listener, relay),
             Some(Err(error)) => {
                 tracing::debug!(%relay, "no place at the relay: {error}");
                 self.reach.relays.failed(&relay, now, rand::random());
@@ -130,10 +130,12 @@ impl Driver {
     }
 
     fn release(&mut self, relay: &NodeId) {
-        let listeners: Vec<ListenerId> =
-            self.reach.reservations.iter().filter(|(_, of)| *of == relay).map(|(listener, _)| *listener).collect();
+        let listeners = self.reach.places.release(relay);
+        self.close_all(listeners);
+    }
+
+    fn close_all(&mut self, listeners: Vec<ListenerId>) {
         for listener in listeners {
-            self.reach.reservations.remove(&listener);
             self.swarm.remove_listener(listener);
         }
     }
@@ -143,6 +145,11 @@ impl Driver {
         if let relay::client::Event::ReservationReqAccepted { relay_peer_id, renewal, .. } = event
             && let Some(relay) = node_id(&relay_peer_id)
         {
+            let (wanted, listeners) = self.reach.places.given(&relay);
+            self.close_all(listeners);
+            if !wanted {
+                return;
+            }
             tracing::debug!(%relay, renewal, "reachable through a relay");
             let now = self.reach.clock.now();
             self.reach.relays.accepted(&relay, TERM, now);
@@ -152,7 +159,7 @@ impl Driver {
 
     /// A listener has ended: a place at a relay, it may be.
     pub(in crate::net::driver) fn listener_closed(&mut self, listener: ListenerId) {
-        if let Some(relay) = self.reach.reservations.remove(&listener) {
+        if let Some(relay) = self.reach.places.closed(&listener) {
             tracing::debug!(%relay, "the place at the relay is lost");
             let now = self.reach.clock.now();
             self.reach.relays.failed(&relay, now, rand::random());
