@@ -93,13 +93,8 @@ pub(super) async fn run(inner: Arc<Inner>, mut events: mpsc::Receiver<TopicEvent
     loop {
         let acks = inner.clock.instant(inner.acks.due());
         tokio::select! {
+            // What is due by time comes first: it is seldom, and what is heard may not end for long on a busy node.
             biased;
-            event = events.recv() => match event {
-                Some(event) => happened(&inner, event).await,
-                None => return,
-            },
-            () = inner.keeping.due.notified() => inner.give_receipts(),
-            () = inner.keeping.written.notified() => inner.tell_of_written(),
             () = sleep_until(acks) => inner.acks.wake(inner.clock.now()),
             () = sleep_until(tick) => {
                 tick = Instant::now() + TICK;
@@ -117,6 +112,12 @@ pub(super) async fn run(inner: Arc<Inner>, mut events: mpsc::Receiver<TopicEvent
                 let tasks = inner.tasks.clone();
                 tasks.spawn(async move { inner.review_kept().await });
             }
+            () = inner.keeping.due.notified() => inner.give_receipts(),
+            () = inner.keeping.written.notified() => inner.tell_of_written(),
+            event = events.recv() => match event {
+                Some(event) => happened(&inner, event).await,
+                None => return,
+            },
         }
     }
 }

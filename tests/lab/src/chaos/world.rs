@@ -28,6 +28,8 @@ const STATE: &str = "/run/atoll-chaos";
 const SMALL: &str = "size=96m";
 /// What a small disk is filled with.
 const BALLAST: &str = "ballast";
+/// What a system says whose disk is full.
+const NO_SPACE: &str = "No space left on device";
 /// What a database reserves of it at most, in bytes, and what memory comes in.
 const RESERVES: &str = "100663296";
 const PAGE: u64 = 4096;
@@ -188,9 +190,11 @@ impl World {
             let Some(status) = ended else { continue };
             member.child = None;
             let mut faults = lock(&self.faults);
-            match member.full {
+            let said = self.said(&member);
+            // It may have ended before its disk had room again.
+            match member.full || (member.small && said.contains(NO_SPACE)) {
                 true => faults.failed_starts += 1,
-                false => faults.died.push(format!("{}: {status}; {}", member.name, self.said(&member))),
+                false => faults.died.push(format!("{}: {status}; {said}", member.name)),
             }
             drop(faults);
             drop(member);
