@@ -171,6 +171,8 @@ impl Chain {
         }
         self.taken.insert(new);
         self.skipped.remove(new);
+        // Batches are taken whole: of one that what is wanted begins in, the rest is there, too.
+        self.floor = self.floor.min(new.from);
         self.bound();
         if new.to > self.last() {
             self.tail = batch.head().clone();

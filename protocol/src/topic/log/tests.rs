@@ -324,6 +324,18 @@ fn reading_may_begin_later() {
 }
 
 #[test]
+fn what_is_wanted_may_begin_within_a_batch() {
+    let (batches, mut held) = (pairs(3), Held::new());
+    held.take(&batches[1], How::FromHere).unwrap();
+    let epoch = epoch(&batches);
+    held.log.want(epoch, Seq(2));
+    assert_eq!(held.log.chain(epoch).unwrap().missing(Seq(4)), [stretch(2, 2)]);
+    assert_eq!(held.take(&batches[0], How::Apart), Ok(Accepted::Appended));
+    assert_eq!(held.log.chain(epoch).unwrap().missing(Seq(4)), []);
+    assert_eq!(held.read(&mut Cursor::default()), [(1, 4)], "the whole batch is there");
+}
+
+#[test]
 fn readers_wait_before_a_hole_until_it_is_given_up() {
     for known in [true, false] {
         let (batches, mut held, mut cursor) = (pairs(4), Held::new(), Cursor::default());
