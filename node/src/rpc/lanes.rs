@@ -113,7 +113,7 @@ impl Peer {
     async fn open(&self, net: &Net, connection: Arc<Connection>) -> Result<Arc<Lane>, Failure> {
         let stream = connection.open(net.protocols.rpc.clone()).await;
         let stream = stream.map_err(|e| Failure::unsent(format!("cannot open a lane to {}: {e}", self.node)))?;
-        let lane = Arc::new(Lane::start(stream, connection, Arc::clone(&net.counters)));
+        let lane = Arc::new(Lane::start(stream, connection, net));
         self.lanes.write().push(Arc::clone(&lane));
         Ok(lane)
     }

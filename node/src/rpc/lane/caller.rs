@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 
 use super::super::wire::{ReadError, Reader, Shared, Speaks, note_broken};
 use crate::net::{
-    Counters,
+    Net,
     connections::{Connection, Connections},
     streams::Substream,
 };
@@ -99,7 +99,7 @@ pub(in crate::rpc) struct Lane {
 
 impl Lane {
     /// Runs a lane over a freshly opened substream.
-    pub(in crate::rpc) fn start(stream: Substream, connection: Arc<Connection>, counters: Arc<Counters>) -> Self {
+    pub(in crate::rpc) fn start(stream: Substream, connection: Arc<Connection>, net: &Net) -> Self {
         let (read, mut write) = stream.split();
         let shared = Arc::new(Shared::new(Caller::default()));
         let room = Arc::new(Notify::new());
@@ -109,10 +109,15 @@ impl Lane {
             let _ = machine.write(&mut write, || roomy.notify_waiters()).await;
             end(&machine, &roomy);
         });
-        let (machine, roomy, peer) = (Arc::clone(&shared), Arc::clone(&room), connection.peer);
+        let (machine, roomy, connected) = (Arc::clone(&shared), Arc::clone(&room), Arc::clone(&connection));
+        let (connections, counters) = (net.connections.clone(), Arc::clone(&net.counters));
         tokio::spawn(async move {
             let read = read_replies(Reader::new(read, limits::RPC_INLINE_BODY), &machine).await;
-            note_broken(&counters, &peer, read);
+            if read.is_ok() {
+                // Whoever closes a lane is there.
+                connections.set_silent(&connected, false);
+            }
+            note_broken(&counters, &connected.peer, read);
             end(&machine, &roomy);
         });
         let silence = Silence { heard: 0, waited: false, since: Instant::now(), pinged: false, stalled: false };

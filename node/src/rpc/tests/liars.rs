@@ -12,7 +12,7 @@ use crate::{
 
 /// A call to the lying server, which is asked by name.
 fn ask(client: &Node, liar: &Bare) -> RawCall {
-    client.client("test").unwrap().call_raw("echo", "hello").peer(liar.net.me).deadline(Duration::from_secs(60))
+    client.client("test").unwrap().call_raw("echo", "hello").peer(liar.net.me).deadline(Duration::from_secs(600))
 }
 
 async fn lane(liar: &mut Bare) -> Wire {
@@ -115,6 +115,22 @@ async fn a_server_that_closes_the_lane_without_a_word_fails_its_calls() {
         let status = within("the call fails", call).await.unwrap().unwrap_err();
         assert_eq!((status.code(), status.is_retryable()), (Code::Unavailable, false), "{status}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_closes_the_lane_after_a_silence_can_be_called_at_once() {
+    let client = node(&[]).await;
+    let mut liar = Bare::beside(&client).await;
+    let connection = rpc(&client).net.connections.best(&liar.net.me).unwrap();
+    let call = tokio::spawn(ask(&client, &liar).into_future());
+    let mut first = lane(&mut liar).await;
+    first.next().await.unwrap();
+    eventually("it is taken to be gone", || connection.is_silent()).await;
+    drop(first);
+    within("the call fails", call).await.unwrap().unwrap_err();
+    assert!(!connection.is_silent(), "it has closed the lane");
+    let _call = tokio::spawn(ask(&client, &liar).into_future());
+    lane(&mut liar).await.next().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
