@@ -14,11 +14,9 @@ mod wire;
 
 use std::{future::IntoFuture, sync::Arc};
 
-use tokio::sync::Notify;
-
 use crate::{
     Builder, Client, Context, Node, Serving, Status,
-    testing::{builder, eventually, listening, lists, within},
+    testing::{Happening, builder, eventually, listening, lists, within},
 };
 
 /// A server and a client that knows its service `test`, over one transport.
@@ -32,8 +30,8 @@ struct Pair {
 /// What happened to the handlers of `wait`.
 #[derive(Default)]
 struct Witness {
-    begun: Notify,
-    dropped: Notify,
+    begun: Happening,
+    dropped: Happening,
 }
 
 /// Tells its witness when the handler is dropped.
@@ -41,7 +39,7 @@ struct Tell(Arc<Witness>);
 
 impl Drop for Tell {
     fn drop(&mut self) {
-        self.0.dropped.notify_one();
+        self.0.dropped.happens();
     }
 }
 
@@ -65,7 +63,7 @@ async fn serve(node: &Node, witness: &Arc<Witness>) -> Serving {
         .raw_method("wait", move |_: Context, _| {
             let told = Tell(Arc::clone(&witness));
             async move {
-                told.0.begun.notify_one();
+                told.0.begun.happens();
                 std::future::pending::<()>().await;
                 Ok(bytes::Bytes::new())
             }

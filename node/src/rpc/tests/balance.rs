@@ -13,16 +13,16 @@ use std::{
 use atoll_registry::select::{Health, Policy};
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::{runtime::Runtime, sync::Notify};
+use tokio::runtime::Runtime;
 
 use super::{TRANSPORTS, over};
 use crate::{
     Client, Code, Context, Node, Serving, Status,
-    testing::{eventually, listening, rpc, within},
+    testing::{Happening, eventually, listening, rpc, within},
 };
 
 /// Longer than a call takes that is not to wait.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(600);
 
 /// One instance of `who`. Its methods give its number, unless it is told to be unwell.
 struct Server {
@@ -37,17 +37,17 @@ struct State {
     busy: AtomicBool,
     hanging: AtomicBool,
     begun: AtomicU64,
-    dropped: Notify,
+    dropped: Happening,
     /// The one that hangs, if this is to wait for a call that it has begun.
     after: Mutex<Option<Arc<State>>>,
-    hung: Notify,
+    hung: Happening,
 }
 
 struct Tell(Arc<State>);
 
 impl Drop for Tell {
     fn drop(&mut self) {
-        self.0.dropped.notify_one();
+        self.0.dropped.happens();
     }
 }
 
@@ -67,13 +67,13 @@ async fn ask(i: usize, state: Arc<State>) -> Result<Bytes, Status> {
         return Err(Status::resource_exhausted("busy").retry_after(Duration::from_secs(1)));
     }
     if state.hanging.load(SeqCst) {
-        state.hung.notify_one();
+        state.hung.happens();
         let _tell = Tell(Arc::clone(&state));
         std::future::pending::<()>().await;
     }
     let after = state.after.lock().clone();
     if let Some(hanging) = after {
-        hanging.hung.notified().await;
+        hanging.hung.happened().await;
     }
     Ok(i.to_string().into())
 }
@@ -363,7 +363,7 @@ async fn a_hedged_call_takes_the_second_answer_and_cancels_the_first() {
         for _ in 0..2 {
             let call = client.call_raw("again", "").hedge(Duration::from_millis(20)).deadline(LONG);
             assert_eq!(within("the second answer", call.into_future()).await.unwrap(), "1");
-            within("the other is cancelled", hanging.state.dropped.notified()).await;
+            within("the other is cancelled", hanging.state.dropped.happened()).await;
         }
         assert_eq!(hanging.state.begun.load(SeqCst), 2 * round);
     }

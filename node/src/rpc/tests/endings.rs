@@ -37,9 +37,9 @@ async fn dropping_a_call_drops_its_handler() {
             for request in requests() {
                 let call = node.client("test").unwrap().call_raw("wait", request).deadline(Duration::from_secs(600));
                 let call = tokio::spawn(call.into_future());
-                within("the handler begins", pair.witness.begun.notified()).await;
+                within("the handler begins", pair.witness.begun.happened()).await;
                 call.abort();
-                within("the handler is dropped", pair.witness.dropped.notified()).await;
+                within("the handler is dropped", pair.witness.dropped.happened()).await;
             }
         }
     }
@@ -49,10 +49,12 @@ async fn dropping_a_call_drops_its_handler() {
 async fn a_deadline_ends_the_call_and_its_handler() {
     let pair = Pair::over(TRANSPORTS[0]).await;
     for request in requests() {
-        let call = pair.test().call_raw("wait", request).deadline(Duration::from_millis(100));
-        let status = within("the deadline", call.into_future()).await.unwrap_err();
+        let call = pair.test().call_raw("wait", request).deadline(Duration::from_secs(1));
+        let call = tokio::spawn(call.into_future());
+        within("the handler begins", pair.witness.begun.happened()).await;
+        let status = within("the deadline", call).await.unwrap().unwrap_err();
         assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
-        within("the handler is dropped", pair.witness.dropped.notified()).await;
+        within("the handler is dropped", pair.witness.dropped.happened()).await;
     }
     let forever = pair.test().call_raw("echo", "now").deadline(Duration::MAX);
     assert_eq!(within("the answer", forever.into_future()).await.unwrap(), "now");
@@ -68,7 +70,7 @@ async fn calls_fail_at_once_when_their_server_goes() {
             .map(tokio::spawn)
             .collect();
         for _ in &calls {
-            within("the handler begins", pair.witness.begun.notified()).await;
+            within("the handler begins", pair.witness.begun.happened()).await;
         }
         let Pair { server, client: _client, _serving, witness: _ } = pair;
         drop((server, _serving));
@@ -87,9 +89,9 @@ async fn handlers_are_dropped_when_their_caller_goes() {
             let pair = Pair::over(transport).await;
             let call = pair.test().call_raw("wait", request).deadline(Duration::from_secs(600));
             let _call = tokio::spawn(call.into_future());
-            within("the handler begins", pair.witness.begun.notified()).await;
+            within("the handler begins", pair.witness.begun.happened()).await;
             drop(pair.client);
-            within("the handler is dropped", pair.witness.dropped.notified()).await;
+            within("the handler is dropped", pair.witness.dropped.happened()).await;
         }
     }
 }

@@ -8,12 +8,11 @@ use std::sync::{
 use atoll_protocol::service::EndpointKind;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use super::over;
 use crate::{
     Code, Context, Node, RawReceiver, RawSender, Receiver, Sender, ServiceBuilder, Serving, Status, StreamCall,
-    testing::{eventually, listening, lists, within},
+    testing::{Happening, eventually, listening, lists, within},
 };
 
 /// A server of `flows` and a client that knows it.
@@ -27,10 +26,10 @@ pub(super) struct Flows {
 /// What happened to the handlers.
 #[derive(Default)]
 pub(super) struct Seen {
-    pub(super) begun: Notify,
-    pub(super) dropped: Notify,
+    pub(super) begun: Happening,
+    pub(super) dropped: Happening,
     /// Work that a handler has handed out was told that nobody waits.
-    pub(super) cancelled: Notify,
+    pub(super) cancelled: Happening,
     /// Bytes that `flood` could send.
     pub(super) sent: AtomicU64,
     /// Streams of requests that seemed to have come to their end, and those that did not.
@@ -45,8 +44,8 @@ impl Seen {
 
     /// The handler was dropped, and what it had handed out was told.
     pub(super) async fn ended(&self, what: &str) {
-        within(&format!("the handler is dropped: {what}"), self.dropped.notified()).await;
-        within(&format!("its work is cancelled: {what}"), self.cancelled.notified()).await;
+        within(&format!("the handler is dropped: {what}"), self.dropped.happened()).await;
+        within(&format!("its work is cancelled: {what}"), self.cancelled.happened()).await;
     }
 
     /// A handler begins: what tells of its end.
@@ -54,7 +53,7 @@ impl Seen {
         let (seen, context) = (Arc::clone(self), context.clone());
         tokio::spawn(async move {
             context.cancelled().await;
-            seen.cancelled.notify_one();
+            seen.cancelled.happens();
         });
         Leave(Arc::clone(self))
     }
@@ -64,7 +63,7 @@ struct Leave(Arc<Seen>);
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        self.0.dropped.notify_one();
+        self.0.dropped.happens();
     }
 }
 
@@ -195,7 +194,7 @@ fn raw(service: ServiceBuilder, seen: &Arc<Seen>) -> ServiceBuilder {
                 let seen = Arc::clone(&collecting);
                 async move {
                     let _leave = seen.enter(&context);
-                    seen.begun.notify_one();
+                    seen.begun.happens();
                     loop {
                         match messages.next().await {
                             Ok(Some(_)) => {}
@@ -225,7 +224,7 @@ fn endless(service: ServiceBuilder, seen: &Arc<Seen>) -> ServiceBuilder {
                 async move {
                     let _leave = seen.enter(&context);
                     out.send("begun").await?;
-                    seen.begun.notify_one();
+                    seen.begun.happens();
                     std::future::pending::<()>().await;
                     drop((messages, out));
                     Ok(Bytes::new())

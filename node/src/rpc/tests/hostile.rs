@@ -1,5 +1,7 @@
 //! Peers that write what they should not, on lanes and bulk substreams.
 
+use std::sync::Arc;
+
 use atoll_protocol::{
     limits,
     rpc::frame::{self, FrameKind},
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     Code,
-    testing::{Bare, eventually, rpc},
+    testing::{Bare, eventually, rpc, within},
 };
 
 /// A node under attack, with an honest client that must not notice.
@@ -117,11 +119,11 @@ async fn a_second_request_under_an_id_in_use_is_refused_and_the_first_can_be_can
     let siege = Siege::begin().await;
     let mut lane = siege.lane().await;
     lane.request(7, "test", "wait", b"").await;
-    siege.pair.witness.begun.notified().await;
+    within("the first begins", siege.pair.witness.begun.happened()).await;
     lane.request(7, "test", "echo", b"").await;
     assert_eq!(lane.answer().await.1, Code::InvalidArgument);
     lane.send(FrameKind::Cancel, 7, b"", b"").await;
-    crate::testing::within("the first is dropped", siege.pair.witness.dropped.notified()).await;
+    within("the first is dropped", siege.pair.witness.dropped.happened()).await;
     lane.request(7, "test", "echo", b"again").await;
     assert_eq!(lane.answer().await, (7, Code::Ok, "again".into()));
 }
@@ -211,13 +213,17 @@ async fn a_bulk_substream_takes_one_request_of_bounded_size() {
 async fn a_call_that_is_cancelled_in_the_same_breath_leaves_no_handler_behind() {
     let siege = Siege::begin().await;
     let mut lane = siege.lane().await;
+    let idle = Arc::strong_count(&siege.pair.witness);
     for call in 1..=20 {
         let mut bytes = bytes::BytesMut::new();
         let head = super::wire::request_head("test", "wait");
         assert!(frame::encode(&mut bytes, FrameKind::Request, call, &head, b""));
         assert!(frame::encode(&mut bytes, FrameKind::Cancel, call, b"", b""));
         lane.write(&bytes).await;
-        crate::testing::within("the handler is dropped", siege.pair.witness.dropped.notified()).await;
     }
+    // By then all of them have been taken up. One that was stopped before it began had no handler at all.
+    lane.request(21, "test", "echo", b"after them").await;
+    assert_eq!(lane.answer().await, (21, Code::Ok, "after them".into()));
+    eventually("no handler waits", || Arc::strong_count(&siege.pair.witness) == idle).await;
     siege.stands().await;
 }

@@ -24,7 +24,7 @@ async fn dropping_the_receiver_cancels_the_stream() {
         for node in flows.callers() {
             for finished in [false, true] {
                 let (sender, receiver) = within("it opens", stream(node, "hang").raw()).await.unwrap();
-                within("the handler begins", flows.seen.begun.notified()).await;
+                within("the handler begins", flows.seen.begun.happened()).await;
                 let kept = if finished {
                     sender.finish();
                     None
@@ -48,7 +48,7 @@ async fn dropping_the_sender_before_it_has_finished_cancels_the_stream() {
         let flows = Flows::over(transport).await;
         for node in flows.callers() {
             let (sender, mut receiver) = within("it opens", stream(node, "hang").raw()).await.unwrap();
-            within("the handler begins", flows.seen.begun.notified()).await;
+            within("the handler begins", flows.seen.begun.happened()).await;
             drop(sender);
             flows.seen.ended("dropping the sender").await;
             let status = within("the end", async {
@@ -72,7 +72,7 @@ async fn dropping_the_answer_cancels_the_stream() {
         let flows = Flows::over(transport).await;
         for node in flows.callers() {
             let (mut sender, answer) = within("it opens", stream(node, "hang").send::<u32, u32>()).await.unwrap();
-            within("the handler begins", flows.seen.begun.notified()).await;
+            within("the handler begins", flows.seen.begun.happened()).await;
             within("room", sender.send(&1)).await.unwrap();
             // Also after all has been sent.
             sender.finish();
@@ -93,7 +93,7 @@ async fn aborting_the_calling_task_cancels_the_stream() {
                 while receiver.next().await.is_ok() {}
                 std::future::pending::<()>().await;
             });
-            within("the handler begins", flows.seen.begun.notified()).await;
+            within("the handler begins", flows.seen.begun.happened()).await;
             receiving.abort();
             flows.seen.ended("aborting who receives").await;
 
@@ -103,7 +103,7 @@ async fn aborting_the_calling_task_cancels_the_stream() {
                 let _ = answer.into_future().await;
                 std::future::pending::<()>().await;
             });
-            within("the handler begins", flows.seen.begun.notified()).await;
+            within("the handler begins", flows.seen.begun.happened()).await;
             answered.abort();
             flows.seen.ended("aborting who waits for the answer").await;
         }
@@ -119,7 +119,7 @@ async fn streams_end_when_their_caller_goes() {
                 let (mut sender, receiver) = within("it opens", stream(&flows.client, method).raw()).await.unwrap();
                 within("room", sender.send("4096")).await.unwrap();
                 if method == "hang" {
-                    within("the handler begins", flows.seen.begun.notified()).await;
+                    within("the handler begins", flows.seen.begun.happened()).await;
                 } else {
                     eventually("the handler has sent", || Seen::count(&flows.seen.sent) > 0).await;
                 }
@@ -159,7 +159,7 @@ async fn a_stream_of_requests_that_breaks_off_never_looks_complete() {
         for node in flows.callers() {
             for i in 0..20 {
                 let (mut sender, receiver) = within("it opens", stream(node, "collect").raw()).await.unwrap();
-                within("the handler begins", flows.seen.begun.notified()).await;
+                within("the handler begins", flows.seen.begun.happened()).await;
                 for _ in 0..i {
                     within("room", sender.send("part")).await.unwrap();
                 }
@@ -175,7 +175,7 @@ async fn a_stream_of_requests_that_breaks_off_never_looks_complete() {
         assert_eq!(Seen::count(&flows.seen.complete), 0);
         // Nor when the caller's node goes.
         let (mut sender, _receiver) = within("it opens", stream(&flows.client, "collect").raw()).await.unwrap();
-        within("the handler begins", flows.seen.begun.notified()).await;
+        within("the handler begins", flows.seen.begun.happened()).await;
         within("room", sender.send("part")).await.unwrap();
         drop(flows.client);
         flows.seen.ended("dropping the node").await;
@@ -193,12 +193,12 @@ async fn what_a_handler_has_handed_out_goes_on_when_its_stream_ended_well() {
                 let (sender, mut receiver) = within("it opens", stream(node, "collect").raw()).await.unwrap();
                 sender.finish();
                 assert_eq!(within("the end", receiver.next()).await.unwrap(), None);
-                within("the handler is over", flows.seen.dropped.notified()).await;
+                within("the handler is over", flows.seen.dropped.happened()).await;
             }
         }
         eventually("all substreams are closed", || rpc(&flows.client).net.connections.all().len() == 1).await;
         flows.stands().await;
-        let mut cancelled = Box::pin(flows.seen.cancelled.notified());
+        let mut cancelled = Box::pin(flows.seen.cancelled.happened());
         assert!(futures::poll!(cancelled.as_mut()).is_pending(), "nobody has given up");
     }
 }
@@ -256,7 +256,7 @@ async fn what_breaks_a_stream_ends_its_handler_and_nothing_else() {
         ];
         for (what, bytes) in frames {
             let mut wire = attack.open("collect").await;
-            within("the handler begins", attack.flows.seen.begun.notified()).await;
+            within("the handler begins", attack.flows.seen.begun.happened()).await;
             wire.write(&bytes).await;
             attack.flows.seen.ended(what).await;
             assert!(!matches!(conclusion(&mut wire).await, Some(Code::Ok)), "{what}");
@@ -282,7 +282,7 @@ async fn more_than_the_credit_allows_ends_the_stream() {
     for transport in TRANSPORTS {
         let attack = Attack::begin(transport).await;
         let mut wire = attack.open("hang").await;
-        within("the handler begins", attack.flows.seen.begun.notified()).await;
+        within("the handler begins", attack.flows.seen.begun.happened()).await;
         let message = vec![0; STREAM_MESSAGE];
         for _ in 0..=STREAM_WINDOW / STREAM_MESSAGE as u64 {
             wire.send(FrameKind::Data, 0, b"", &message).await;
