@@ -33,6 +33,8 @@ pub(super) type News = Option<(Epoch, Seq)>;
 /// One reader.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
+    /// Whose logs it reads, if not everybody's.
+    author: Option<NodeId>,
     grown: Mutex<Grown>,
     wake: Notify,
 }
@@ -50,14 +52,17 @@ struct Grown {
 }
 
 impl Reader {
-    pub(super) fn new(wants_news: bool) -> Arc<Self> {
-        let reader = Self::default();
+    pub(super) fn new(author: Option<NodeId>, wants_news: bool) -> Arc<Self> {
+        let reader = Self { author, ..Self::default() };
         reader.grown.lock().wants_news = wants_news;
         Arc::new(reader)
     }
 
     /// A log has grown.
     pub(super) fn mark(&self, log: &LogRef, news: News) {
+        if self.author.is_some_and(|author| author != log.author) {
+            return;
+        }
         let mut grown = self.grown.lock();
         if let Some(at) = news.filter(|_| grown.wants_news) {
             grown.news.entry(Arc::clone(log)).or_insert(at);

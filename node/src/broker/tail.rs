@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use atoll_protocol::{
+    identity::NodeId,
     names::TopicPattern,
     service::UnixMillis,
     topic::{
@@ -68,10 +69,25 @@ impl Tail {
         inner: &Arc<Inner>,
         patterns: &[TopicPattern],
         begin: Begin,
+        cursors: HashMap<LogRef, Cursor>,
+    ) -> Result<Self, Full> {
+        Self::with(inner, patterns, None, begin, cursors)
+    }
+
+    /// Begins to read what this node says itself, from now on.
+    pub(super) fn own(inner: &Arc<Inner>, patterns: &[TopicPattern]) -> Result<Self, Full> {
+        Self::with(inner, patterns, Some(inner.me), Begin::Latest, HashMap::new())
+    }
+
+    fn with(
+        inner: &Arc<Inner>,
+        patterns: &[TopicPattern],
+        author: Option<NodeId>,
+        begin: Begin,
         mut cursors: HashMap<LogRef, Cursor>,
     ) -> Result<Self, Full> {
         let latest = begin == Begin::Latest;
-        let reader = Reader::new(latest);
+        let reader = Reader::new(author, latest);
         let mut logs = inner.logs.lock();
         let ids = logs.readers.begin(patterns, &reader)?;
         let matching =

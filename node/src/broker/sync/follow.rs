@@ -12,6 +12,7 @@ use atoll_protocol::{
 };
 use futures::AsyncWriteExt;
 use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
 
 use super::{SyncError, ask::Ask, receive, send};
 use crate::broker::{
@@ -22,8 +23,10 @@ use crate::broker::{
 /// Topics that are followed at one peer, and in all; what is beyond is asked for.
 const OF_PEER: usize = 32;
 const MOST: usize = 512;
-/// A topic on which nothing has come for so long is followed no more.
-const IDLE: Duration = Duration::from_secs(30);
+/// How often is looked whether it is still worth it.
+const WINDOW: Duration = Duration::from_secs(10);
+/// An author of fewer batches in that time is followed no more: those come as gossip.
+const FAST: usize = 10;
 
 /// What is followed where.
 #[derive(Debug, Default)]
@@ -42,6 +45,27 @@ impl Follows {
 
     fn is_followed(&self, peer: NodeId, topic: &TopicName) -> bool {
         self.0.lock().contains(&(peer, topic.clone()))
+    }
+}
+
+/// How much has come lately.
+struct Window {
+    end: Instant,
+    batches: usize,
+}
+
+impl Window {
+    fn new() -> Self {
+        Self { end: Instant::now() + WINDOW, batches: 0 }
+    }
+
+    /// Whether more is to be waited for, after so many batches came.
+    fn goes_on(&mut self, batches: usize) -> bool {
+        self.batches += batches;
+        if self.batches >= FAST {
+            *self = Self::new();
+        }
+        Instant::now() < self.end
     }
 }
 
@@ -82,11 +106,13 @@ impl Inner {
         stream.flush().await?;
         // What was said before.
         self.ask(peer, Ask::about(topic.clone()));
-        while let Ok(received) = tokio::time::timeout(IDLE, receive(&mut stream, Reply::decode)).await {
+        let mut window = Window::new();
+        while let Ok(received) = timeout_at(window.end, receive(&mut stream, Reply::decode)).await {
             let Some(reply) = received? else { return Ok(()) };
             let Reply::Part { pieces } = reply else {
                 return Err(atoll_protocol::topic::sync::Fault::Unrelated.into());
             };
+            let count = pieces.len();
             for piece in pieces {
                 let batch = following.open(piece, &self.network)?;
                 let place = self.place(&batch).await.ok_or(SyncError::Stopped)?;
@@ -98,6 +124,9 @@ impl Inner {
             }
             self.bell.ring();
             self.fill_back(peer);
+            if !window.goes_on(count) {
+                break;
+            }
         }
         let _ = stream.close().await;
         Ok(())

@@ -1,6 +1,6 @@
 //! Answering: what peers lack, and what they follow.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use atoll_protocol::topic::log::Stretch;
 use atoll_protocol::{
@@ -13,7 +13,7 @@ use super::{SyncError, receive_request, send};
 use crate::{
     broker::{
         Broker, Inner,
-        tail::{Begin, Read, Tail},
+        tail::{Read, Tail},
     },
     net::streams::{Inbound, Substream},
 };
@@ -86,12 +86,10 @@ async fn serve(inner: &Arc<Inner>, stream: &mut Substream, mut serving: Serving)
     }
 }
 
-/// Sends what is said on these topics from now on, until the peer closes the substream.
+/// Sends what this node says on these topics from now on, until the peer closes the substream.
 async fn followed(inner: &Arc<Inner>, peer: NodeId, stream: Substream, following: Following) -> Result<(), SyncError> {
     let (mut from, mut to) = stream.split();
-    let Ok(mut tail) = Tail::new(inner, following.patterns(), Begin::Latest, HashMap::new()) else {
-        return Ok(());
-    };
+    let Ok(mut tail) = Tail::own(inner, following.patterns()) else { return Ok(()) };
     let sending = async {
         let (mut pieces, mut bytes) = (Vec::new(), 0);
         while let Some(read) = tail.next().await {
@@ -113,11 +111,11 @@ async fn followed(inner: &Arc<Inner>, peer: NodeId, stream: Substream, following
     }
 }
 
-/// Adds what was read to what is to be sent, if the peer may have it and has not said it itself.
+/// Adds what was read to what is to be sent, if the peer may have it.
 fn take(inner: &Inner, peer: &NodeId, read: Read, pieces: &mut Vec<Piece>) -> usize {
     // Whoever follows finds gaps by itself.
     let Read::Batch { log, batch, .. } = read else { return 0 };
-    if log.author == *peer || !inner.logs.lock().policies.may_read(&log.topic, peer) {
+    if !inner.logs.lock().policies.may_read(&log.topic, peer) {
         return 0;
     }
     pieces.push(Piece::Batch(batch.signed()));

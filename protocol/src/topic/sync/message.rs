@@ -58,8 +58,9 @@ pub enum Request {
         /// Bytes of batches after which to stop, [`Pull::MOST`](super::Pull::MOST) at most.
         most: u64,
     },
-    /// "Send me what is said on these from now on, as it comes." Answered with [`Reply::Part`]s without gaps, until the asker closes
-    /// the substream. What was said before, or is missed, is found by the other questions.
+    /// "Send me what you say on these from now on, as it comes." Answered with [`Reply::Part`]s without gaps, until the asker closes
+    /// the substream. What was said before, or is missed, is found by the other questions; what others say, at them: of a topic with
+    /// many authors who all follow each other everything would come from everybody.
     Follow {
         /// The topics.
         patterns: Vec<TopicPattern>,

@@ -39,8 +39,8 @@ pub enum Answer {
     Receipts(Vec<Signed<Receipt>>),
     /// Say [`Reply::End`], and keep these topics, if that is to be.
     Keep(Vec<TopicName>),
-    /// Send each batch that [is asked for](Following::includes) from now on as a [`Reply::Part`], as it is stored, for as long as the
-    /// peer keeps the substream open.
+    /// Send each batch of this node's own that [is asked for](Following::includes) from now on as a [`Reply::Part`], as it is stored,
+    /// for as long as the peer keeps the substream open.
     Follow(Following),
 }
 
