@@ -28,7 +28,7 @@ use crate::{
     identity_file,
     net::{
         self, Net,
-        streams::{Gate, Inbound},
+        streams::{self, Gate, Inbound},
     },
     rpc::{self, Rpc},
     storage::Storage,
@@ -125,7 +125,8 @@ impl Node {
             config: config.topics.clone(),
         })
         .await?;
-        let streams = tokio::spawn(accept(Arc::clone(&rpc), broker.clone(), started.inbound));
+        let gate = Arc::new(Gate::new(streams::of_services(config.net.streams_over_quic)));
+        let streams = tokio::spawn(accept(Arc::clone(&rpc), broker.clone(), gate, started.inbound));
         let lanes = tokio::spawn(rpc::look_after_lanes(Arc::clone(&rpc)));
         let node = Self(Arc::new(Inner {
             rpc,
@@ -360,8 +361,7 @@ async fn start_broker(setup: broker::Setup) -> Result<Broker, SpawnError> {
 }
 
 /// Takes up the substreams that peers open.
-async fn accept(rpc: Arc<Rpc>, broker: Broker, mut inbound: mpsc::Receiver<Inbound>) {
-    let gate = Arc::new(Gate::default());
+async fn accept(rpc: Arc<Rpc>, broker: Broker, gate: Arc<Gate>, mut inbound: mpsc::Receiver<Inbound>) {
     while let Some(stream) = inbound.recv().await {
         let Some(open) = gate.enter(stream.peer, rpc.net.protocols.share(&stream.protocol)) else {
             rpc.net.counters.refused_streams.add(1);

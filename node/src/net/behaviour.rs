@@ -64,6 +64,8 @@ pub(super) struct Shared {
     pub(super) public: PublicRanges,
     pub(super) relay: Relay,
     pub(super) accepted: Accepted,
+    /// Streams of services that a peer may have open over QUIC.
+    pub(super) over_quic: usize,
 }
 
 impl Behaviour {
@@ -74,7 +76,7 @@ impl Behaviour {
         relay_client: libp2p::relay::client::Behaviour,
         shared: Shared,
     ) -> Result<Self, SpawnError> {
-        let Shared { connections, inbound, counters, conduct, storage, public, relay, accepted } = shared;
+        let Shared { connections, inbound, counters, conduct, storage, public, relay, accepted, over_quic } = shared;
         let me = key.public().to_peer_id();
         let mdns = use_mdns.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), me)).and_then(|started| {
             started.inspect_err(|e| tracing::warn!("cannot look for nodes on the local network: {e}")).ok()
@@ -89,7 +91,7 @@ impl Behaviour {
                     .with_max_pending_outgoing(Some(PENDING)),
             ),
             bars: bars::Behaviour::new(conduct),
-            streams: streams::Behaviour::new(accepted, connections, inbound, counters),
+            streams: streams::Behaviour::new(accepted, over_quic, connections, inbound, counters),
             identify: identify::Behaviour::new(
                 identify::Config::new(protocols.identify.clone(), key.public())
                     .with_agent_version(crate::AGENT.to_owned())

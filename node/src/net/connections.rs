@@ -23,18 +23,16 @@ use parking_lot::RwLock;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::streams::{OpenError, OpenRequest, STREAMS_PER_PEER, SUBSTREAMS_OVER_TCP, Substream, Uses};
+use super::streams::{OpenError, OpenRequest, SUBSTREAMS_OVER_TCP, Substream, Uses};
 
 #[cfg(test)]
 mod tests;
 
 /// Substreams with streams that may be being opened on one connection.
 const OPENING: usize = 128;
-/// Substreams that this side may have open on one QUIC connection.
-const OPEN_OVER_QUIC: usize = STREAMS_PER_PEER;
 /// Substreams that this side may have open on one TCP connection: less than half of what yamux takes, which ends the
 /// connection at one too many.
-const OPEN_OVER_TCP: usize = SUBSTREAMS_OVER_TCP / 2 - 128;
+pub(super) const OPEN_OVER_TCP: usize = SUBSTREAMS_OVER_TCP / 2 - 128;
 
 /// How the bytes travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,18 +85,20 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// One on which this side may have as many as `places` substreams open.
     pub(super) fn new(
         id: ConnectionId,
         peer: NodeId,
         address: Multiaddr,
         outbound: bool,
+        places: usize,
         opens: mpsc::Sender<OpenRequest>,
     ) -> Self {
         let (uses, gone) = (Uses::default(), CancellationToken::new());
         let path = Path::of(&address);
         let (established, rtt_micros, silent) = (Instant::now(), AtomicU32::new(0), AtomicBool::new(false));
         let opening = Arc::new(Semaphore::new(OPENING));
-        let places = Arc::new(Semaphore::new(if is_quic(&address) { OPEN_OVER_QUIC } else { OPEN_OVER_TCP }));
+        let places = Arc::new(Semaphore::new(places));
         Self { id, peer, address, path, outbound, established, rtt_micros, silent, opens, opening, places, uses, gone }
     }
 

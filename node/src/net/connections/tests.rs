@@ -15,7 +15,7 @@ fn peer() -> NodeId {
 fn connection(id: usize, address: &str) -> (Arc<Connection>, mpsc::Receiver<OpenRequest>) {
     let (opens, open) = mpsc::channel(1);
     let id = ConnectionId::new_unchecked(id);
-    (Arc::new(Connection::new(id, peer(), address.parse().unwrap(), true, opens)), open)
+    (Arc::new(Connection::new(id, peer(), address.parse().unwrap(), true, 8, opens)), open)
 }
 
 fn best(connections: &Connections) -> ConnectionId {

@@ -21,7 +21,7 @@ use tokio::{
 
 use super::{Dht, Dials, Driver, Reach, Routing};
 use crate::{
-    config::STREAMS_OVER_QUIC,
+    config::MOST_STREAMS_OVER_QUIC,
     error::SpawnError,
     event::NodeEvent,
     net::{
@@ -37,7 +37,7 @@ use crate::{
         punch,
         relay::Relay,
         split_peer,
-        streams::{Accepted, INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS_OVER_TCP},
+        streams::{self, Accepted, INBOUND_QUEUE, NEGOTIATING, SUBSTREAMS_OVER_TCP},
         tls::Tls,
     },
 };
@@ -82,6 +82,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         ],
         [autonat::DIAL_REQUEST],
     );
+    let over_quic = streams_over_quic(setup.config.streams_over_quic)?;
     let nonces = Nonces::default();
     let shared = Shared {
         accepted: accepted.clone(),
@@ -92,10 +93,10 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         conduct: conduct.clone(),
         storage: setup.storage.clone(),
         public: public.clone(),
+        over_quic: streams::of_services(over_quic),
     };
-    let routing = Routing::new(key.public().to_peer_id(), public.clone(), Arc::clone(&counters));
-    let over_quic = streams_over_quic(setup.config.streams_over_quic)?;
     let behaviour = |relay| Behaviour::new(&key, &protocols, setup.config.mdns, relay, shared);
+    let routing = Routing::new(key.public().to_peer_id(), public.clone(), Arc::clone(&counters));
     let mut swarm = build(key.clone(), over_quic, behaviour).await?;
     let port = listen(&mut swarm, &setup)?;
 
@@ -164,11 +165,11 @@ fn failed(error: impl ToString) -> SpawnError {
 
 /// The streams that a peer may open over QUIC, if they are neither too few to work with nor more than there can be.
 fn streams_over_quic(streams: u32) -> Result<u32, SpawnError> {
-    if (FEWEST_STREAMS..=STREAMS_OVER_QUIC).contains(&streams) {
+    if (FEWEST_STREAMS..=MOST_STREAMS_OVER_QUIC).contains(&streams) {
         return Ok(streams);
     }
     Err(failed(format!(
-        "net.streams_over_quic is {streams}; it takes a number from {FEWEST_STREAMS} to {STREAMS_OVER_QUIC}"
+        "net.streams_over_quic is {streams}; it takes a number from {FEWEST_STREAMS} to {MOST_STREAMS_OVER_QUIC}"
     )))
 }
 

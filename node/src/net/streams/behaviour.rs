@@ -22,13 +22,15 @@ use super::{Accepted, Inbound, OPENS_PER_CONNECTION, handler::Handler};
 use crate::net::{
     Counters,
     addresses::is_circuit,
-    connections::{Connection, Connections},
+    connections::{Connection, Connections, OPEN_OVER_TCP, is_quic},
 };
 
 /// See the [module docs](super).
 #[derive(Debug)]
 pub(crate) struct Behaviour {
     protocols: Accepted,
+    /// Substreams that this side may have open on a QUIC connection.
+    over_quic: usize,
     connections: Connections,
     inbound: mpsc::Sender<Inbound>,
     counters: Arc<Counters>,
@@ -37,14 +39,16 @@ pub(crate) struct Behaviour {
 }
 
 impl Behaviour {
-    /// Accepts substreams of `protocols` into `inbound` and keeps `connections` up to date.
+    /// Accepts substreams of `protocols` into `inbound` and keeps `connections` up to date. This side may have `over_quic` substreams
+    /// open on each QUIC connection.
     pub(crate) fn new(
         protocols: Accepted,
+        over_quic: usize,
         connections: Connections,
         inbound: mpsc::Sender<Inbound>,
         counters: Arc<Counters>,
     ) -> Self {
-        Self { protocols, connections, inbound, counters, pending: HashMap::new() }
+        Self { protocols, over_quic, connections, inbound, counters, pending: HashMap::new() }
     }
 
     fn handler(&mut self, id: ConnectionId, peer: PeerId, address: &Multiaddr, outbound: bool) -> Handler {
@@ -53,7 +57,8 @@ impl Behaviour {
             return Handler::idle();
         };
         let (opens, requests) = mpsc::channel(OPENS_PER_CONNECTION);
-        let connection = Arc::new(Connection::new(id, peer, address.clone(), outbound, opens));
+        let places = if is_quic(address) { self.over_quic } else { OPEN_OVER_TCP };
+        let connection = Arc::new(Connection::new(id, peer, address.clone(), outbound, places, opens));
         self.pending.insert(id, Arc::clone(&connection));
         let (protocols, counters) = (self.protocols.clone(), Arc::clone(&self.counters));
         Handler::new(connection, protocols, requests, self.inbound.clone(), counters)

@@ -33,8 +33,8 @@ use super::connections::Connection;
 const OPENS_PER_CONNECTION: usize = 64;
 /// Incoming substreams that may wait to be taken up, over all connections.
 pub(crate) const INBOUND_QUEUE: usize = 1024;
-/// Streams and large bodies that one peer may have open to this node.
-pub(crate) const STREAMS_PER_PEER: usize = 12 * 1024;
+/// Of the streams that a peer may have open over QUIC: an eighth is kept for lanes, questions and gossip.
+const KEPT: u32 = 8;
 /// Substreams that a peer may have open on one connection over TCP, whatever they are for: as many as yamux takes while its windows for all of them fit into its default of 1 GiB.
 pub(crate) const SUBSTREAMS_OVER_TCP: usize = 4096;
 /// Incoming substreams of one connection whose protocol is not known yet.
@@ -96,26 +96,39 @@ pub(crate) enum Share {
 }
 
 impl Share {
-    const fn limit(self) -> usize {
+    const fn limit(self, streams: usize) -> usize {
         match self {
             Self::Lanes => 2 * limits::LANES_PER_PEER,
-            Self::Streams => STREAMS_PER_PEER,
+            Self::Streams => streams,
             Self::Topics => 64,
             Self::Exchanges => 16,
         }
     }
 }
 
+/// Streams and large bodies that one peer may have open to a node that lets it have so many streams over QUIC.
+pub(crate) fn of_services(over_quic: u32) -> usize {
+    usize::try_from(over_quic - over_quic / KEPT).unwrap_or(usize::MAX)
+}
+
 /// Counts the substreams that each peer has open, and says when it has enough.
-#[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<HashMap<(NodeId, Share), usize>>);
+#[derive(Debug)]
+pub(crate) struct Gate {
+    streams: usize,
+    open: Mutex<HashMap<(NodeId, Share), usize>>,
+}
 
 impl Gate {
+    /// Lets each peer have so many streams of services.
+    pub(crate) fn new(streams: usize) -> Self {
+        Self { streams, open: Mutex::default() }
+    }
+
     /// Lets one more in, for as long as the guard lives; `None` if the peer has its share.
     pub(crate) fn enter(self: &Arc<Self>, peer: NodeId, share: Share) -> Option<Open> {
-        let mut open = self.0.lock();
+        let mut open = self.open.lock();
         let count = open.entry((peer, share)).or_default();
-        if *count >= share.limit() {
+        if *count >= share.limit(self.streams) {
             return None;
         }
         *count += 1;
@@ -132,7 +145,7 @@ pub(crate) struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut open = self.gate.0.lock();
+        let mut open = self.gate.open.lock();
         if let Some(count) = open.get_mut(&self.key) {
             *count -= 1;
             if *count == 0 {

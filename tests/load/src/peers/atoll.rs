@@ -33,6 +33,8 @@ const AROUND: Duration = Duration::from_secs(30);
 /// Streams open at once, and what they carry together.
 const STREAMS: usize = 10_000;
 const STREAMS_SIZE: Size = Size(64 << 20);
+/// What lets that many be.
+const ROOM_FOR_STREAMS: &str = "[net]\nstreams_over_quic = 14336\n";
 
 /// The nodes of which one is killed, the calls in flight, and when it is killed.
 const SERVING: usize = 3;
@@ -45,7 +47,9 @@ pub(crate) async fn measure(peer: PeerName, case: Case, settings: &Settings) -> 
         PeerName::AtollTcp => "/ip4/127.0.0.1/tcp/0",
         _ => "/ip4/127.0.0.1/udp/0/quic-v1",
     };
-    let island = Island::start(&settings.node, listen, if case == Case::Failover { SERVING } else { 1 }).await?;
+    let serving = if case == Case::Failover { SERVING } else { 1 };
+    let config = if case == Case::Streams { ROOM_FOR_STREAMS } else { "" };
+    let island = Island::start(&settings.node, listen, serving, config).await?;
     match case {
         Case::Echo { in_flight } => {
             let bench = island.caller.bench_rpc(in_flight, settings.duration)?;
@@ -116,15 +120,15 @@ struct Island {
 }
 
 impl Island {
-    async fn start(program: &Path, listen: &str, serving: usize) -> Result<Self> {
+    async fn start(program: &Path, listen: &str, serving: usize, config: &str) -> Result<Self> {
         ensure!(program.is_file(), "there is no {}; build it with: cargo build --release --bins", program.display());
         let mut nodes: Vec<Node> = Vec::new();
         for _ in 0..serving {
             let known = nodes.iter().map(|node| node.address.as_str()).collect();
-            nodes.push(Node::start(program, "a serving node", listen, known, &["--bench"]).await?);
+            nodes.push(Node::start(program, "a serving node", listen, known, config, &["--bench"]).await?);
         }
         let known = nodes.iter().map(|node| node.address.as_str()).collect();
-        let caller = Node::start(program, "the calling node", listen, known, &[]).await?;
+        let caller = Node::start(program, "the calling node", listen, known, config, &[]).await?;
         caller.process.event("joined", STARTING).await?;
         timeout(STARTING, caller.knows(serving))
             .await
@@ -143,12 +147,21 @@ struct Node {
 }
 
 impl Node {
-    async fn start(program: &Path, name: &str, listen: &str, peers: Vec<&str>, options: &[&str]) -> Result<Self> {
+    async fn start(
+        program: &Path,
+        name: &str,
+        listen: &str,
+        peers: Vec<&str>,
+        config: &str,
+        options: &[&str],
+    ) -> Result<Self> {
         let data_dir = tempfile::Builder::new().prefix("atoll-load-").tempdir()?;
+        let file = data_dir.path().join("atoll.toml");
+        std::fs::write(&file, config)?;
         // Without an address, --peer starts a network of its own.
         let run: Vec<&str> = ["--peer"].into_iter().chain(peers).chain(["--listen", listen, "--no-mdns"]).collect();
         let mut run = node_command(program, data_dir.path(), &run);
-        run.args(options);
+        run.arg("--config").arg(file).args(options);
         let process = Process::spawn(name, run)?;
         let id = text(&process.event("started", STARTING).await?, "node")?;
         let address = text(&process.event("listening", STARTING).await?, "address")?;

@@ -81,6 +81,7 @@ async fn near(protocol: StreamProtocol) -> Near {
     let (mut swarm, here) = swarm(|key| Ours {
         streams: streams::Behaviour::new(
             Accepted::new([protocol], []),
+            8,
             connections.clone(),
             incoming,
             Arc::new(Counters::default()),

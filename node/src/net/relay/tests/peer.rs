@@ -239,7 +239,7 @@ fn swarm(kind: &Kind, (connections, inbound, seen): Shared) -> (Swarm<Parts>, Re
             }
             let counters = Arc::<Counters>::default();
             Parts {
-                streams: streams::Behaviour::new(Accepted::new(accepted, []), connections, inbound, counters),
+                streams: streams::Behaviour::new(Accepted::new(accepted, []), 64, connections, inbound, counters),
                 identify: identify::Behaviour::new(identify::Config::new("/test/1".to_owned(), key.public())),
                 relay: Behaviour::new(relay, PublicRanges::default()),
                 client: Toggle::from(is_client.then_some(client)),
