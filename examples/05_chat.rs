@@ -190,13 +190,23 @@ async fn demo(args: &Args, users: usize) -> Result<()> {
     for node in nodes.iter().skip(1) {
         node.joined().await;
     }
+    println!("{active} of {users} users are there, and talk for {}.", humantime::format_duration(args.time));
     let mut heard: Vec<(Subscription, HashMap<String, u32>)> = Vec::new();
     for node in &nodes {
         let lines = Room::of(node, &args.room)?.lines;
         heard.push((lines.subscribe().from(From::Earliest).begin()?, HashMap::new()));
     }
     let count = speak(args, &nodes).await?;
+    let began = Instant::now();
+    for (lines, by_user) in &mut heard {
+        listen_until(lines, by_user, count).await?;
+    }
+    println!(
+        "Each of them has heard all {count} messages, every speaker's in order, {} after the last word.",
+        ago(began)
+    );
     // Those that were away.
+    let before = heard.len();
     while nodes.len() < users {
         let late = user(seeds.clone()).await?;
         let lines = Room::of(&late, &args.room)?.lines;
@@ -204,15 +214,18 @@ async fn demo(args: &Args, users: usize) -> Result<()> {
         nodes.push(late);
     }
     let began = Instant::now();
-    for (lines, by_user) in &mut heard {
+    for (lines, by_user) in heard.iter_mut().skip(before) {
         listen_until(lines, by_user, count).await?;
     }
-    println!("{users} users, {active} of whom talked: each has heard all {count} messages, every speaker's in order,");
-    println!("the late ones too, {:.1} s after the last word.", began.elapsed().as_secs_f64());
+    println!("So have the {} that came late, {} after the last of them came.", users - before, ago(began));
     for node in &nodes {
         node.shutdown().await;
     }
     Ok(())
+}
+
+fn ago(began: Instant) -> String {
+    format!("{:.1} s", began.elapsed().as_secs_f64())
 }
 
 /// Everybody speaks at the pace that was asked for; gives how many messages that were.
