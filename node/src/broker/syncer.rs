@@ -52,7 +52,7 @@ impl Unsynced {
         }
     }
 
-    /// Whoever is given is told when everything is synced that is written now, or the disk has failed to.
+    /// Whoever is given is told when everything is synced that is written now; dropped if the disk fails to.
     pub(super) fn sync(&self, asked: Vec<oneshot::Sender<()>>) {
         self.by(Instant::now(), |due| due.asked.extend(asked));
     }
@@ -120,12 +120,16 @@ pub(super) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
 fn run(unsynced: &Unsynced, disk: &Disk, inner: &Weak<Inner>) {
     let mut failing = false;
     while let Some(mut due) = unsynced.next() {
+        // Dropped, where the disk fails: then it is not so.
         let asked = std::mem::take(&mut due.asked);
         match disk.sync() {
             Ok(()) => {
                 failing = false;
                 let Some(inner) = inner.upgrade() else { return };
                 tell(&inner, due.to);
+                for asked in asked {
+                    let _ = asked.send(());
+                }
             }
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
@@ -133,9 +137,6 @@ fn run(unsynced: &Unsynced, disk: &Disk, inner: &Weak<Inner>) {
                 }
                 unsynced.put_back(due);
             }
-        }
-        for asked in asked {
-            let _ = asked.send(());
         }
     }
 }

@@ -68,7 +68,7 @@ impl Bell {
         self.order(|orders| orders.changes.append(changes));
     }
 
-    /// Everything that was written so far is to be synced.
+    /// Everything that was taken in so far is to be written and synced. The sender is dropped if the disk does not take it.
     pub(super) fn sync(&self) -> oneshot::Receiver<()> {
         let (done, synced) = oneshot::channel();
         self.order(|orders| orders.syncs.push(done));
@@ -163,7 +163,8 @@ impl Writer {
             let closing = orders.close.is_some();
             let rounds = if closing { inner.drafts.close() } else { inner.drafts.take() };
             let wrote = self.write(&inner, rounds, orders.changes);
-            if !orders.syncs.is_empty() {
+            // Where it is not even written nobody is told that it is synced.
+            if wrote && !orders.syncs.is_empty() {
                 inner.unsynced.sync(orders.syncs);
             }
             if let Some(closed) = orders.close {

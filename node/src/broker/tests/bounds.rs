@@ -96,6 +96,7 @@ async fn a_full_disk_is_told_and_nothing_is_lost() {
     // What others publish is taken in, and written once there is room.
     say(&other, TOPIC, &["b"]).await;
     assert_eq!(texts(&mut all, 2).await, ["a", "b"]);
+    assert!(within("an answer", inner(&full).bell.sync()).await.is_err(), "it is not on the disk");
     let stored = || {
         let mut count = 0;
         store
@@ -126,6 +127,7 @@ async fn what_the_disk_did_not_sync_is_not_acknowledged() {
     // It is tried again, but not all the time, and nobody else waits for that.
     eventually("it is tried again", || store.failed.load(Ordering::Relaxed) >= 2).await;
     assert!(published.as_mut().now_or_never().is_none());
+    assert!(within("an answer", inner(&node).bell.sync()).await.is_err(), "nor is anybody else told so");
     assert_eq!(topic.publish("b").gossip().await.unwrap().seq, Seq(2));
     assert!(store.failed.load(Ordering::Relaxed) < 1_000);
     store.fails_to_sync.store(false, Ordering::Relaxed);
