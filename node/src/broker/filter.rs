@@ -5,6 +5,8 @@ use std::collections::{HashSet, VecDeque};
 use atoll_protocol::topic::Entry;
 use bytes::Bytes;
 
+use super::readers::LogRef;
+
 /// Idempotency ids that a subscription remembers.
 const IDS: usize = 4_096;
 
@@ -22,18 +24,19 @@ impl Filter {
     }
 }
 
-/// Idempotency ids that were seen lately.
+/// Idempotency ids that were seen lately, each in its author's log on its topic: what others name the same is something else, and nobody
+/// can keep another's message from being given by naming one of his own like that.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    all: HashSet<Bytes>,
-    order: VecDeque<Bytes>,
+    all: HashSet<(LogRef, Bytes)>,
+    order: VecDeque<(LogRef, Bytes)>,
 }
 
 impl Seen {
     /// Whether it was not seen before; from now on it was.
-    pub(super) fn is_new(&mut self, id: &Bytes) -> bool {
+    pub(super) fn is_new(&mut self, log: &LogRef, id: &Bytes) -> bool {
         // Copied: what it shares its memory with need not be kept.
-        let id = Bytes::copy_from_slice(id);
+        let id = (LogRef::clone(log), Bytes::copy_from_slice(id));
         if !self.all.insert(id.clone()) {
             return false;
         }

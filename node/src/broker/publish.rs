@@ -57,7 +57,7 @@ impl Publish {
         self
     }
 
-    /// The same for every attempt to publish the same thing: subscribers on one node get it once. At most 64 bytes.
+    /// The same for every attempt of this node to publish the same thing on this topic: a subscriber gets it once. At most 64 bytes.
     pub fn id(mut self, id: impl Into<Bytes>) -> Self {
         if let Ok(draft) = &mut self.draft {
             draft.id = Some(id.into());

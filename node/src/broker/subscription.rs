@@ -200,7 +200,7 @@ impl State {
             if policy || !self.filter.admits(entry) {
                 continue;
             }
-            if message.id().is_some_and(|id| !self.seen.is_new(id)) {
+            if message.id().is_some_and(|id| !self.seen.is_new(&log, id)) {
                 continue;
             }
             return Some(message);

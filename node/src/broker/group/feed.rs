@@ -55,7 +55,8 @@ fn within(entries: &Stretch, seq: Seq) -> bool {
 async fn offer(coordinator: &Coordinator, log: &LogRef, id: EntryId, entry: &Entry, seen: &mut Seen) {
     // Of a log that was not known when reading began, what is older may be read, too.
     let is_new = entry.time >= coordinator.since || coordinator.state.lock().group.knows(&(id.author, id.epoch));
-    let is_work = is_new && matches!(entry.policy(), Ok(None)) && entry.id.as_ref().is_none_or(|id| seen.is_new(id));
+    let is_work =
+        is_new && matches!(entry.policy(), Ok(None)) && entry.id.as_ref().is_none_or(|id| seen.is_new(log, id));
     if !is_work {
         return;
     }
