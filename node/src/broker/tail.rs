@@ -5,9 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use atoll_protocol::{
     identity::NodeId,
     names::TopicPattern,
+    sealed::Verified,
     service::UnixMillis,
     topic::{
-        Batch, Epoch, Hlc, Seq,
+        Batch, ChainId, Epoch, Head, Hlc, Seq,
         log::{Cursor, Gap, Step, Stretch},
     },
 };
@@ -204,8 +205,9 @@ impl Tail {
         let epochs: Vec<(Epoch, Seq, Seq)> = {
             let logs = self.inner.logs.lock();
             let Some(held) = logs.log(&log.topic, &log.author) else { return false };
-            // What was published since the reader began may still be on its way.
-            if self.begin == Begin::Latest && held.chains().any(|(_, chain)| !chain.missing(chain.last()).is_empty()) {
+            // What was published since the reader began, or since the time that it begins with, may still be on its way.
+            let by_time = matches!(self.begin, Begin::Latest | Begin::Time(_));
+            if by_time && held.chains().any(|(_, chain)| !chain.missing(chain.last()).is_empty()) {
                 return false;
             }
             let chains =
@@ -242,16 +244,29 @@ impl Tail {
             let (mut from, mut to) = (first, last.next());
             while from < to {
                 let middle = Seq(from.0 + (to.0 - from.0) / 2);
-                let head = inner.logs.lock().recent.head(&chain, middle).or_else(|| inner.disk.head(&chain, middle));
-                match head {
-                    Some(head) if head.value().time >= Hlc::at(time) => to = head.value().first.max(from),
-                    Some(head) => from = head.value().last().next(),
-                    None => from = middle.next(),
+                // Not every position is held: what was overtaken is not.
+                match inner.head_from(&chain, middle) {
+                    Some(head) if head.value().time < Hlc::at(time) => from = head.value().last().next(),
+                    Some(head) => to = head.value().first.clamp(from, middle),
+                    None => to = middle,
                 }
             }
             from
         });
         search.await.unwrap_or(first)
+    }
+}
+
+impl Inner {
+    /// The head of the batch that holds a position, or of the next one after it. Reads the disk.
+    fn head_from(&self, chain: &ChainId, seq: Seq) -> Option<Verified<Head>> {
+        let recent = self.logs.lock().recent.head_from(chain, seq);
+        let is_next = |head: &Verified<Head>| head.value().first <= seq;
+        if recent.as_ref().is_some_and(is_next) {
+            return recent;
+        }
+        let stored = self.disk.head_from(chain, seq);
+        [recent, stored].into_iter().flatten().min_by_key(|head| head.value().first)
     }
 }
 

@@ -108,6 +108,16 @@ impl Disk {
         (head.value().last() >= seq).then_some(head)
     }
 
+    /// The head of the batch that holds a position, or of the next one after it.
+    pub(super) fn head_from(&self, chain: &ChainId, seq: Seq) -> Option<Verified<Head>> {
+        let mut found = None;
+        self.visit(chain, seq, &mut |batch| {
+            found = batch.head.reopen().ok();
+            None
+        });
+        found
+    }
+
     /// The batch that holds a position, or the next one after it, as it is sent to others.
     pub(super) fn stored(&self, chain: &ChainId, seq: Seq) -> Option<Stored> {
         let mut found = None;

@@ -74,6 +74,44 @@ async fn a_session_that_begins_with_last_values_gets_them_all() {
 }
 
 #[tokio::test]
+async fn what_is_published_again_is_given_once_and_nobody_else_can_keep_it_back() {
+    let (one, other) = pair().await;
+    let mut all = other.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    for text in ["a", "a again"] {
+        one.topic(TOPIC).unwrap().publish(text).id("1").await.unwrap();
+    }
+    other.topic(TOPIC).unwrap().publish("b").id("1").await.unwrap();
+    say(&one, TOPIC, &["end"]).await;
+    let mut given = texts(&mut all, 3).await;
+    given.sort_unstable();
+    assert_eq!(given, ["a", "b", "end"]);
+}
+
+#[tokio::test]
+async fn a_time_is_found_where_some_was_overtaken() {
+    let node = node(&[]).await;
+    say(&node, TOPIC, &["a", "b", "c", "d", "e"]).await;
+    let overtaken = Stretch { from: Seq(2), to: Seq(3) };
+    let mut changes = disk::Changes::default();
+    {
+        let mut logs = inner(&node).logs.lock();
+        let log = logs.shelf.log_mut(&TOPIC.parse().unwrap(), node.id()).unwrap();
+        let epoch = log.chains().next().unwrap().0;
+        log.pass_over(epoch, overtaken);
+        let chain = ChainId { topic: TOPIC.parse().unwrap(), author: node.id(), epoch };
+        for seq in [overtaken.from, overtaken.to] {
+            changes.delete(&chain, seq);
+            logs.recent.remove(&chain, seq);
+        }
+    }
+    inner(&node).bell.write(changes);
+    within("it is written", inner(&node).bell.sync()).await.unwrap();
+    let before = From::Time(std::time::SystemTime::now() - Duration::from_secs(60));
+    let mut all = node.topic(TOPIC).unwrap().subscribe().from(before).begin().unwrap();
+    assert_eq!(texts(&mut all, 3).await, ["a", "d", "e"]);
+}
+
+#[tokio::test]
 async fn a_subscription_goes_on_where_it_is_told_to() {
     let node = node(&[]).await;
     say(&node, TOPIC, &["a", "b", "c"]).await;
