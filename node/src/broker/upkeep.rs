@@ -20,6 +20,9 @@ use tokio::{
 use super::{Inner, sync::Ask};
 use crate::net::TopicEvent;
 
+#[cfg(test)]
+mod tests;
+
 /// How often what is short-lived is looked after.
 const TICK: Duration = Duration::from_secs(1);
 /// How often a neighbour is compared with, about.
@@ -34,8 +37,12 @@ const SPREAD: usize = 3;
 const GRACE: Duration = Duration::from_secs(600);
 /// So many peers that do not have something are believed that it is gone.
 const FILLERS: usize = 4;
-/// So long others are waited for who may have what those that can be reached do not have.
+/// So long others are waited for who may have what those that can be reached do not have: by whoever wants all of a log, and by whoever
+/// wants only news, whom that keeps waiting.
 const HOLE: Duration = Duration::from_secs(60);
+const NEWS_HOLE: Duration = Duration::from_secs(10);
+/// So long a peer is not asked again that was asked in vain.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// What is remembered between rounds.
 #[derive(Debug, Default)]
@@ -56,23 +63,47 @@ struct State {
 /// What was missing at a peer that had what follows.
 #[derive(Debug)]
 struct Hole {
+    /// Since when nobody has sent anything of the log.
     since: Instant,
-    /// Peers that have said that they do not have it.
-    lacking: HashSet<NodeId>,
-    /// Peers that were asked and have said nothing about it.
-    in_vain: HashSet<NodeId>,
-    waiting_for: Option<NodeId>,
+    /// Peers that have said that they do not have it, and what of it.
+    lacking: HashMap<NodeId, Vec<Stretch>>,
+    /// Peers that were asked and have said nothing about it, and when.
+    in_vain: HashMap<NodeId, Instant>,
+    waiting_for: Option<Waiting>,
+}
+
+/// Who is to be asked for a hole, and whether that has begun: the peer may still be answering another question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Waiting {
+    peer: NodeId,
+    begun: bool,
 }
 
 impl Hole {
     fn new() -> Self {
-        Self { since: Instant::now(), lacking: HashSet::new(), in_vain: HashSet::new(), waiting_for: None }
+        Self { since: Instant::now(), lacking: HashMap::new(), in_vain: HashMap::new(), waiting_for: None }
     }
 
-    /// Whether it is given up where nobody is left to be asked now. Its author must know; others may only be cut off from those who
-    /// have it, and whoever wants all of a log waits for them a while.
-    fn is_final(&self, author: &NodeId, scope: Scope) -> bool {
-        scope != Scope::Everything || self.lacking.contains(author) || self.since.elapsed() >= HOLE
+    /// What is given up of what is missing, where nobody is left to be asked now. Its author must know what it has not; others may only be
+    /// cut off from those who have it, or have been busy, and are waited for a while.
+    fn given_up(&self, missing: &[Stretch], author: &NodeId, scope: Scope) -> Vec<Stretch> {
+        let patience = if scope == Scope::Everything { HOLE } else { NEWS_HOLE };
+        if self.lacking.len() >= FILLERS || self.since.elapsed() >= patience {
+            return missing.to_vec();
+        }
+        let lost = self.lacking.get(author).map(Vec::as_slice).unwrap_or_default();
+        missing.iter().flat_map(|hole| lost.iter().filter_map(|lost| hole.overlap(*lost))).collect()
+    }
+
+    /// Whether a peer has said that it does not have it, or was asked just now.
+    fn was_asked(&self, peer: &NodeId) -> bool {
+        self.lacking.contains_key(peer) || self.in_vain.get(peer).is_some_and(|asked| asked.elapsed() < AGAIN)
+    }
+
+    /// A peer will say no more about it.
+    fn asked_in_vain(&mut self, peer: NodeId) {
+        self.in_vain.insert(peer, Instant::now());
+        self.waiting_for = None;
     }
 }
 
@@ -80,10 +111,8 @@ impl State {
     /// A peer is gone: what was to be asked of it will not be.
     fn lost(&mut self, peer: &NodeId) {
         self.asked_back.remove(peer);
-        for hole in self.holes.values_mut().filter(|hole| hole.waiting_for.as_ref() == Some(peer)) {
-            hole.in_vain.insert(*peer);
-            hole.waiting_for = None;
-        }
+        let waiting = |hole: &&mut Hole| hole.waiting_for.is_some_and(|waiting| waiting.peer == *peer);
+        self.holes.values_mut().filter(waiting).for_each(|hole| hole.asked_in_vain(*peer));
     }
 }
 
@@ -177,6 +206,7 @@ impl Inner {
             }
         }
         self.make_up_for_dropped();
+        self.look_after_holes(self.me, &BTreeSet::new());
         self.give_receipts();
         self.save_sessions();
         let inner = Arc::clone(self);
@@ -213,20 +243,31 @@ impl Inner {
         }
     }
 
+    /// A peer is being asked about the whole of these topics from now on.
+    pub(super) fn asking(&self, peer: NodeId, topics: &BTreeSet<TopicName>) {
+        let mut state = self.upkeep.0.lock();
+        for (_, hole) in state.holes.iter_mut().filter(|(chain, _)| topics.contains(&chain.topic)) {
+            if let Some(waiting) = hole.waiting_for.as_mut().filter(|waiting| waiting.peer == peer) {
+                waiting.begun = true;
+            }
+        }
+    }
+
     /// After a peer was asked about the whole of these topics: others are asked for what it did not have; what nobody has is given up.
     pub(super) fn look_after_holes(self: &Arc<Self>, peer: NodeId, asked: &BTreeSet<TopicName>) {
         let new = std::mem::take(&mut self.logs.lock().holes);
         let mut state = self.upkeep.0.lock();
-        for (chain, _, lacks) in new {
+        for (chain, stretch, lacks) in new {
             let hole = state.holes.entry(chain).or_insert_with(Hole::new);
             // Whoever has just begun to want more lacks it, and is nobody to be asked.
-            hole.lacking.extend((lacks != self.me).then_some(lacks));
-            hole.waiting_for = hole.waiting_for.filter(|waiting| *waiting != lacks);
+            if lacks != self.me {
+                hole.lacking.entry(lacks).or_default().push(stretch);
+            }
+            hole.waiting_for = hole.waiting_for.filter(|waiting| waiting.peer != lacks);
         }
         for (_, hole) in state.holes.iter_mut().filter(|(chain, _)| asked.contains(&chain.topic)) {
-            if hole.waiting_for == Some(peer) {
-                hole.in_vain.insert(peer);
-                hole.waiting_for = None;
+            if hole.waiting_for == Some(Waiting { peer, begun: true }) {
+                hole.asked_in_vain(peer);
             }
         }
         let mut ask: BTreeMap<NodeId, BTreeSet<TopicName>> = BTreeMap::new();
@@ -239,16 +280,19 @@ impl Inner {
                 return false;
             }
             if let Some(peer) = self.filler(chain, hole) {
-                hole.waiting_for = Some(peer);
+                hole.waiting_for = Some(Waiting { peer, begun: false });
                 ask.entry(peer).or_default().insert(chain.topic.clone());
                 return true;
             }
             let mut logs = self.logs.lock();
-            let over = hole.lacking.len() >= FILLERS || hole.is_final(&chain.author, logs.shelf.scope(&chain.topic));
-            if over {
-                missing.into_iter().for_each(|hole| logs.give_up(chain, hole));
+            if logs.claims.is_claimed(chain) {
+                // Somebody is sending it.
+                hole.since = Instant::now();
+                return true;
             }
-            !over
+            let lost = hole.given_up(&missing, &chain.author, logs.shelf.scope(&chain.topic));
+            lost.iter().for_each(|lost| logs.give_up(chain, *lost));
+            lost != missing
         });
         drop(state);
         ask.into_iter().for_each(|(peer, topics)| self.ask(peer, Ask::history(topics)));
@@ -271,7 +315,6 @@ impl Inner {
         };
         {
             let mut state = self.upkeep.0.lock();
-            state.holes.values_mut().for_each(|hole| hole.in_vain.clear());
             for chain in incomplete {
                 state.holes.entry(chain).or_insert_with(Hole::new);
             }
@@ -300,8 +343,7 @@ impl Inner {
         }
         let author = self.net.connections.best(&chain.author).is_some().then_some(chain.author);
         let others = self.those_to_ask(Some(&chain.topic));
-        let was_asked = |peer: &NodeId| hole.lacking.contains(peer) || hole.in_vain.contains(peer);
-        author.into_iter().chain(others).find(|peer| *peer != self.me && !was_asked(peer))
+        author.into_iter().chain(others).find(|peer| *peer != self.me && !hole.was_asked(peer))
     }
 
     /// Lets go of topics that nobody here has wanted for a while.

@@ -150,6 +150,7 @@ impl Inner {
 
     async fn ask_now(self: &Arc<Self>, peer: NodeId, ask: Ask) {
         let whole = ask.history.clone();
+        self.asking(peer, &whole);
         match self.converse(peer, ask).await {
             Ok(tally) if tally.batches > 0 => {
                 tracing::debug!(%peer, ?tally, "asked about topics");
