@@ -5,10 +5,11 @@ use std::sync::Arc;
 use atoll_protocol::{
     identity::NodeId,
     names::{NetworkName, TopicName},
+    sealed::Verified,
     service::UnixMillis,
     topic::{
         Batch, Entry, Epoch, Proof, Seq,
-        log::{Accepted, Refused, Room},
+        log::{Accepted, Log, Refused, Room},
         sync::{Fault, Intake, Opened, Pull, Scope, TakenIn, take_in},
     },
 };
@@ -135,8 +136,9 @@ impl Logs {
     /// Whether a batch of this node's own, which somebody else has sent, is one that it does not know.
     fn is_ahead(&self, batch: &Batch) -> bool {
         let head = batch.head().value();
-        let known = self.log(&head.topic, &self.me).and_then(|log| log.chain(head.epoch));
-        known.is_none_or(|chain| chain.last() < head.last())
+        let known = self.log(&head.topic, &self.me).and_then(Log::head).map(Verified::value);
+        // What was said in an epoch before the latest one is old, even if it is not known here.
+        known.is_none_or(|known| (known.epoch, known.last()) < (head.epoch, head.last()))
     }
 
     /// It is in the log: everything that depends on that.
