@@ -291,6 +291,51 @@ async fn whoever_sends_what_was_not_asked_for_is_charged() {
     assert!(!inner(&node).logs.lock().shelf.contains(&"elsewhere".parse().unwrap()));
 }
 
+#[tokio::test]
+async fn whoever_follows_a_node_is_sent_what_that_one_says() {
+    let (node, mut all, mut other) = subscriber().await;
+    let protocol = other.bare.net.protocols.topic.clone();
+    let mut following = other.bare.open(&node, &protocol).await;
+    write(&mut following, &Request::Follow { patterns: vec![topic().into()] }).await;
+    // It is followed once this comes.
+    let own = async {
+        loop {
+            node.topic(TOPIC).unwrap().publish("own").await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let first = async { crate::broker::sync::receive_reply(&mut following).await.unwrap() };
+    tokio::select! {
+        () = own => {}
+        _ = within("it is followed", first) => {}
+    }
+    let foreign = other.batch(&["another's"]);
+    other.news(&foreign.signed()).await;
+    let foreign_is_here = async {
+        loop {
+            if let Some(crate::Delivery::Message(message)) = all.next().await
+                && message.author() == foreign.author()
+            {
+                return;
+            }
+        }
+    };
+    within("another's batch is here", foreign_is_here).await;
+    let last = node.topic(TOPIC).unwrap().publish("own").await.unwrap().seq;
+    loop {
+        let reply = within("a reply", crate::broker::sync::receive_reply(&mut following)).await.unwrap();
+        let Reply::Part { pieces } = reply else { panic!("{reply:?}") };
+        for piece in pieces {
+            let Piece::Batch(batch) = piece else { panic!("{piece:?}") };
+            let batch = batch.open(&network()).unwrap();
+            assert_eq!(batch.author(), node.id());
+            if batch.head().value().last() == last {
+                return;
+            }
+        }
+    }
+}
+
 #[test]
 fn channels_are_as_many_as_are_said() {
     let all: std::collections::BTreeSet<_> =
