@@ -222,7 +222,9 @@ impl Chain {
         };
         let before = neighbour(new.from.before());
         let after = neighbour(new.to.next()).filter(|_| new.to < self.last());
-        for known in [&before, &after].into_iter().flatten() {
+        // Where all has been dropped its head is still known.
+        let tail = Some(self.tail.clone()).filter(|_| new.from <= self.last());
+        for known in [&before, &after, &tail].into_iter().flatten() {
             if let Some(proof) = Proof::of_heads(known, head) {
                 return Ok(Some(proof));
             }

@@ -278,6 +278,21 @@ fn gaps_are_told_and_can_be_filled() {
 }
 
 #[test]
+fn a_fork_is_proved_where_everything_was_dropped() {
+    let (mut writer, mut clock) = (Writer::begin(topic(), NOW, None), Clock::default());
+    let first = append(&mut writer, &mut clock, vec![Draft::of("a")]);
+    let (mut twin, mut later) = (writer.clone(), clock);
+    let second = append(&mut writer, &mut clock, vec![Draft::of("one")]);
+    let rival = append(&mut twin, &mut later, vec![Draft::of("other"); 3]);
+    let mut held = Held::new();
+    held.accept(&first).unwrap();
+    held.accept(&second).unwrap();
+    held.log.drop_before(first.head().value().epoch, Seq(3));
+    let refused = held.take(&rival, How::Apart).unwrap_err();
+    assert!(matches!(refused, Refused::Forked(_)), "{refused}");
+}
+
+#[test]
 fn what_fills_a_gap_must_fit_at_both_ends() {
     let (one, other) = fork(2, 3);
     let mut held = Held::new();
