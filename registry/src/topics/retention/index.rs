@@ -113,11 +113,22 @@ impl Index {
         Some(Deletion { batch: BatchId { author, epoch, first }, next, bytes, entries, why })
     }
 
-    /// The next batch that may go because its log has more bytes than one may have; none if no log has.
+    /// The next batch that may go because its author has more bytes than one may have, over all epochs: the oldest of the oldest
+    /// epoch; none if no author has.
     #[must_use]
     pub fn over(&self, limit: u64) -> Option<Deletion> {
-        let (&(author, epoch), held) = self.logs.iter().find(|(_, held)| held.bytes > limit)?;
-        let Front { first, next, bytes, entries, .. } = held.front;
+        let mut of_author: Option<(NodeId, Epoch, Front)> = None;
+        let mut sum = 0_u64;
+        for (&(author, epoch), held) in &self.logs {
+            if of_author.is_none_or(|(of, ..)| of != author) {
+                (of_author, sum) = (Some((author, epoch, held.front)), 0);
+            }
+            sum = sum.saturating_add(held.bytes);
+            if sum > limit {
+                break;
+            }
+        }
+        let (author, epoch, Front { first, next, bytes, entries, .. }) = of_author.filter(|_| sum > limit)?;
         Some(Deletion { batch: BatchId { author, epoch, first }, next, bytes, entries, why: Why::Size })
     }
 

@@ -241,7 +241,7 @@ fn keys_of_a_forgotten_log_are_forgotten() {
 }
 
 #[test]
-fn a_log_that_has_more_than_one_may_have_loses_its_own() {
+fn an_author_that_has_more_than_one_may_have_loses_its_own() {
     let (mut one, mut other) = (Author::new(1), Author::new(2));
     let (old, batches) = (other.at(0, &[None]), [one.at(1, &[None]), one.at(2, &[None]), one.at(3, &[None])]);
     let mut index = Index::new();
@@ -256,4 +256,9 @@ fn a_log_that_has_more_than_one_may_have_loses_its_own() {
     index.deleted(&due, Some(Front::of(&batches[1])));
     assert_eq!((index.over(2 * len), index.front(&author, epoch)), (None, Some(Front::of(&batches[1]))));
     assert_eq!(index.front(&author, Epoch(7)), None);
+    // What it said in later epochs is its own, too.
+    index.found(author, Epoch(epoch.0 + 1), Front::of(&batches[2]), len, 1);
+    assert_eq!(index.over(3 * len), None);
+    let due = index.over(2 * len).unwrap();
+    assert_eq!(due.batch, BatchId::of(&batches[1]), "the oldest epoch goes first");
 }
