@@ -27,7 +27,7 @@ pub const DEFAULT_PORT: u16 = 4077;
 pub const WEBSOCKET_PORT: u16 = 4078;
 
 /// Streams that each peer may have open over QUIC unless told otherwise. QUIC's library keeps two tables with a place for each
-/// from the beginning, which takes some 80 bytes a stream and connection: as many as fit into 2 048 places, seven eighths of them,
+/// from the beginning, which takes 60 to 90 bytes a stream and connection: as many as fit into 2 048 places, seven eighths of them,
 /// so that one more would double the tables.
 pub const STREAMS_OVER_QUIC: u32 = 1_792;
 
@@ -66,8 +66,8 @@ pub struct NetConfig {
     pub websocket_port: Option<u16>,
     /// Whether to find nodes on the local network by multicast DNS.
     pub mdns: bool,
-    /// How many streams each peer may have open here over QUIC: 64 to 14 336. An eighth is kept for the node's own purposes; the rest
-    /// is for services' streams. Room for all of them is taken for as long as a connection lasts, some 80 bytes for each: a node
+    /// How many streams each peer may have open here over QUIC: 64 to 14 336. An eighth is kept for gossip, the DHT and the like; the
+    /// rest is for calls and streams. Room for all of them is taken for as long as a connection lasts, 60 to 90 bytes for each: a node
     /// with thousands of streams to one peer asks for more, on both sides; one that is short of memory and has many peers for less.
     pub streams_over_quic: u32,
     /// Ranges of addresses that are public in this network beside those that are so everywhere, such as `10.0.0.0/8` in a mesh

@@ -33,7 +33,7 @@ use super::connections::Connection;
 const OPENS_PER_CONNECTION: usize = 64;
 /// Incoming substreams that may wait to be taken up, over all connections.
 pub(crate) const INBOUND_QUEUE: usize = 1024;
-/// Of the streams that a peer may have open over QUIC: an eighth is kept for lanes, questions and gossip.
+/// Of the streams that a peer may have open over QUIC an eighth is kept for gossip, the DHT and what else is not Atoll's own.
 const KEPT: u32 = 8;
 /// Substreams that a peer may have open on one connection over TCP, whatever they are for: as many as yamux takes while its windows for all of them fit into its default of 1 GiB.
 pub(crate) const SUBSTREAMS_OVER_TCP: usize = 4096;
@@ -161,7 +161,9 @@ impl Drop for Open {
 pub(crate) enum OpenError {
     #[error("the connection is closed")]
     Closed,
-    #[error("as many substreams are open on the connection as it takes; wait for some to end")]
+    #[error(
+        "as many substreams are open on the connection as it takes; wait for some to end (over QUIC net.streams_over_quic of both ends says how many)"
+    )]
     Full,
     #[error("the peer does not speak {0}")]
     Unsupported(StreamProtocol),

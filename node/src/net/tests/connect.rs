@@ -11,8 +11,8 @@ use tokio::{sync::oneshot, time::timeout};
 use crate::{
     NodeId,
     error::ConnectError,
-    net::{Command, Net, connections::Connection, parse_address, split_peer, with_peer},
-    testing::{builder, eventually, listening, lists, loopback, node, pair, within},
+    net::{Command, Net, connections::Connection, parse_address, split_peer, streams::OpenError, with_peer},
+    testing::{builder, eventually, listening, lists, loopback, node, pair, rpc, within},
 };
 
 /// An address that nobody listens at.
@@ -42,6 +42,19 @@ async fn streams_over_quic_have_bounds() {
     let server = listening(small()).await;
     let client = listening(small()).await;
     within("connecting", client.connect(&server.addresses()[0])).await.unwrap();
+    // One end stops before the other would let it wait, and goes on once some have ended.
+    let net = &rpc(&client).net;
+    let connection = net.connections.best(&server.id()).unwrap();
+    let mut open = Vec::new();
+    let error = loop {
+        match within("an answer", connection.open(net.protocols.bulk.clone())).await {
+            Ok(stream) => open.push(stream),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, OpenError::Full) && (32..=56).contains(&open.len()), "{} open: {error}", open.len());
+    open.clear();
+    within("another", connection.open(net.protocols.bulk.clone())).await.unwrap();
 }
 
 #[tokio::test]
