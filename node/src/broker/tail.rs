@@ -95,7 +95,8 @@ impl Tail {
             |topic: &&atoll_protocol::names::TopicName| patterns.iter().any(|pattern| pattern.matches(topic));
         let topics: Vec<_> = logs.shelf.topics().filter(matching).cloned().collect();
         for topic in topics {
-            let known: Vec<_> = logs.shelf.logs(&topic).map(|log| (log.author(), log.end())).collect();
+            let read = logs.shelf.logs(&topic).filter(|log| author.is_none_or(|author| author == log.author()));
+            let known: Vec<_> = read.map(|log| (log.author(), log.end())).collect();
             for (author, end) in known {
                 let log = logs.readers.name(&topic, author);
                 if latest {

@@ -20,6 +20,9 @@ use crate::broker::{
     logs::{Came, Taking},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Topics that are followed at one peer, and in all; what is beyond is asked for.
 const OF_PEER: usize = 32;
 const MOST: usize = 512;
