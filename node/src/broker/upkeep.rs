@@ -88,16 +88,26 @@ impl Hole {
     /// cut off from those who have it, or have been busy, and are waited for a while.
     fn given_up(&self, missing: &[Stretch], author: &NodeId, scope: Scope) -> Vec<Stretch> {
         let patience = if scope == Scope::Everything { HOLE } else { NEWS_HOLE };
-        if self.lacking.len() >= FILLERS || self.since.elapsed() >= patience {
+        if self.is_lacked_by_many(missing) || self.since.elapsed() >= patience {
             return missing.to_vec();
         }
         let lost = self.lacking.get(author).map(Vec::as_slice).unwrap_or_default();
         missing.iter().flat_map(|hole| lost.iter().filter_map(|lost| hole.overlap(*lost))).collect()
     }
 
-    /// Whether a peer has said that it does not have it, or was asked just now.
-    fn was_asked(&self, peer: &NodeId) -> bool {
-        self.lacking.contains_key(peer) || self.in_vain.get(peer).is_some_and(|asked| asked.elapsed() < AGAIN)
+    /// Whether a peer has said that it has nothing of what is missing.
+    fn lacks(&self, peer: &NodeId, missing: &[Stretch]) -> bool {
+        let lost = self.lacking.get(peer).map(Vec::as_slice).unwrap_or_default();
+        missing.iter().all(|hole| lost.iter().any(|lost| lost.overlap(*hole) == Some(*hole)))
+    }
+
+    fn is_lacked_by_many(&self, missing: &[Stretch]) -> bool {
+        self.lacking.keys().filter(|peer| self.lacks(peer, missing)).count() >= FILLERS
+    }
+
+    /// Whether a peer has said that it has nothing of what is missing, or was asked just now.
+    fn was_asked(&self, peer: &NodeId, missing: &[Stretch]) -> bool {
+        self.lacks(peer, missing) || self.in_vain.get(peer).is_some_and(|asked| asked.elapsed() < AGAIN)
     }
 
     /// A peer will say no more about it.
@@ -279,7 +289,7 @@ impl Inner {
             if missing.is_empty() {
                 return false;
             }
-            if let Some(peer) = self.filler(chain, hole) {
+            if let Some(peer) = self.filler(chain, hole, &missing) {
                 hole.waiting_for = Some(Waiting { peer, begun: false });
                 ask.entry(peer).or_default().insert(chain.topic.clone());
                 return true;
@@ -337,13 +347,13 @@ impl Inner {
     }
 
     /// Who is asked next for what others did not have.
-    fn filler(&self, chain: &ChainId, hole: &Hole) -> Option<NodeId> {
-        if hole.lacking.len() >= FILLERS {
+    fn filler(&self, chain: &ChainId, hole: &Hole, missing: &[Stretch]) -> Option<NodeId> {
+        if hole.is_lacked_by_many(missing) {
             return None;
         }
         let author = self.net.connections.best(&chain.author).is_some().then_some(chain.author);
         let others = self.those_to_ask(Some(&chain.topic));
-        author.into_iter().chain(others).find(|peer| *peer != self.me && !hole.was_asked(peer))
+        author.into_iter().chain(others).find(|peer| *peer != self.me && !hole.was_asked(peer, missing))
     }
 
     /// Lets go of topics that nobody here has wanted for a while.
