@@ -208,7 +208,10 @@ impl Tail {
             let Some(held) = logs.log(&log.topic, &log.author) else { return false };
             // What was published since the reader began, or since the time that it begins with, may still be on its way.
             let by_time = matches!(self.begin, Begin::Latest | Begin::Time(_));
-            if by_time && held.chains().any(|(_, chain)| !chain.missing(chain.last()).is_empty()) {
+            if by_time
+                && held.forked().is_none()
+                && held.chains().any(|(_, chain)| !chain.missing(chain.last()).is_empty())
+            {
                 return false;
             }
             let chains =
