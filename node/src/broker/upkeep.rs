@@ -266,6 +266,8 @@ impl Inner {
     /// After a peer was asked about the whole of these topics: others are asked for what it did not have; what nobody has is given up.
     pub(super) fn look_after_holes(self: &Arc<Self>, peer: NodeId, asked: &BTreeSet<TopicName>) {
         let new = std::mem::take(&mut self.logs.lock().holes);
+        // Logs of which more is wanted than before, or some was given up, are to be written.
+        let mut changed = !new.is_empty();
         let mut state = self.upkeep.0.lock();
         for (chain, stretch, lacks) in new {
             let hole = state.holes.entry(chain).or_insert_with(Hole::new);
@@ -302,11 +304,14 @@ impl Inner {
             }
             let lost = hole.given_up(&missing, &chain.author, logs.shelf.scope(&chain.topic));
             lost.iter().for_each(|lost| logs.give_up(chain, *lost));
+            changed |= !lost.is_empty();
             lost != missing
         });
         drop(state);
         ask.into_iter().for_each(|(peer, topics)| self.ask(peer, Ask::history(topics)));
-        self.bell.ring();
+        if changed {
+            self.bell.ring();
+        }
     }
 
     /// What is missing in logs was perhaps being asked for when the node was restarted, or of peers that are gone: it is asked for again.
@@ -316,8 +321,7 @@ impl Inner {
             let logs = self.logs.lock();
             let topics = logs.shelf.topics().filter(|topic| !matches!(logs.shelf.scope(topic), Scope::Only(_)));
             let all = topics.flat_map(|topic| logs.shelf.logs(topic).map(move |log| (topic, log)));
-            let others = all.filter(|(_, log)| log.author() != self.me && log.forked().is_none());
-            let chains = others.flat_map(|(topic, log)| {
+            let chains = all.filter(|(_, log)| log.forked().is_none()).flat_map(|(topic, log)| {
                 let incomplete = log.chains().filter(|(_, chain)| !chain.missing(chain.last()).is_empty());
                 incomplete.map(move |(epoch, _)| super::disk::chain_id(topic, log.author(), epoch))
             });
