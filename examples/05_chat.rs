@@ -206,7 +206,6 @@ async fn demo(args: &Args, users: usize) -> Result<()> {
         ago(began)
     );
     // Those that were away.
-    let before = heard.len();
     while nodes.len() < users {
         let late = user(seeds.clone()).await?;
         let lines = Room::of(&late, &args.room)?.lines;
@@ -214,10 +213,10 @@ async fn demo(args: &Args, users: usize) -> Result<()> {
         nodes.push(late);
     }
     let began = Instant::now();
-    for (lines, by_user) in heard.iter_mut().skip(before) {
+    for (lines, by_user) in heard.iter_mut().skip(active) {
         listen_until(lines, by_user, count).await?;
     }
-    println!("So have the {} that came late, {} after the last of them came.", users - before, ago(began));
+    println!("So have the {} that came late, {} after the last of them came.", users - active, ago(began));
     for node in &nodes {
         node.shutdown().await;
     }

@@ -110,12 +110,7 @@ impl Disk {
 
     /// The head of the batch that holds a position, or of the next one after it.
     pub(super) fn head_from(&self, chain: &ChainId, seq: Seq) -> Option<Verified<Head>> {
-        let mut found = None;
-        self.visit(chain, seq, &mut |batch| {
-            found = batch.head.reopen().ok();
-            None
-        });
-        found
+        self.stored(chain, seq)?.batch.head.reopen().ok()
     }
 
     /// The batch that holds a position, or the next one after it, as it is sent to others.
