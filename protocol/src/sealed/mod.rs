@@ -24,12 +24,16 @@ use crate::{
     names::NetworkName,
 };
 
+mod countersigned;
 mod proved;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::proved::Hashed;
-pub use self::proved::{Body, Proved};
+pub use self::{
+    countersigned::Countersigned,
+    proved::{Body, Proved},
+};
 
 /// What a node may say: a type with rules that every receiver checks.
 pub trait Statement: Serialize + DeserializeOwned {
