@@ -15,6 +15,7 @@
 //! | [`directory`] | how nodes tell each other of services: announcements and synchronisation |
 //! | [`adjacency`] | whom a node is connected to, and how that is asked for |
 //! | [`rpc`] | frames, heads and status codes of a call |
+//! | [`standing`] | what nodes have done for each other, as others can check it |
 //! | [`topic`] | entries and their logs, and how logs are kept equal |
 //! | [`limits`] | every bound on the wire, by name |
 
@@ -28,6 +29,7 @@ pub mod rpc;
 pub mod schema;
 pub mod sealed;
 pub mod service;
+pub mod standing;
 pub mod topic;
 
 #[cfg(test)]

@@ -174,3 +174,22 @@ pub const TOPIC_MESSAGE: usize = SYNC_MESSAGE;
 pub const TOPIC_LISTED: usize = 4 * 1024;
 /// Stretches of logs that one request may ask for.
 pub const TOPIC_WANTED: usize = 1024;
+
+/// Largest body of a signed pair receipt, in bytes: with two names and two signatures a receipt takes at most 512.
+pub const PAIR_RECEIPT: usize = 280;
+/// Bytes of a pair receipt as it crosses the wire.
+pub const PAIR_RECEIPT_WIRE: usize = 512;
+/// Most that each count of a pair receipt may say: far beyond what two nodes do for each other, and sums never overflow.
+pub const PAIR_WORK: u64 = 1 << 48;
+/// A pair makes at most one receipt in this time, whoever of the two proposes it.
+pub const PAIR_PACE: Duration = Duration::from_secs(1);
+/// Calls that a caller may count beyond those that its peer has answered so far: they were under way when it counted.
+pub const PAIR_SLACK: u64 = 4 * LANE_CALLS as u64;
+/// How far ahead of the receiver's clock a receipt or a row may be dated.
+pub const STANDING_FUTURE: Duration = CLOCK_SKEW;
+/// Peers that one row vouches for.
+pub const ROW_PEERS: usize = 256;
+/// Largest body of a signed row, in bytes.
+pub const ROW: usize = 16 * 1024;
+/// Bits of the identity puzzle that may be asked for: beyond it nobody would ever find a key.
+pub const PUZZLE_BITS: u32 = 40;

@@ -20,6 +20,7 @@ use crate::{
     },
 };
 
+pub(crate) mod standing;
 mod tests;
 pub(crate) mod topic;
 

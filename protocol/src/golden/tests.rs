@@ -10,6 +10,7 @@ use crate::{
     codec,
     limits::SYNC_MESSAGE,
     rpc::{Code, Frame, FrameKind, ResponseHead, Status, frame},
+    standing::{PairReceipt, Row, puzzle},
     topic::{Head, Policy, Receipt},
 };
 
@@ -154,6 +155,27 @@ fn topics(book: &mut Book) {
     }
 }
 
+fn standing(book: &mut Book) {
+    use super::standing;
+    signed(book, "pair receipt, a's half", standing::receipt());
+    for (name, receipt) in
+        [("pair receipt", standing::receipt()), ("pair receipt: with everything", standing::receipt_full())]
+    {
+        let receipt = standing::both(receipt);
+        book.value(name, &receipt);
+        receipt.verify(&network()).expect(name);
+    }
+    signed(book, "standing row", standing::row());
+    book.value("fraud proof", &standing::proof());
+    standing::proof().verify(&network()).expect("fraud proof");
+    let seed = [7; 32];
+    for (name, wanted, number) in standing::PUZZLES {
+        let (found, key) = puzzle::search(&seed, 0..number + 1, wanted).expect(name);
+        assert_eq!(found, number, "{name}");
+        book.value(name, &key.node_id());
+    }
+}
+
 #[test]
 fn every_wire_type_has_the_bytes_it_always_had() {
     let mut book = Book::open();
@@ -180,6 +202,7 @@ fn every_wire_type_has_the_bytes_it_always_had() {
     heads(&mut book);
     frames(&mut book);
     topics(&mut book);
+    standing(&mut book);
     book.close();
 }
 
@@ -208,6 +231,7 @@ fn domain_tags_never_change() {
         [Lease::DOMAIN, Withdrawal::DOMAIN, Suspicion::DOMAIN, Adjacency::DOMAIN],
         ["atoll lease 1", "atoll withdrawal 1", "atoll suspicion 1", "atoll adjacency 1"],
     );
+    assert_eq!([PairReceipt::DOMAIN, Row::DOMAIN], ["atoll pair receipt 1", "atoll standing row 1"]);
     assert_eq!(
         [Head::DOMAIN, Receipt::DOMAIN, Policy::DOMAIN],
         ["atoll topic batch 1", "atoll topic receipt 1", "atoll topic policy 1"],
