@@ -13,6 +13,7 @@
 //! | [`routes`] | which way a call to a service would go |
 //! | [`schemas`] | the JSON Schemas of services, by their hashes |
 //! | [`select`] | which instance takes a call, which one is left alone, and how many calls are made twice |
+//! | [`standing`] | how far peers are to be trusted: evidence, scores, tiers, and whom to call |
 //! | [`store`] | what survives a restart |
 //! | [`topics`] | who keeps topics for how long, who may say what, and how groups share the work |
 //! | [`time`] | the time that drivers pass in |
@@ -25,6 +26,7 @@ pub mod routes;
 pub mod schemas;
 pub mod select;
 pub mod services;
+pub mod standing;
 pub mod store;
 pub mod time;
 pub mod topics;
