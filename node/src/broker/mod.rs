@@ -62,7 +62,7 @@ use atoll_protocol::{
     identity::{NodeId, SecretKey},
     names::{NetworkName, TopicName, TopicPattern},
     sealed::Verified,
-    topic::{Batch, Head},
+    topic::{Batch, Epoch, Head},
 };
 use atoll_registry::{
     store::{Store, StoreError},
@@ -168,8 +168,6 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
     let Setup { key, network, events, rpc, store, mark, clock, config } = setup;
     let (net, directory) = (rpc.net.clone(), rpc.directory.clone());
     let (me, disk) = (key.node_id(), Disk::new(store));
-    let begins_anew = disk.mark().is_some_and(|before| !mark.follows(&before));
-    disk.set_mark(&mark)?;
     let mut logs = Logs::new(me, disk.clone(), config.quotas(), Policies::new(config.owners()));
     let damaged = logs.restore(disk.found()?);
     if damaged > 0 {
@@ -177,7 +175,9 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
     }
     let acks = Acks::new(me);
     let own = logs.shelf.topics().filter_map(|topic| logs.log(topic, &me)).flat_map(|log| log.chains());
-    own.for_each(|(_, chain)| acks.found(chain.tail()));
+    let last = own.inspect(|(_, chain)| acks.found(chain.tail())).map(|(epoch, _)| epoch).max();
+    let mark = mark.after(disk.mark().as_ref(), damaged, Epoch::begin(clock.wall(), last));
+    disk.set_mark(&mark)?;
     let (news, to_tell) = mpsc::channel(NEWS);
     let inner = Arc::new(Inner {
         key,
@@ -209,7 +209,7 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
     });
     inner.restore_policies();
     inner.restore_kept();
-    if let Err(error) = Writer::start(&inner, begins_anew) {
+    if let Err(error) = Writer::start(&inner) {
         tracing::error!("cannot start the thread that writes topics: {error}; nothing can be published");
         inner.drafts.close();
     }

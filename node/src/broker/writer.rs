@@ -15,6 +15,7 @@ use std::{
 
 use atoll_protocol::{
     names::TopicName,
+    service::UnixMillis,
     topic::{Batch, ChainId, Seq, Writer as Author, log::Log},
 };
 use parking_lot::{Condvar, Mutex};
@@ -122,8 +123,6 @@ impl Bell {
 pub(super) struct Writer {
     /// Where this node's own logs go on.
     authors: HashMap<TopicName, Author>,
-    /// Whether this run may know less of its own logs than others do.
-    begins_anew: bool,
     /// What the disk did not take.
     rest: ToWrite,
     rest_changes: Changes,
@@ -137,11 +136,10 @@ struct Own {
 }
 
 impl Writer {
-    pub(super) fn start(inner: &Arc<Inner>, begins_anew: bool) -> std::io::Result<()> {
+    pub(super) fn start(inner: &Arc<Inner>) -> std::io::Result<()> {
         let (bell, weak) = (Arc::clone(&inner.bell), Arc::downgrade(inner));
         let writer = Self {
             authors: HashMap::new(),
-            begins_anew,
             rest: ToWrite::default(),
             rest_changes: Changes::default(),
             failing: false,
@@ -288,12 +286,13 @@ impl Writer {
             return None;
         }
         let overtaken = logs.overtaken.remove(topic);
-        let now = inner.clock.wall();
+        let first = inner.mark.first();
         let author = match self.authors.remove(topic).filter(|_| !overtaken) {
             Some(author) => author,
-            None => match log.head().filter(|_| !self.begins_anew && !overtaken) {
+            // Of epochs before that one this node may know less than others do.
+            None => match log.head().filter(|head| head.value().epoch >= first && !overtaken) {
                 Some(head) => Author::resume(head),
-                None => Author::begin(topic.clone(), now, log.head()),
+                None => Author::begin(topic.clone(), inner.clock.wall().max(UnixMillis(first.0)), log.head()),
             },
         };
         let amount = logs.amount(&ChainId { topic: topic.clone(), author: inner.me, epoch: author.epoch() });

@@ -80,6 +80,32 @@ async fn a_restored_backup_begins_a_new_epoch() {
     assert!(log.log(&TOPIC.parse().unwrap(), &restored.id()).unwrap().forked().is_none());
 }
 
+#[tokio::test]
+async fn what_was_in_doubt_stays_so_until_something_is_published() {
+    let (dir, backup) = (tempfile::TempDir::new().unwrap(), tempfile::TempDir::new().unwrap());
+    let author = lasting(dir.path(), &[]).await;
+    say(&author, TOPIC, &["a"]).await;
+    author.shutdown().await;
+    drop(author);
+    copy(dir.path(), backup.path());
+    let author = lasting(dir.path(), &[]).await;
+    let before = author.topic(TOPIC).unwrap().publish("b").await.unwrap();
+    author.shutdown().await;
+    drop(author);
+    // The first run with the backup says nothing on this topic.
+    for _ in 0..2 {
+        lasting(backup.path(), &[]).await.shutdown().await;
+    }
+    let restored = lasting(backup.path(), &[]).await;
+    let after = restored.topic(TOPIC).unwrap().publish("c").await.unwrap();
+    assert!(after.epoch > before.epoch && after.seq.0 == 1, "{after:?}");
+    restored.shutdown().await;
+    drop(restored);
+    let restored = lasting(backup.path(), &[]).await;
+    let next = restored.topic(TOPIC).unwrap().publish("d").await.unwrap();
+    assert_eq!((next.epoch, next.seq.0), (after.epoch, 2), "the new epoch goes on");
+}
+
 fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
