@@ -1,6 +1,6 @@
 //! Reading logs from some position on, to their ends and beyond: what subscriptions and followers are made of.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -22,6 +22,8 @@ use super::{
 
 /// Bytes that are read at a time.
 const AT_A_TIME: usize = 512 * 1024;
+/// How long to wait before the disk is asked again that has failed.
+const RETRY: Duration = Duration::from_millis(500);
 /// What is dated so much before a reader of news began is not news, unless it came as such: clocks differ.
 pub(super) const NEWS: u64 = 5_000;
 
@@ -171,7 +173,18 @@ impl Tail {
                 }
             }
         };
-        let batches = if recent.is_empty() { self.read_stored(log, epoch, entries).await } else { recent };
+        let batches = if recent.is_empty() { self.read_stored(log, epoch, entries).await } else { Ok(recent) };
+        let Ok(batches) = batches else {
+            // What is there is not known: nothing may be passed over.
+            tokio::time::sleep(RETRY).await;
+            self.reader.again(log);
+            return None;
+        };
+        // What is damaged is missing, and waited for; what lies behind it is read on from there.
+        if self.inner.lose_damaged() && batches.is_empty() {
+            self.reader.again(log);
+            return None;
+        }
         if batches.is_empty() {
             // What is gone between those that are there has been overtaken.
             self.pass(log, epoch, entries.to);
@@ -190,10 +203,14 @@ impl Tail {
         None
     }
 
-    async fn read_stored(&self, log: &LogRef, epoch: Epoch, entries: Stretch) -> Vec<Arc<Batch>> {
+    async fn read_stored(&self, log: &LogRef, epoch: Epoch, entries: Stretch) -> Result<Vec<Arc<Batch>>, Unreadable> {
         let (disk, chain) = (self.inner.disk.clone(), chain_id(&log.topic, log.author, epoch));
         let read = tokio::task::spawn_blocking(move || disk.read(&chain, entries, AT_A_TIME));
-        read.await.unwrap_or_default()
+        let read = read.await.map_err(|_| Unreadable)?;
+        read.map_err(|error| {
+            tracing::error!("{error}");
+            Unreadable
+        })
     }
 
     /// Finds where to begin in a log, and in epochs of it that are new. False if that cannot be said yet.
@@ -273,6 +290,9 @@ impl Inner {
         [recent, stored].into_iter().flatten().min_by_key(|head| head.value().first)
     }
 }
+
+/// The disk does not say what is there.
+struct Unreadable;
 
 /// A log that is being read: if that is broken off, it is still to be read.
 struct Unread {

@@ -13,6 +13,7 @@ use crate::{
 
 mod basics;
 mod bounds;
+mod damage;
 mod holes;
 mod hostile;
 mod keeping;

@@ -216,6 +216,7 @@ impl Inner {
             }
         }
         self.make_up_for_dropped();
+        self.lose_damaged();
         self.look_after_holes(self.me, &BTreeSet::new());
         self.give_receipts();
         self.save_sessions();
@@ -342,6 +343,17 @@ impl Inner {
         if !chains.is_empty() {
             self.ask(peer, Ask::history(chains.into_keys().map(|chain| chain.topic).collect()));
         }
+    }
+
+    /// What was found to be damaged on the disk is missing from now on. False if there is none.
+    pub(super) fn lose_damaged(&self) -> bool {
+        let damage = self.disk.damage();
+        let any = !damage.is_empty();
+        if any {
+            let mut logs = self.logs.lock();
+            damage.into_iter().for_each(|damage| logs.lose(damage));
+        }
+        any
     }
 
     fn missing(&self, chain: &ChainId) -> Vec<Stretch> {

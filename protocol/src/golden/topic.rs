@@ -106,7 +106,7 @@ fn stretch() -> Stretch {
 
 fn have() -> Have {
     let (author, epoch, check) = (other_key().node_id(), Epoch(ISSUED.0), [0x77; 16]);
-    Have { author, epoch, first: Seq(3), last: Seq(70_000), check }
+    Have { author, epoch, first: Seq(3), last: Seq(70_000), check, holes: 2 }
 }
 
 /// Every form of a request, by name.

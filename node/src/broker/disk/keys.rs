@@ -43,6 +43,11 @@ pub(super) fn batch(of: &ChainId, first: Seq) -> Vec<u8> {
     key
 }
 
+/// The first position of the batch with this key.
+pub(super) fn position(key: &[u8]) -> Option<Seq> {
+    key.last_chunk().map(|first| Seq(u64::from_be_bytes(*first)))
+}
+
 /// The log that a key of the table of logs belongs to.
 pub(super) fn read_chain(key: &[u8]) -> Option<ChainId> {
     let (name, rest) = key.split_at_checked(key.iter().position(|byte| *byte == 0)?)?;

@@ -34,7 +34,13 @@ impl Mark {
     pub(crate) fn running(data_dir: Option<&Path>) -> Self {
         // Unknown elsewhere than on Linux: then only a good end counts.
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        Self { boot: boot.trim().to_owned(), directory: data_dir.and_then(identify), ended: false, damaged: 0, first: Epoch::default() }
+        Self {
+            boot: boot.trim().to_owned(),
+            directory: data_dir.and_then(identify),
+            ended: false,
+            damaged: 0,
+            first: Epoch::default(),
+        }
     }
 
     /// Of a run that has found so many records damaged and what the one `before` has left. If it may know less than that, it goes on with

@@ -5,6 +5,7 @@
 
 mod keys;
 mod mark;
+mod walk;
 
 use std::{ops::ControlFlow, sync::Arc};
 
@@ -24,10 +25,12 @@ use atoll_registry::{
     store::{self, Durability, Store, StoreError, Table},
     topics::retention::Front,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use mark::Mark;
+pub(super) use walk::Damage;
+use walk::{Shown, Walk};
 
 /// Bytes that a record of the table of logs may have.
 const LOG_RECORD: usize = SavedChain::MOST + 64;
@@ -55,7 +58,7 @@ pub(super) struct Found {
 
 /// See the [module docs](self). Cheap to clone; all clones are closed together, and hold nothing from then on.
 #[derive(Clone)]
-pub(super) struct Disk(Arc<RwLock<Option<Arc<dyn Store>>>>);
+pub(super) struct Disk(Arc<RwLock<Option<Arc<dyn Store>>>>, Arc<Mutex<Vec<Damage>>>);
 
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,7 +68,7 @@ impl std::fmt::Debug for Disk {
 
 impl Disk {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self(Arc::new(RwLock::new(Some(store))))
+        Self(Arc::new(RwLock::new(Some(store))), Arc::default())
     }
 
     /// Lets go of the database, so that another node can use it.
@@ -110,60 +113,61 @@ impl Disk {
 
     /// The head of the batch that holds a position, or of the next one after it.
     pub(super) fn head_from(&self, chain: &ChainId, seq: Seq) -> Option<Verified<Head>> {
-        self.stored(chain, seq)?.batch.head.reopen().ok()
+        self.first(chain, seq).map(|(head, _)| head)
     }
 
     /// The batch that holds a position, or the next one after it, as it is sent to others.
     pub(super) fn stored(&self, chain: &ChainId, seq: Seq) -> Option<Stored> {
-        let mut found = None;
-        self.visit(chain, seq, &mut |batch| {
-            let head = batch.head.clone().reopen().ok()?;
-            let entries = Stretch::between(head.value().first, head.value().last())?;
-            found = Some(Stored { entries, batch });
-            None
-        });
-        found
+        let (head, batch) = self.first(chain, seq)?;
+        Some(Stored { entries: Stretch::between(head.value().first, head.value().last())?, batch })
     }
 
     /// Batches that hold these positions, or those after them that are there, in order: the first ones, of together about `most`
-    /// bytes.
-    pub(super) fn read(&self, chain: &ChainId, entries: Stretch, most: usize) -> Vec<Arc<Batch>> {
+    /// bytes, and before anything that is damaged.
+    ///
+    /// # Errors
+    /// [`StoreError`]: whether there is more is not known.
+    pub(super) fn read(&self, chain: &ChainId, entries: Stretch, most: usize) -> Result<Vec<Arc<Batch>>, StoreError> {
         let (mut batches, mut bytes) = (Vec::new(), 0);
-        self.visit(chain, entries.from, &mut |batch| {
-            let batch = batch.reopen().inspect_err(|e| tracing::error!("what was stored is damaged: {e}")).ok()?;
-            if batch.head().value().first > entries.to {
-                return None;
+        let mut show = |head: Verified<Head>, batch: SignedBatch| {
+            if head.value().first > entries.to {
+                return Shown::Enough;
             }
+            let Ok(batch) = batch.reopen() else { return Shown::Damaged };
             bytes += batch.len();
             batches.push(Arc::new(batch));
-            (bytes < most).then_some(())
-        });
-        batches
+            if bytes < most { Shown::On } else { Shown::Enough }
+        };
+        self.walk(Walk::new(chain, false, &mut show), entries.from)?;
+        Ok(batches)
     }
 
     /// The oldest batch from a position on.
     pub(super) fn front(&self, chain: &ChainId, from: Seq) -> Option<Front> {
-        let mut front = None;
-        self.visit(chain, from, &mut |batch| {
-            front = batch.reopen().ok().map(|batch| Front::of(&batch));
-            None
-        });
-        front
+        Some(Front::of(&self.first(chain, from)?.1.reopen().ok()?))
     }
 
-    /// Shows the batches from the one on that holds a position, until there are no more or it gives none.
-    fn visit(&self, chain: &ChainId, seq: Seq, visit: &mut dyn FnMut(SignedBatch) -> Option<()>) {
-        let first = self.head(chain, seq).map_or(seq, |head| head.value().first);
-        let prefix = keys::chain(chain);
-        let mut show = |_: &[u8], value: &[u8]| match SignedBatch::decode(value).ok().and_then(&mut *visit) {
-            Some(()) => ControlFlow::Continue(()),
-            None => ControlFlow::Break(()),
+    fn first(&self, chain: &ChainId, seq: Seq) -> Option<(Verified<Head>, SignedBatch)> {
+        let mut found = None;
+        let mut show = |head, batch| {
+            found = Some((head, batch));
+            Shown::Enough
         };
-        let from = keys::batch(chain, first);
-        let read = self.store().and_then(|store| store.scan_from(Table::Batches, &prefix, &from, &mut show));
-        if let Err(error) = read {
-            tracing::error!("{error}");
+        self.walk(Walk::new(chain, true, &mut show), seq).inspect_err(|e| tracing::error!("{e}")).ok()?;
+        found
+    }
+
+    fn walk(&self, walk: Walk<'_>, seq: Seq) -> Result<(), StoreError> {
+        let damage = walk.run(&*self.store()?, seq)?;
+        if !damage.is_empty() {
+            self.1.lock().extend(damage);
         }
+        Ok(())
+    }
+
+    /// What was found to be damaged since this was last asked.
+    pub(super) fn damage(&self) -> Vec<Damage> {
+        std::mem::take(&mut *self.1.lock())
     }
 
     /// A value of the table of cursors.

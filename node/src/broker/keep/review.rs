@@ -103,12 +103,13 @@ impl Inner {
         let _ = stream.close().await;
         let logs = self.logs.lock();
         let ours = logs.shelf.held(topic);
-        // Ends alone do not tell: who holds the last batch may lack all that lies before it.
+        // Ends alone do not tell: who holds the last batch may lack what lies before it.
         let holds = |ours: &Have| {
             let theirs = theirs.get(&(ours.author, ours.epoch));
             theirs.is_some_and(|theirs| {
                 let same_end = theirs.last == ours.last && theirs.check == ours.check;
                 (same_end || theirs.last > ours.last) && (theirs.first <= ours.first || ours.first > ours.last)
+                    && theirs.holes == 0
             })
         };
         Ok(ours.iter().all(holds))

@@ -8,15 +8,15 @@ use atoll_protocol::{
     sealed::Verified,
     service::UnixMillis,
     topic::{
-        Batch, Entry, Epoch, Proof, Seq,
-        log::{Accepted, Log, Refused, Room},
+        Batch, ChainId, Entry, Epoch, Proof, Seq,
+        log::{Accepted, Chain, Log, Refused, Room, Stretch},
         sync::{Fault, Intake, Opened, Pull, Scope, TakenIn, take_in},
     },
 };
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Logs, Unwritten, chain_id};
-use crate::broker::{readers::News, tail::NEWS};
+use crate::broker::{disk::Damage, readers::News, tail::NEWS};
 
 /// What was known when a batch came.
 pub(in crate::broker) struct Taking<'a> {
@@ -215,12 +215,26 @@ impl Logs {
         self.readers.mark(topic, author, None);
     }
 
+    /// What is damaged on the disk is missing, and others are asked for it.
+    pub(in crate::broker) fn lose(&mut self, damage: Damage) {
+        let Damage { chain, from, to } = damage;
+        let Some(log) = self.shelf.log_mut(&chain.topic, chain.author) else { return };
+        let last = log.chain(chain.epoch).map(Chain::last);
+        let Some(lost) = last.and_then(|last| Stretch::between(from, to.unwrap_or(last))) else { return };
+        if !log.lose(chain.epoch, lost) {
+            return;
+        }
+        tracing::error!(
+            "entries {} to {} of {chain} are damaged on the disk; others are asked for them",
+            lost.from,
+            lost.to
+        );
+        self.holes.push((chain.clone(), lost, self.me));
+        self.changed.insert(chain);
+    }
+
     /// What nobody has is given up: readers are told of a gap, unless it was overtaken by later values for the same keys.
-    pub(in crate::broker) fn give_up(
-        &mut self,
-        chain: &atoll_protocol::topic::ChainId,
-        hole: atoll_protocol::topic::log::Stretch,
-    ) {
+    pub(in crate::broker) fn give_up(&mut self, chain: &ChainId, hole: Stretch) {
         let overtaken = self.policies.retention(&chain.topic).last_per_key;
         let Some(log) = self.shelf.log_mut(&chain.topic, chain.author) else { return };
         match overtaken {
@@ -232,7 +246,7 @@ impl Logs {
     }
 
     /// The positions of a log before this one are no longer held.
-    pub(in crate::broker) fn drop_before(&mut self, chain: &atoll_protocol::topic::ChainId, floor: Seq) {
+    pub(in crate::broker) fn drop_before(&mut self, chain: &ChainId, floor: Seq) {
         if let Some(log) = self.shelf.log_mut(&chain.topic, chain.author) {
             log.drop_before(chain.epoch, floor);
             self.trimmed.insert(chain.clone());

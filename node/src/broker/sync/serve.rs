@@ -77,6 +77,7 @@ async fn serve(inner: &Arc<Inner>, stream: &mut Substream, mut serving: Serving)
                 });
                 recent.or_else(|| from.disk.stored(chain, seq))
             });
+            from.lose_damaged();
             (serving, reply)
         });
         let (rest, reply) = read.await.map_err(|_| SyncError::Stopped)?;

@@ -122,6 +122,13 @@ impl Chain {
         self.taken.iter()
     }
 
+    /// How many positions between the first that is retained and the last are not held.
+    #[must_use]
+    pub fn holes(&self) -> u64 {
+        let all = Stretch::between(self.first(), self.last());
+        all.into_iter().flat_map(|all| self.taken.missing(all)).map(Stretch::count).sum()
+    }
+
     /// What is missing up to `last`, and neither below what is wanted nor given up.
     #[must_use]
     pub fn missing(&self, last: Seq) -> Vec<Stretch> {
@@ -251,6 +258,20 @@ impl Chain {
             self.taken.insert(known);
             self.skipped.remove(known);
         }
+    }
+
+    /// What was taken in there cannot be read any more: it is missing. False if nothing had been, or it is not wanted.
+    pub(super) fn lose(&mut self, lost: Stretch) -> bool {
+        let held = self.taken.from(lost.from.max(self.floor)).is_some_and(|stretch| stretch.overlap(lost).is_some());
+        self.taken.remove(lost);
+        self.bound();
+        held
+    }
+
+    /// Whether the latest batch is one that can be read, or that retention has passed.
+    #[must_use]
+    pub fn ends_well(&self) -> bool {
+        self.taken.is_empty() || self.taken.contains(self.last())
     }
 
     /// Of too many stretches apart the oldest end.

@@ -342,6 +342,11 @@ impl Log {
         }
     }
 
+    /// What was taken in there is damaged where it is stored: it is missing again. False if nothing had been, or it is not wanted any more.
+    pub fn lose(&mut self, epoch: Epoch, lost: Stretch) -> bool {
+        self.chains.get_mut(&epoch).is_some_and(|chain| chain.lose(lost))
+    }
+
     /// From this position on an epoch is wanted, also what was passed or given up before.
     pub fn want(&mut self, epoch: Epoch, from: Seq) {
         if let Some(chain) = self.chains.get_mut(&epoch) {

@@ -75,6 +75,10 @@ impl Stretches {
         self.0.first().copied()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = Stretch> {
         self.0.iter().copied()
     }

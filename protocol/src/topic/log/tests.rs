@@ -278,6 +278,35 @@ fn gaps_are_told_and_can_be_filled() {
 }
 
 #[test]
+fn what_is_damaged_is_missing_and_can_be_filled() {
+    let (batches, mut held) = (pairs(4), Held::new());
+    let epoch = epoch(&batches);
+    held.accept_all(&batches);
+    assert!(held.log.lose(epoch, stretch(3, 6)));
+    assert!(!held.log.lose(epoch, stretch(3, 6)), "it was lost before");
+    let chain = held.log.chain(epoch).unwrap();
+    assert_eq!((chain.missing(Seq(8)), chain.holes()), (vec![stretch(3, 6)], 4));
+    assert_eq!(held.read(&mut Cursor::default()), [(1, 2)], "it waits for what is being fetched");
+    held.accept(&batches[1]).unwrap();
+    held.log.skip(epoch, stretch(5, 6));
+    assert_eq!(held.read(&mut Cursor::default()), [(1, 4), (-5, -6), (7, 8)]);
+    assert_eq!(held.log.chain(epoch).unwrap().holes(), 2, "what is given up is not held either");
+}
+
+#[test]
+fn who_has_lost_the_end_of_a_log_does_not_say_that_it_has_it() {
+    let (batches, mut held) = (pairs(2), Held::new());
+    let epoch = epoch(&batches);
+    held.accept_all(&batches);
+    held.log.lose(epoch, stretch(3, 4));
+    assert!(!held.log.chain(epoch).unwrap().ends_well());
+    assert_eq!(held.accept(&batches[1]), Ok(Accepted::Appended));
+    assert!(held.log.chain(epoch).unwrap().ends_well());
+    held.log.drop_before(epoch, Seq(5));
+    assert!(held.log.chain(epoch).unwrap().ends_well(), "retention has passed it");
+}
+
+#[test]
 fn a_fork_is_proved_where_everything_was_dropped() {
     let (mut writer, mut clock) = (Writer::begin(topic(), NOW, None), Clock::default());
     let first = append(&mut writer, &mut clock, vec![Draft::of("a")]);

@@ -151,6 +151,8 @@ pub struct Have {
     pub last: Seq,
     /// The first half of the hash of the last batch's head.
     pub check: [u8; 16],
+    /// How many positions between the two are not held.
+    pub holes: u64,
 }
 
 /// A stretch of a log.

@@ -18,7 +18,7 @@ const FEW: usize = 32;
 /// Bytes of batches that are put into one message, if they are small.
 const MESSAGE: usize = 128 * 1024;
 /// Bytes that an element of a list takes at most, and what is kept free of a message.
-const HAVE: usize = 32 + 3 * 9 + 16;
+const HAVE: usize = 32 + 4 * 9 + 16;
 const PROOF: usize = 2 * (limits::BATCH_HEAD + 128);
 const MARGIN: usize = 4 * 1024;
 

@@ -232,13 +232,15 @@ impl Shelf {
     ) -> impl Iterator<Item = Have> + 'a {
         let logs =
             self.logs(topic).filter(move |log| is_in(place(&log.author()), count, buckets) && log.forked().is_none());
+        // Whoever has lost the end it knows of cannot send what it would have to.
         let all = logs.flat_map(|log| {
-            log.chains().map(|(epoch, chain)| Have {
+            log.chains().filter(|(_, chain)| chain.ends_well()).map(|(epoch, chain)| Have {
                 author: log.author(),
                 epoch,
                 first: chain.first(),
                 last: chain.last(),
                 check: check(&chain.tail().hash()),
+                holes: chain.holes(),
             })
         });
         all.filter(move |have| after.is_none_or(|after| (have.author, have.epoch) > (after.author, after.epoch)))

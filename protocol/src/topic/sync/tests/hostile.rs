@@ -166,7 +166,8 @@ fn logs_that_are_made_up_end_the_conversation() {
     let made_up = |reply| match reply {
         Reply::Logs { covered, mut held } => {
             let author = key(77).node_id();
-            let have = Have { author, epoch: crate::topic::Epoch(1), first: Seq(1), last: Seq(9), check: [7; 16] };
+            let have =
+                Have { author, epoch: crate::topic::Epoch(1), first: Seq(1), last: Seq(9), check: [7; 16], holes: 0 };
             held[0].logs = Logs::All(vec![have]);
             vec![Reply::Logs { covered, held }]
         }
