@@ -67,10 +67,9 @@ impl Recent {
         (batch.head().value().last() >= seq).then_some(batch)
     }
 
-    /// The head of the batch that holds a position, or of the next one after it.
-    pub(super) fn head_from(&self, chain: &ChainId, seq: Seq) -> Option<Verified<Head>> {
-        let next = || Some(self.chains.get(chain)?.range(seq..).next()?.1);
-        self.at(chain, seq).or_else(next).map(|batch| batch.head().clone())
+    /// The batch that holds a position, or the next one after it.
+    pub(super) fn from(&self, chain: &ChainId, seq: Seq) -> Option<&Arc<Batch>> {
+        self.at(chain, seq).or_else(|| Some(self.chains.get(chain)?.range(seq..).next()?.1))
     }
 
     /// Batches without a gap from the first of these positions on, of together about `most` bytes; none if the first one is

@@ -169,7 +169,11 @@ impl Tail {
                 }
                 Step::Read { epoch, entries } => {
                     let chain = chain_id(&log.topic, log.author, epoch);
-                    (epoch, entries, logs.recent.read(&chain, entries, AT_A_TIME))
+                    let recent = logs.recent.read(&chain, entries, AT_A_TIME);
+                    // What is here may not be on the disk yet: what the disk does not have before it is passed, and no more.
+                    let next = logs.recent.from(&chain, entries.from).map(|batch| batch.head().value().first);
+                    let before = next.and_then(|next| Stretch::between(entries.from, next.before()));
+                    (epoch, before.and_then(|before| before.overlap(entries)).unwrap_or(entries), recent)
                 }
             }
         };
@@ -281,7 +285,7 @@ impl Tail {
 impl Inner {
     /// The head of the batch that holds a position, or of the next one after it. Reads the disk.
     fn head_from(&self, chain: &ChainId, seq: Seq) -> Option<Verified<Head>> {
-        let recent = self.logs.lock().recent.head_from(chain, seq);
+        let recent = self.logs.lock().recent.from(chain, seq).map(|batch| batch.head().clone());
         let is_next = |head: &Verified<Head>| head.value().first <= seq;
         if recent.as_ref().is_some_and(is_next) {
             return recent;

@@ -41,6 +41,8 @@ const FILLERS: usize = 4;
 /// wants only news, whom that keeps waiting.
 const HOLE: Duration = Duration::from_secs(60);
 const NEWS_HOLE: Duration = Duration::from_secs(10);
+/// How often others are asked again for what was given up: somebody may have it who was away.
+const GIVEN_UP: Duration = Duration::from_secs(3600);
 /// So long a peer is not asked again that was asked in vain.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -56,6 +58,8 @@ struct State {
     holes: BTreeMap<ChainId, Hole>,
     /// Gossip that was dropped when that was last looked at.
     dropped: u64,
+    /// When what was given up was last asked for again.
+    asked_again: Option<Instant>,
     /// Since when nobody has wanted a topic.
     unwanted: HashMap<TopicName, Instant>,
 }
@@ -169,6 +173,8 @@ async fn happened(inner: &Arc<Inner>, event: TopicEvent) {
         }
         TopicEvent::Ready { peer } => {
             inner.ask_everything(peer);
+            // Of its own log it is the one to know.
+            inner.logs.lock().want_again(|log| log.author() == peer);
             inner.look_after_holes(inner.me, &BTreeSet::new());
             inner.tell_keepers();
             inner.give_receipts();
@@ -228,6 +234,7 @@ impl Inner {
     fn compare(self: &Arc<Self>) {
         // Clocks go on, and room is made: what was refused may be taken now.
         self.logs.lock().shelf.resume_all();
+        self.ask_again();
         self.find_holes();
         let peers = self.net.connections.peers();
         if peers.is_empty() {
@@ -235,6 +242,20 @@ impl Inner {
         }
         let nth = rand::random_range(0..peers.len());
         peers.get(nth).into_iter().for_each(|peer| self.ask_everything(*peer));
+    }
+
+    /// What was given up is wanted again now and then.
+    fn ask_again(&self) {
+        let due = {
+            let mut state = self.upkeep.0.lock();
+            let last = *state.asked_again.get_or_insert_with(Instant::now);
+            let due = last.elapsed() >= GIVEN_UP;
+            state.asked_again = if due { None } else { state.asked_again };
+            due
+        };
+        if due {
+            self.logs.lock().want_again(|_| true);
+        }
     }
 
     /// About all topics, and which ones there are that are wanted.
@@ -340,9 +361,19 @@ impl Inner {
     /// Asks for what lies before what logs began with, where that was news.
     pub(super) fn fill_back(self: &Arc<Self>, peer: NodeId) {
         let chains = std::mem::take(&mut self.logs.lock().backfill);
-        if !chains.is_empty() {
-            self.ask(peer, Ask::history(chains.into_keys().map(|chain| chain.topic).collect()));
+        if chains.is_empty() {
+            return;
         }
+        let topics = chains.iter().map(|chain| chain.topic.clone()).collect();
+        {
+            // Others are asked for what this one turns out not to have, or if it goes.
+            let mut state = self.upkeep.0.lock();
+            for chain in chains {
+                let hole = state.holes.entry(chain).or_insert_with(Hole::new);
+                hole.waiting_for.get_or_insert(Waiting { peer, begun: false });
+            }
+        }
+        self.ask(peer, Ask::history(topics));
     }
 
     /// What was found to be damaged on the disk is missing from now on. False if there is none.
@@ -401,7 +432,8 @@ impl Inner {
 
     /// Only this node's own log of a topic is of interest any more.
     fn narrow(self: &Arc<Self>, topic: &TopicName) {
-        self.logs.lock().shelf.set_scope(topic, Scope::Only(self.me));
+        self.logs.lock().set_scope(topic, Scope::Only(self.me));
+        self.bell.ring();
         self.cease(topic);
     }
 }

@@ -231,6 +231,9 @@ impl Writer {
         for policy in &new.policies {
             fresh.put_policy(policy);
         }
+        for (topic, since) in &new.scopes {
+            fresh.put_news(topic, *since);
+        }
         changes.append(fresh);
         let mut all = std::mem::take(&mut self.rest);
         all.batches.extend(new.batches);

@@ -15,6 +15,7 @@ use atoll_protocol::{
     limits,
     names::TopicName,
     sealed::Verified,
+    service::UnixMillis,
     topic::{
         Batch, ChainId, Epoch, Head, Policy, Proof, Seq, SignedBatch,
         log::{SavedChain, Stretch},
@@ -36,6 +37,8 @@ use walk::{Shown, Walk};
 const LOG_RECORD: usize = SavedChain::MOST + 64;
 /// What the names of topics' policies begin with in the table of cursors.
 pub(super) const POLICY: &str = "policy/";
+/// What the names of topics of which only news is wanted begin with there.
+const NEWS: &str = "news/";
 /// Bytes of a proof.
 const PROOF: usize = 2 * (limits::BATCH_HEAD + 128);
 
@@ -52,6 +55,8 @@ pub(super) struct LogRecord {
 pub(super) struct Found {
     pub(super) chains: Vec<(ChainId, LogRecord)>,
     pub(super) forks: Vec<(ChainId, Proof)>,
+    /// Topics of which only news is wanted, and since when.
+    pub(super) news: Vec<(TopicName, UnixMillis)>,
     /// Records that could not be read.
     pub(super) damaged: usize,
 }
@@ -99,6 +104,8 @@ impl Disk {
             found.damaged += usize::from(read.is_none());
             ControlFlow::Continue(())
         })?;
+        let news = self.cursors(NEWS).into_iter();
+        found.news = news.filter_map(|(name, since)| news_since(&name, &since)).collect();
         Ok(found)
     }
 
@@ -240,6 +247,11 @@ impl Changes {
         }
     }
 
+    /// Only news of a topic is wanted, since this time; or it is not so any more.
+    pub(super) fn put_news(&mut self, topic: &TopicName, since: Option<UnixMillis>) {
+        self.put_cursor(&format!("{NEWS}{topic}"), since.map(|since| since.0.to_be_bytes().to_vec()));
+    }
+
     pub(super) fn delete(&mut self, chain: &ChainId, first: Seq) {
         self.0.delete(Table::Batches, keys::batch(chain, first));
     }
@@ -272,6 +284,11 @@ impl Changes {
     pub(super) fn append(&mut self, mut other: Self) {
         self.0.append(&mut other.0);
     }
+}
+
+fn news_since(name: &str, since: &[u8]) -> Option<(TopicName, UnixMillis)> {
+    let topic = name.strip_prefix(NEWS)?.parse().ok()?;
+    Some((topic, UnixMillis(u64::from_be_bytes(since.try_into().ok()?))))
 }
 
 /// One epoch of a log.

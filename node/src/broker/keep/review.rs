@@ -108,7 +108,8 @@ impl Inner {
             let theirs = theirs.get(&(ours.author, ours.epoch));
             theirs.is_some_and(|theirs| {
                 let same_end = theirs.last == ours.last && theirs.check == ours.check;
-                (same_end || theirs.last > ours.last) && (theirs.first <= ours.first || ours.first > ours.last)
+                (same_end || theirs.last > ours.last)
+                    && (theirs.first <= ours.first || ours.first > ours.last)
                     && theirs.holes == 0
             })
         };

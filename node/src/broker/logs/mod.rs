@@ -63,8 +63,10 @@ pub(super) struct Logs {
     trimmed: BTreeSet<ChainId>,
     /// Since when news of a topic is wanted, where only news is.
     pub(super) news_since: BTreeMap<TopicName, UnixMillis>,
-    /// Logs that began with something that is news, before which there may be more: from this position on.
-    pub(super) backfill: BTreeMap<ChainId, Seq>,
+    /// Logs that began with something that is news, before which there may be more.
+    pub(super) backfill: BTreeSet<ChainId>,
+    /// Topics of which it has changed whether only news is wanted, and since when.
+    new_scopes: BTreeMap<TopicName, Option<UnixMillis>>,
     /// Topics on which others know entries of this node's own that it does not: it has been restored from a backup.
     pub(super) overtaken: BTreeSet<TopicName>,
 }
@@ -92,6 +94,7 @@ pub(super) struct ToWrite {
     pub(super) forgotten: Vec<ChainId>,
     pub(super) forks: Vec<(TopicName, NodeId, Proof)>,
     pub(super) policies: Vec<Verified<Policy>>,
+    pub(super) scopes: BTreeMap<TopicName, Option<UnixMillis>>,
 }
 
 impl Logs {
@@ -115,7 +118,8 @@ impl Logs {
             holes: Vec::new(),
             trimmed: BTreeSet::new(),
             news_since: BTreeMap::new(),
-            backfill: BTreeMap::new(),
+            backfill: BTreeSet::new(),
+            new_scopes: BTreeMap::new(),
             overtaken: BTreeSet::new(),
         }
     }
@@ -128,7 +132,7 @@ impl Logs {
                 damaged += 1;
             }
         }
-        self.restore_scopes();
+        self.restore_scopes(found.news);
         for (chain, proof) in found.forks {
             self.shelf.add(chain.topic.clone());
             if let Some(log) = self.shelf.log_mut(&chain.topic, chain.author) {
@@ -138,8 +142,15 @@ impl Logs {
         damaged
     }
 
-    /// Of topics that this node has only published on, others' logs are not wanted; whoever subscribes wants more.
-    fn restore_scopes(&mut self) {
+    /// Of topics that this node has only published on, others' logs are not wanted, and of some only news; whoever subscribes wants more.
+    fn restore_scopes(&mut self, news: Vec<(TopicName, UnixMillis)>) {
+        for (topic, since) in news {
+            if !self.shelf.contains(&topic) {
+                continue;
+            }
+            self.shelf.set_scope(&topic, Scope::News);
+            self.news_since.insert(topic, since);
+        }
         let topics: Vec<TopicName> = self.shelf.topics().cloned().collect();
         for topic in topics {
             self.accounts.set_own(&topic, true);
@@ -192,11 +203,37 @@ impl Logs {
             (Scope::Only(_), Scope::Everything | Scope::News) | (Scope::News, Scope::Everything) => true,
             _ => return false,
         };
-        self.shelf.set_scope(topic, scope);
+        self.set_scope(topic, scope);
         if scope == Scope::Everything && !new {
             self.want_all(topic);
         }
         wider
+    }
+
+    /// What is wanted of a topic, and noted for later runs: whoever has begun with the news has not asked for what was before.
+    pub(super) fn set_scope(&mut self, topic: &TopicName, scope: Scope) {
+        let since = self.news_since.get(topic).copied().filter(|_| scope == Scope::News);
+        if since.is_some() || self.shelf.scope(topic) == Scope::News {
+            self.new_scopes.insert(topic.clone(), since);
+        }
+        self.shelf.set_scope(topic, scope);
+    }
+
+    /// What was given up of these logs is wanted again.
+    pub(super) fn want_again(&mut self, which: impl Fn(&Log) -> bool) {
+        let logs = self.shelf.topics().flat_map(|topic| self.shelf.logs(topic)).filter(|log| which(log));
+        let chains = logs.filter(|log| log.forked().is_none()).flat_map(|log| {
+            let given_up = log.chains().flat_map(|(epoch, chain)| chain.given_up().map(move |gap| (epoch, gap)));
+            given_up.map(|(epoch, gap)| (chain_id(log.topic(), log.author(), epoch), gap))
+        });
+        let chains: Vec<(ChainId, Stretch)> = chains.collect();
+        for (chain, gap) in chains {
+            if let Some(log) = self.shelf.log_mut(&chain.topic, chain.author) {
+                log.want(chain.epoch, gap.from);
+            }
+            self.holes.push((chain.clone(), gap, self.me));
+            self.changed.insert(chain);
+        }
     }
 
     /// Everything before what is known of others' logs of a topic is wanted, too, but for what retention has passed here.
@@ -244,7 +281,8 @@ impl Logs {
         changed.extend(batches.iter().map(|Unwritten { batch, .. }| batch.head().value().chain(batch.author())));
         let records = changed.into_iter().filter_map(|chain| Some((chain.clone(), self.record(&chain)?))).collect();
         let (forgotten, forks) = (std::mem::take(&mut self.forgotten), std::mem::take(&mut self.forks));
-        ToWrite { batches, records, forgotten, forks, policies: std::mem::take(&mut self.new_policies) }
+        let (policies, scopes) = (std::mem::take(&mut self.new_policies), std::mem::take(&mut self.new_scopes));
+        ToWrite { batches, records, forgotten, forks, policies, scopes }
     }
 
     fn record(&self, chain: &ChainId) -> Option<LogRecord> {
@@ -260,6 +298,7 @@ impl Logs {
 
     /// A topic is of no interest here any more: all that is held of it goes.
     pub(super) fn forget(&mut self, topic: &TopicName) {
+        self.set_scope(topic, Scope::Everything);
         let Some(logs) = self.shelf.remove(topic) else { return };
         for (author, log) in logs {
             let epochs: Vec<Epoch> = log.chains().map(|(epoch, _)| epoch).collect();

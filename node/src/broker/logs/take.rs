@@ -183,7 +183,7 @@ impl Logs {
         let known = chain.last().0.saturating_sub(head.first.0).saturating_add(1);
         let from = Seq(head.first.0.saturating_sub(known.max(16)).max(Seq::FIRST.0));
         log.want(head.epoch, from);
-        self.backfill.insert(head.chain(author), from);
+        self.backfill.insert(head.chain(author));
     }
 
     fn read_policies(&mut self, batch: &Batch, network: &NetworkName) {

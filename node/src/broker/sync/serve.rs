@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use atoll_protocol::topic::log::Stretch;
 use atoll_protocol::{
     identity::NodeId,
-    topic::sync::{Answer, Following, Piece, Reply, Serving, Stored, answer},
+    topic::{
+        ChainId, Seq,
+        log::Stretch,
+        sync::{Answer, Following, Piece, Reply, Serving, Stored, answer},
+    },
 };
 use futures::{AsyncReadExt, AsyncWriteExt, future::Either};
 
@@ -69,14 +72,7 @@ async fn serve(inner: &Arc<Inner>, stream: &mut Substream, mut serving: Serving)
     loop {
         let from = Arc::clone(inner);
         let read = tokio::task::spawn_blocking(move || {
-            let reply = serving.next(|chain, seq| {
-                let recent = from.logs.lock().recent.at(chain, seq).cloned();
-                let recent = recent.and_then(|batch| {
-                    let head = batch.head().value();
-                    Some(Stored { entries: Stretch::between(head.first, head.last())?, batch: batch.signed() })
-                });
-                recent.or_else(|| from.disk.stored(chain, seq))
-            });
+            let reply = serving.next(|chain, seq| from.batch_from(chain, seq));
             from.lose_damaged();
             (serving, reply)
         });
@@ -84,6 +80,22 @@ async fn serve(inner: &Arc<Inner>, stream: &mut Substream, mut serving: Serving)
         let Some(reply) = reply else { return Ok(()) };
         send(stream, &reply).await?;
         serving = rest;
+    }
+}
+
+impl Inner {
+    /// The batch that holds a position, or the next one after it. Reads the disk, where not everything may be yet.
+    pub(in crate::broker) fn batch_from(&self, chain: &ChainId, seq: Seq) -> Option<Stored> {
+        let recent = self.logs.lock().recent.from(chain, seq).cloned();
+        let recent = recent.and_then(|batch| {
+            let head = batch.head().value();
+            Some(Stored { entries: Stretch::between(head.first, head.last())?, batch: batch.signed() })
+        });
+        if recent.as_ref().is_some_and(|recent| recent.entries.from <= seq) {
+            return recent;
+        }
+        let stored = self.disk.stored(chain, seq);
+        [recent, stored].into_iter().flatten().min_by_key(|found| found.entries.from)
     }
 }
 

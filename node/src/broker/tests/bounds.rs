@@ -208,6 +208,30 @@ async fn the_last_value_for_each_key_is_what_is_retained() {
 }
 
 #[tokio::test]
+async fn what_is_not_on_the_disk_yet_is_read_where_what_was_before_is_overtaken() {
+    let owner = node(&[]).await;
+    let name = TopicName::owned_by(&owner.id(), "state").unwrap();
+    let topic = owner.topic(name.as_str()).unwrap();
+    topic.decide(Access::Open, Vec::new(), Retention { last_per_key: true, ..Retention::default() }).await.unwrap();
+    for number in 0..6 {
+        topic.publish(&number).key("key").await.unwrap();
+    }
+    let held = |node: &Node| inner(node).logs.lock().held.get(&name).map(|held| held.index.entries());
+    eventually("what was overtaken is gone", || held(&owner) == Some(2)).await;
+    let store = Arc::new(Full::default());
+    let mut builder = builder().bootstrap(owner.addresses());
+    builder.store = Some(Arc::clone(&store) as Arc<dyn Store>);
+    let full = listening(builder).await;
+    store.full.store(true, Ordering::Relaxed);
+    let mut all = full.topic(name.as_str()).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    let last = message(&mut all).await;
+    assert_eq!(last.json::<u32>().unwrap(), 5);
+    let chain = ChainId { topic: name, author: owner.id(), epoch: last.epoch() };
+    let next = inner(&full).batch_from(&chain, Seq(2)).unwrap();
+    assert_eq!(next.entries.from, last.seq(), "and others are sent it");
+}
+
+#[tokio::test]
 async fn an_owner_says_who_may_publish_and_read() {
     let (owner, other) = pair().await;
     let name = TopicName::owned_by(&owner.id(), "private").unwrap();

@@ -44,3 +44,50 @@ async fn what_a_neighbour_lacks_is_waited_for_while_its_author_is_away() {
     let _author = lasting(dir.path(), &late.addresses()).await;
     assert_eq!(texts(&mut all, 4).await, ["a", "b", "c", "d"]);
 }
+
+#[tokio::test]
+async fn what_was_given_up_is_asked_for_again_once_its_author_is_back() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let neighbour = node(&[]).await;
+    let author = lasting(dir.path(), &neighbour.addresses()).await;
+    let id = author.id();
+    let mut heard = neighbour.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    within("joining", author.joined()).await;
+    say(&author, TOPIC, &["a", "b", "c", "d"]).await;
+    texts(&mut heard, 4).await;
+    within("the author stops", author.shutdown()).await;
+    drop(author);
+    let chain = lose(&neighbour, id, 2).await;
+    let late = node(&neighbour.addresses()).await;
+    let mut all = late.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    eventually("the neighbour has been asked", || !missing(&late, id).is_empty()).await;
+    inner(&late).logs.lock().give_up(&chain, Stretch { from: Seq(1), to: Seq(2) });
+    let told = within("something", all.next()).await;
+    assert!(matches!(&told, Some(Delivery::Gap(gap)) if gap.to == Seq(2)), "{told:?}");
+    assert_eq!(texts(&mut all, 2).await, ["c", "d"]);
+    let _author = lasting(dir.path(), &late.addresses()).await;
+    let whole = || {
+        let logs = inner(&late).logs.lock();
+        let held = logs.log(&chain.topic, &id).and_then(|log| log.chain(chain.epoch)).unwrap();
+        held.first() == Seq(1) && held.holes() == 0
+    };
+    eventually("it has come after all", whole).await;
+    let mut again = late.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    assert_eq!(texts(&mut again, 4).await, ["a", "b", "c", "d"]);
+}
+
+#[tokio::test]
+async fn what_lies_before_news_is_asked_of_others_if_whoever_brought_it_is_gone() {
+    let (author, reader) = pair().await;
+    let mut all = reader.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    say(&author, TOPIC, &["a", "b", "c", "d"]).await;
+    texts(&mut all, 4).await;
+    let chain = lose(&reader, author.id(), 2).await;
+    {
+        let mut logs = inner(&reader).logs.lock();
+        logs.shelf.log_mut(&chain.topic, chain.author).unwrap().want(chain.epoch, Seq::FIRST);
+        logs.backfill.insert(chain);
+    }
+    inner(&reader).fill_back(SecretKey::from_seed(&[5; 32]).node_id());
+    eventually("its author has been asked", || missing(&reader, author.id()).is_empty()).await;
+}

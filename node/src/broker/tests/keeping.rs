@@ -78,6 +78,24 @@ async fn a_keeper_that_is_elected_no_more_hands_over_before_it_lets_go() {
 }
 
 #[tokio::test]
+async fn nothing_is_let_go_to_one_who_lacks_something_in_the_middle() {
+    let (holder, other) = pair().await;
+    let mut all = other.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    let topic: TopicName = TOPIC.parse().unwrap();
+    say(&holder, TOPIC, &["a", "b", "c"]).await;
+    texts(&mut all, 3).await;
+    {
+        let mut logs = inner(&other).logs.lock();
+        let log = logs.shelf.log_mut(&topic, holder.id()).unwrap();
+        let epoch = log.chains().next().unwrap().0;
+        let middle = Stretch { from: Seq(2), to: Seq(2) };
+        log.lose(epoch, middle);
+        log.skip(epoch, middle);
+    }
+    assert!(!inner(&holder).is_held_by(&topic, other.id()).await.unwrap());
+}
+
+#[tokio::test]
 async fn nothing_is_let_go_to_one_who_has_only_the_end_of_it() {
     let (holder, other) = pair().await;
     let mut all = other.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();

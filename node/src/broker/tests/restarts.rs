@@ -1,5 +1,7 @@
 //! What outlives a node.
 
+use atoll_protocol::topic::sync::Scope;
+
 use super::*;
 
 #[tokio::test]
@@ -48,6 +50,31 @@ async fn a_subscriber_that_comes_back_hears_what_is_said_at_once() {
         say(&author, TOPIC, &[text]).await;
         let said = tokio::time::timeout(Duration::from_secs(8), texts(&mut all, 1)).await;
         assert_eq!(said.expect("it is gossiped"), [text]);
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_begun_with_the_news_can_ask_for_everything_after_a_restart() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let author = node(&[]).await;
+    let scope = |node: &Node| inner(node).logs.lock().shelf.scope(&TOPIC.parse().unwrap());
+    let reader = lasting(dir.path(), &author.addresses()).await;
+    let mut news = reader.topic(TOPIC).unwrap().subscribe().begin().unwrap();
+    within("joining", reader.joined()).await;
+    say(&author, TOPIC, &["a"]).await;
+    assert_eq!(texts(&mut news, 1).await, ["a"]);
+    assert_eq!(scope(&reader), Scope::News);
+    drop(news);
+    let mut before = reader;
+    for expected in [Scope::News, Scope::Everything, Scope::Everything] {
+        before.shutdown().await;
+        drop(before);
+        let reader = lasting(dir.path(), &author.addresses()).await;
+        assert_eq!(scope(&reader), expected);
+        let mut all = reader.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+        assert_eq!(texts(&mut all, 1).await, ["a"]);
+        assert_eq!(scope(&reader), Scope::Everything);
+        before = reader;
     }
 }
 

@@ -122,6 +122,11 @@ impl Chain {
         self.taken.iter()
     }
 
+    /// What nobody who was asked had. It may be wanted [again](super::Log::want).
+    pub fn given_up(&self) -> impl Iterator<Item = Stretch> {
+        self.skipped.iter()
+    }
+
     /// How many positions between the first that is retained and the last are not held.
     #[must_use]
     pub fn holes(&self) -> u64 {
