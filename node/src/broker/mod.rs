@@ -18,7 +18,7 @@
 //! | [`drafts`], [`writer`], [`acks`] | publishing: batches, group commit, levels of acknowledgement |
 //! | [`logs`], [`recent`], [`disk`] | what is held: in short, lately, and all of it |
 //! | [`readers`], [`tail`] | reading logs as they grow |
-//! | [`gossip`], [`sync`] | telling others, asking others |
+//! | [`gossip`], [`sync`], [`holes`] | telling others, asking others, and more of them for what the first one lacks |
 //! | [`group`] | subscribers that share a topic's work |
 //! | [`interests`], [`keep`], [`retain`], [`upkeep`] | what is wanted here, kept for others, deleted; and when |
 //! | [`sessions`], [`taken`] | subscriptions that outlive their subscribers, and how far they have come |
@@ -33,6 +33,7 @@ mod drafts;
 mod filter;
 mod gossip;
 mod group;
+mod holes;
 mod interests;
 mod keep;
 mod logs;
@@ -76,6 +77,7 @@ use self::{
     disk::Disk,
     drafts::Drafts,
     group::Groups,
+    holes::Holes,
     interests::Interests,
     keep::{Keeping, SERVICE as KEEPER, WEIGHT},
     logs::Logs,
@@ -136,6 +138,7 @@ pub(crate) struct Inner {
     asks: Asks,
     follows: Follows,
     upkeep: Upkeep,
+    holes: Holes,
     sessions: Sessions,
     groups: Groups,
     bell: Arc<Bell>,
@@ -198,6 +201,7 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
         asks: Asks::default(),
         follows: Follows::default(),
         upkeep: Upkeep::default(),
+        holes: Holes::default(),
         bell: Arc::default(),
         unsynced: Arc::default(),
         news,

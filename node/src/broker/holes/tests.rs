@@ -1,6 +1,9 @@
 use atoll_protocol::topic::Seq;
 
-use super::*;
+use super::{
+    hole::{AGAIN, HOLE, NEWS_HOLE},
+    *,
+};
 
 fn peer(nth: u8) -> NodeId {
     NodeId::from_public_key([nth; 32])
