@@ -23,6 +23,7 @@ pub use self::{
     core::{Context, Core},
     network::{Distance, Network},
     peer::PeerIndex,
+    progress::Progress,
     random::Random,
     time::{Clock, EPOCH, Time},
     traffic::{Direction, Traffic, Volume},
@@ -36,6 +37,7 @@ use self::{
 mod core;
 mod network;
 mod peer;
+mod progress;
 mod queue;
 mod random;
 #[cfg(test)]
@@ -53,6 +55,7 @@ pub struct Engine<C: Core> {
     /// What was on the disks of nodes that have ended.
     disks: Vec<Option<C::State>>,
     random: Random,
+    progress: Progress,
 }
 
 impl<C: Core> Engine<C> {
@@ -64,6 +67,7 @@ impl<C: Core> Engine<C> {
             cores: Vec::new(),
             disks: Vec::new(),
             random: Random::new(seed, Purpose::Scenario, 0),
+            progress: Progress::of_this_thread(),
         }
     }
 
@@ -149,6 +153,7 @@ impl<C: Core> Engine<C> {
     pub fn run_until(&mut self, time: Time) {
         while let Some((now, event)) = self.world.queue.pop_until(time) {
             self.world.now = self.world.now.max(now);
+            self.progress.reached(self.world.now);
             self.happen(event);
         }
         self.world.now = self.world.now.max(time);

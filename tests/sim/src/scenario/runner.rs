@@ -6,14 +6,19 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde::Serialize;
 
 use super::{Report, Scenario, Setting};
+use crate::engine::Progress;
+
+/// How often those who wait are told how far a run has come.
+const TELLING: Duration = Duration::from_secs(30);
 
 /// One run and what came out.
 #[derive(Debug, Clone, Serialize)]
@@ -64,10 +69,26 @@ fn run_one(scenario: &Scenario, setting: Setting) -> Run {
     let replay = replay(scenario.name, setting);
     let warning = Warning(&replay);
     let began = Instant::now();
-    let report = (scenario.run)(setting);
+    let progress = Progress::watch();
+    let report = thread::scope(|scope| {
+        let (running, ended) = mpsc::sync_channel::<()>(0);
+        scope.spawn(move || tell(scenario.name, setting.seed, &progress, &ended));
+        let report = (scenario.run)(setting);
+        drop(running);
+        report
+    });
     let took = began.elapsed().as_secs_f64();
     drop(warning);
     Run { scenario: scenario.name, seed: setting.seed, nodes: setting.nodes, took, report, replay }
+}
+
+/// Tells now and then how far a run has come, until it has ended.
+fn tell(scenario: &str, seed: u64, progress: &Progress, ended: &mpsc::Receiver<()>) {
+    let began = Instant::now();
+    while ended.recv_timeout(TELLING) == Err(RecvTimeoutError::Timeout) {
+        let (simulated, minutes) = (progress.time().micros() / 1_000_000, began.elapsed().as_secs() / 60);
+        eprintln!("{scenario}, seed {seed}: {simulated} s simulated after {minutes} min");
+    }
 }
 
 /// Says how to replay a run that ends in a panic.
