@@ -22,9 +22,11 @@ const COALESCE: Duration = Duration::from_millis(10);
 const RENEWAL_MIN: Duration = Duration::from_secs(30);
 /// A lease lasts so many renewals, so that two of them may be lost.
 const RENEWALS_PER_LEASE: u32 = 3;
-/// Renewals that a node hears each second at most, about. Each takes some 330 bytes and comes about three times in a mesh of
-/// four neighbours: together about 2 KiB/s.
-const RENEWALS_PER_SECOND: u32 = 2;
+/// How often a node hears of a renewal at most, about. Each takes some 330 bytes and comes about three times in a mesh of four
+/// neighbours: together about 1.6 KiB/s.
+const HEARD_EVERY: Duration = Duration::from_millis(600);
+/// The same where views list a part of the network only: what those take who come and go, and the DHT, is as much again.
+const HEARD_EVERY_IN_PART: Duration = Duration::from_millis(1_200);
 /// Up to so many nodes everyone is sent what changed, whatever its size. In a larger network more than [`PUSHED`] bytes are
 /// asked for by each node once: gossip would bring them to each several times.
 const SMALL_NETWORK: usize = 128;
@@ -33,12 +35,24 @@ const PUSHED: usize = 1024;
 /// How long contradictions count, and how soon after a renewal the next one may answer them.
 const CONTRADICTION: Duration = Duration::from_secs(30);
 
-/// How often a lease is renewed in a network of so many nodes.
+/// How often a lease is renewed where everybody lists so many nodes.
 #[must_use]
 pub fn renewal(nodes: usize) -> Duration {
-    let budgeted = u32::try_from(nodes).unwrap_or(u32::MAX) / RENEWALS_PER_SECOND;
+    budgeted(nodes, HEARD_EVERY)
+}
+
+/// How often this node's lease is renewed.
+fn renewal_in(view: &Directory) -> Duration {
+    match view.depth() {
+        0 => renewal(view.told_of()),
+        _ => budgeted(view.told_of(), HEARD_EVERY_IN_PART),
+    }
+}
+
+fn budgeted(nodes: usize, heard_every: Duration) -> Duration {
     let longest = limits::LEASE_TTL_MAX / RENEWALS_PER_LEASE;
-    Duration::from_secs(budgeted.into()).clamp(RENEWAL_MIN, longest)
+    let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+    heard_every.checked_mul(nodes).unwrap_or(longest).clamp(RENEWAL_MIN, longest)
 }
 
 /// When to announce next.
@@ -133,11 +147,13 @@ impl Exchange {
     ) -> Result<(), SealError> {
         let Some(withdrawal) = self.publisher.remove(instances, at.wall).transpose()? else { return Ok(()) };
         view.withdraw(&withdrawal, at.now);
-        let own = self.publisher.whole(renewal(view.network_size()) * RENEWALS_PER_LEASE, at.wall)?;
+        let own = self.publisher.whole(renewal_in(view) * RENEWALS_PER_LEASE, at.wall)?;
         let lease = Some(own.lease.signed());
         self.take_in(view, own, at);
-        let withdrawal = withdrawal.signed();
-        self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal, lease }));
+        if view.is_told_of(&self.me) {
+            let withdrawal = withdrawal.signed();
+            self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal, lease }));
+        }
         Ok(())
     }
 
@@ -145,12 +161,19 @@ impl Exchange {
     ///
     /// # Errors
     /// If it cannot be signed.
-    pub fn leave(&mut self, at: Moment) -> Result<Verified<Withdrawal>, SealError> {
+    pub fn leave(&mut self, view: &Directory, at: Moment) -> Result<Verified<Withdrawal>, SealError> {
         let withdrawal = self.publisher.leave(at.wall)?;
         self.effects.push(Effect::Said(self.publisher.seq()));
-        let signed = withdrawal.signed();
-        self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal: signed, lease: None }));
+        self.tell_of_end(view, &withdrawal);
         Ok(withdrawal)
+    }
+
+    /// Of a node's end only those need to know who list it.
+    pub(super) fn tell_of_end(&mut self, view: &Directory, withdrawal: &Verified<Withdrawal>) {
+        if view.is_told_of(&withdrawal.author()) {
+            let withdrawal = withdrawal.signed();
+            self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal, lease: None }));
+        }
     }
 
     /// Somebody listens to this node's gossip.
@@ -172,14 +195,14 @@ impl Exchange {
     /// Renews the lease and tells the network, with whatever is new.
     pub(super) fn announce(&mut self, view: &mut Directory, at: Moment) {
         let nodes = view.network_size();
-        let every = renewal(nodes);
+        let every = renewal_in(view);
         self.announcer.renewed(every, at);
         let ttl = every * RENEWALS_PER_LEASE;
-        let renewal = if self.announcer.told {
+        let renewal = if self.announcer.told && view.is_told_of(&self.me) {
             let pushed = if nodes <= SMALL_NETWORK { usize::MAX } else { PUSHED };
             self.publisher.renewal(ttl, pushed, at.wall)
         } else {
-            // Nobody listens, or this node does not know yet how to tell them: they will be told everything.
+            // Nobody listens, or nobody lists it, or this node does not know yet how to tell them: they will be told everything.
             self.publisher.whole(ttl, at.wall).map(|whole| Renewal { whole, announcements: Vec::new() })
         };
         let Ok(Renewal { whole, announcements }) = renewal else { return };
@@ -190,7 +213,7 @@ impl Exchange {
 
     /// This node's own view follows at once; the network is told a moment later.
     fn changed(&mut self, view: &mut Directory, at: Moment) {
-        if let Ok(own) = self.publisher.whole(renewal(view.network_size()) * RENEWALS_PER_LEASE, at.wall) {
+        if let Ok(own) = self.publisher.whole(renewal_in(view) * RENEWALS_PER_LEASE, at.wall) {
             self.take_in(view, own, at);
         }
         self.announcer.soon(at);

@@ -263,8 +263,7 @@ impl Exchange {
     /// node passes the word on.
     pub fn goodbye(&mut self, view: &mut Directory, source: NodeId, withdrawal: &Verified<Withdrawal>, at: Moment) {
         if self.withdrawn(view, Some(source), withdrawal, at) == Heard::News {
-            let withdrawal = withdrawal.signed();
-            self.effects.push(Effect::Publish(Announcement::Withdrawal { withdrawal, lease: None }));
+            self.tell_of_end(view, withdrawal);
         }
     }
 

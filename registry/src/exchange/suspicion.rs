@@ -118,7 +118,7 @@ impl Exchange {
             return;
         }
         view.contact_failed(peer, at.now);
-        let Some(lease) = view.lease_of(&peer) else { return };
+        let Some(lease) = view.lease_of(&peer).filter(|_| view.is_told_of(&peer)) else { return };
         let wait = at.jitter("suspicion", PATIENCE);
         self.suspicions.report_at(peer, lease, at.now + wait, at.now);
         // Others may have lost it first: while it was connected here, they were not believed.

@@ -61,6 +61,19 @@ impl Directory {
         }
     }
 
+    /// Whether what this node says is news to everybody: to views of this depth, and of one less, so that those that go up have heard
+    /// of what they come to list. Whoever uses another node asks that one.
+    #[must_use]
+    pub fn is_told_of(&self, node: &NodeId) -> bool {
+        covers(self.depth().saturating_sub(1), node)
+    }
+
+    /// How many nodes there are that everybody is told of, about.
+    #[must_use]
+    pub fn told_of(&self) -> usize {
+        self.network_size() >> self.depth().saturating_sub(1)
+    }
+
     /// Whether what is heard of this node is to be listed, though nobody has asked for it.
     #[must_use]
     pub fn has_place_for(&self, node: &NodeId) -> bool {

@@ -267,7 +267,8 @@ impl Actor {
     async fn shutdown(mut self, reply: oneshot::Sender<()>) {
         self.remember_neighbours();
         self.keep_all().await;
-        if let Ok(withdrawal) = self.exchange.leave(self.directory.moment()) {
+        let left = self.exchange.leave(&self.directory.view.read(), self.directory.moment());
+        if let Ok(withdrawal) = left {
             self.carry_out().await;
             self.say_goodbye(&withdrawal).await;
         }

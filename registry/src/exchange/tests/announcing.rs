@@ -37,8 +37,8 @@ fn orders<T: Clone>(all: &[T]) -> Vec<Vec<T>> {
 #[test]
 fn the_larger_the_network_the_rarer_are_renewals() {
     assert_eq!(renewal(1), Duration::from_secs(30));
-    assert_eq!(renewal(60), Duration::from_secs(30));
-    assert_eq!(renewal(900), Duration::from_secs(450));
+    assert_eq!(renewal(50), Duration::from_secs(30));
+    assert_eq!(renewal(900), Duration::from_secs(540));
     let longest = atoll_protocol::limits::LEASE_TTL_MAX;
     assert_eq!(renewal(usize::MAX) * 3, longest, "a lease that lasts three renewals is allowed");
 }
@@ -176,4 +176,58 @@ fn an_earlier_life_is_outnumbered() {
 fn batch_of(peer: &Peer) -> Batch {
     let Holding { lease, node, services, .. } = peer.holding();
     Batch { lease, remaining: None, node, services, whole: true }
+}
+
+/// A node among so many that its view is of this depth or more; it has joined, and says all that there is to say.
+fn in_a_large_network(depth: u8, told_of: bool) -> Peer {
+    let limits = DirectoryLimits { records: 8, nodes: 8, ..DirectoryLimits::default() };
+    let (neighbour, crowd): (_, Vec<Peer>) = (Peer::new(1), (100..=u8::MAX).map(provider).collect());
+    // Where a node stands depends on its key alone.
+    for mut peer in (2..100).map(provider) {
+        let mut view = Directory::new(peer.id(), limits);
+        for other in &crowd {
+            if view.has_place_for(&other.id()) {
+                let Holding { lease, remaining, node, services } = other.holding();
+                let batch = Batch { lease, remaining: Some(remaining), node, services, whole: true };
+                view.apply(batch, peer.now, WALL).unwrap();
+                view.fit();
+            }
+        }
+        if view.depth() >= depth && view.is_told_of(&peer.id()) == told_of {
+            peer.view = view;
+            peer.join(&neighbour);
+            return peer;
+        }
+    }
+    panic!("there is no such node");
+}
+
+#[test]
+fn only_those_that_views_list_are_gossiped_of_in_a_large_network() {
+    let mut listed = in_a_large_network(2, true);
+    listed.offer("c.d", 1_000);
+    listed.wait(Duration::from_secs(1));
+    assert_eq!(listed.said().iter().map(records).sum::<usize>(), 1);
+    let mut other = in_a_large_network(2, false);
+    other.offer("c.d", 1_000);
+    other.wait(Duration::from_secs(1));
+    assert_eq!(other.said(), [], "whoever uses it asks it");
+    other.tell(|exchange, view, at| exchange.withdraw(view, [InstanceId(1_000)], at)).unwrap();
+    other.offer("e.f", 1_001);
+    other.tell(|exchange, view, at| exchange.leave(view, at)).unwrap();
+    assert_eq!(other.said(), []);
+}
+
+#[test]
+fn what_was_kept_to_oneself_is_told_once_views_list_it() {
+    let mut peer = in_a_large_network(2, false);
+    // The others' leases end.
+    peer.wait(Duration::from_secs(200));
+    assert_eq!(peer.said(), []);
+    // A step at a time, as it hears of others.
+    while peer.view.depth() > 0 {
+        peer.tell(|_, view, _| view.fit());
+    }
+    peer.wait(Duration::from_secs(60));
+    assert_eq!(peer.said().iter().map(records).max(), Some(1), "its service is news");
 }

@@ -135,7 +135,7 @@ fn what_has_ended_is_not_asked_for_again() {
     let mut other = Peer::joined(3, &first);
     peer.learn(&gone);
     other.learn(&gone);
-    let farewell = gone.tell(|exchange, _, at| exchange.leave(at)).unwrap();
+    let farewell = gone.tell(|exchange, view, at| exchange.leave(view, at)).unwrap();
     peer.tell(|exchange, view, at| exchange.goodbye(view, farewell.author(), &farewell, at));
     assert_eq!(peer.said().len(), 1, "passed on");
     assert!(!peer.lists(&gone));

@@ -74,7 +74,7 @@ fn a_replay_is_told_of_and_changes_nothing() {
     let (mut peer, sender) = (provider(1), provider(9));
     let mut author = provider(2);
     let before = announced(&mut author);
-    let farewell = author.tell(|exchange, _, at| exchange.leave(at)).unwrap();
+    let farewell = author.tell(|exchange, view, at| exchange.leave(view, at)).unwrap();
     let left = || Announcement::Withdrawal { withdrawal: farewell.signed(), lease: None };
     assert_eq!(peer.hear_from(Some(sender.id()), before.clone()), Verdict::Accept);
     assert_eq!(peer.hear_from(Some(sender.id()), left()), Verdict::Accept);

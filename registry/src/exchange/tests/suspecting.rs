@@ -158,7 +158,7 @@ fn a_newcomer_learns_of_ends_that_it_missed_from_three_neighbours() {
     let (mut newcomer, mut lost, mut others) = island(4);
     let all: Vec<Holding> = others.iter().map(Peer::holding).collect();
     others.iter_mut().for_each(|other| all.iter().for_each(|set| other.take_in(set.clone())));
-    let farewell = lost.tell(|exchange, _, at| exchange.leave(at)).unwrap();
+    let farewell = lost.tell(|exchange, view, at| exchange.leave(view, at)).unwrap();
     // One has not heard it either.
     for other in &mut others[1..] {
         other.tell(|exchange, view, at| exchange.goodbye(view, farewell.author(), &farewell, at));

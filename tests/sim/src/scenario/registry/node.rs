@@ -378,7 +378,7 @@ impl Core for Node {
 
     fn stop(&mut self, ctx: &mut Ctx<'_>) {
         let at = moment(ctx);
-        if let Ok(withdrawal) = self.exchange.leave(at) {
+        if let Ok(withdrawal) = self.exchange.leave(&self.view, at) {
             self.carry_out(ctx);
             let cost = wire::cost(&withdrawal.signed());
             let withdrawal = Arc::new(withdrawal);
