@@ -246,7 +246,11 @@ impl Exchange {
         let wanted = view.wanted(&answer.heads);
         self.rounds.noticed(wanted.len(), view.node_count());
         for node in wanted {
-            self.rounds.want_now(node, peer, at);
+            // A set that was overtaken is whole, too.
+            match view.holding(&node, at.now) {
+                Some(_) => self.rounds.refresh(node, peer, at),
+                None => self.rounds.want_now(node, peer, at),
+            }
         }
         self.round(view, at);
     }

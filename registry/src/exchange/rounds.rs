@@ -52,7 +52,7 @@ struct Want {
     tries: u32,
     /// Whether it is being asked for.
     asked: bool,
-    /// Whether it is held already, and only its lease may be out of date.
+    /// Whether it is held already, and may have been overtaken.
     refresh: bool,
 }
 
@@ -125,8 +125,8 @@ impl Rounds {
         self.add(node, Want::new(at.now, Some(source)));
     }
 
-    /// The same, where only the lease may have been missed.
-    fn refresh(&mut self, node: NodeId, source: NodeId, at: Moment) {
+    /// The same, where it is held, and may have been overtaken.
+    pub(super) fn refresh(&mut self, node: NodeId, source: NodeId, at: Moment) {
         self.add(node, Want { refresh: true, ..Want::new(at.now, Some(source)) });
     }
 

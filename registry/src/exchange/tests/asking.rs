@@ -179,3 +179,21 @@ fn a_neighbour_that_asked_is_asked_back_once() {
     peer.tell(|exchange, view, at| exchange.was_compared(view, first.id(), at));
     assert_eq!(peer.effects(), [], "or two nodes that differ would go on for ever");
 }
+
+#[test]
+fn what_was_overtaken_is_asked_for_though_it_is_whole() {
+    let (mut first, mut author) = (provider(1), provider(2));
+    author.offer("c.d", 7);
+    let mut peer = Peer::joined(3, &first);
+    peer.learn(&author);
+    author.now = author.now + Duration::from_secs(1);
+    author.tell(|exchange, view, at| exchange.withdraw(view, [InstanceId(7)], at)).unwrap();
+    first.learn(&author);
+    peer.effects();
+    // It has not heard the withdrawal, and finds out by comparing.
+    peer.tell(|exchange, view, at| exchange.was_compared(view, first.id(), at));
+    compare(&mut peer, &first);
+    let (asked, question) = peer.question();
+    assert_eq!(asked, first.id());
+    assert!(matches!(question, SyncRequest::Describe { nodes } if nodes.contains(&author.id())));
+}
