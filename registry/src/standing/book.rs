@@ -10,7 +10,7 @@ use atoll_protocol::{
 };
 
 use super::{
-    Evidence, PEERS, Scores, WITNESSES,
+    Evidence, OUTAGE_LOSSES, PEERS, Scores, WITNESSES,
     choice::{FRESH, Trials},
     outage::Outage,
     score::{self, Known, Word},
@@ -85,16 +85,30 @@ impl Book {
         }
     }
 
+    /// The same for several that have ended alike, one after the other.
+    pub fn record_many(&mut self, peer: NodeId, ending: Ending, count: u32, now: UnixMillis) {
+        if ending == Ending::Lost {
+            (0..count).take(OUTAGE_LOSSES).for_each(|_| self.record(peer, ending, now));
+        } else if let Some(more) = count.checked_sub(1) {
+            // The first may tell something of those who vouch for the peer, the others no more.
+            self.record(peer, ending, now);
+            if let Some(mut evidence) = self.evidence.get(&peer).copied() {
+                evidence.record_many(ending, more, now);
+                self.put(peer, evidence);
+            }
+        }
+    }
+
     /// This node's own link was down: what was lost lately is charged to nobody.
     pub fn link_down(&mut self) {
         self.outage.link_down();
     }
 
-    /// Charges lost calls that are to be charged by now. To be called every few seconds.
-    pub fn settle(&mut self, now: UnixMillis) {
-        for (peer, at) in self.outage.due(now) {
-            self.change(peer, Ending::Lost, at);
-        }
+    /// Charges lost calls that are to be charged by now, and gives to whom. To be called every few seconds.
+    pub fn settle(&mut self, now: UnixMillis) -> Vec<NodeId> {
+        let due = self.outage.due(now);
+        due.iter().for_each(|(peer, at)| self.change(*peer, Ending::Lost, *at));
+        due.into_iter().map(|(peer, _)| peer).collect()
     }
 
     /// What is kept of a peer from before a restart. What was seen since is not overwritten.

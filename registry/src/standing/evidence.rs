@@ -39,12 +39,7 @@ impl Evidence {
     /// | lost | | ¼ |
     /// | provably wrong | | 1 |
     pub fn record(&mut self, ending: Ending, now: UnixMillis) {
-        let (success, fault) = match ending {
-            Ending::Good => (1.0, 0.0),
-            Ending::Slow => (SLOW, 0.0),
-            Ending::Lost => (0.0, LOST),
-            Ending::Fault => (0.0, 1.0),
-        };
+        let (success, fault) = worth(ending);
         *self = self.at(now);
         self.success += success;
         self.fault += fault;
@@ -59,6 +54,33 @@ impl Evidence {
                 (self.last_day, self.days) = (today, self.days.saturating_add(1));
             }
         }
+    }
+
+    /// Interactions have ended so, one after the other: as many calls of [`Evidence::record`], but for rounding.
+    pub fn record_many(&mut self, ending: Ending, count: u32, now: UnixMillis) {
+        let Some(more) = count.checked_sub(1) else { return };
+        self.record(ending, now);
+        let (success, fault) = worth(ending);
+        let times = f64::from(more);
+        self.success += success * times;
+        self.fault += fault * times;
+        // A geometric series: each one fades by those that follow.
+        let left = halved(times / FAST_HALF_LIFE);
+        let series = (1.0 - left) / (1.0 - halved(1.0 / FAST_HALF_LIFE));
+        self.fast_success = self.fast_success * left + success * series;
+        self.fast_fault = self.fast_fault * left + fault * series;
+        self.calls = self.calls.saturating_add(more.into());
+        if success > 0.0 {
+            self.successes = self.successes.saturating_add(more.into());
+        }
+    }
+
+    /// Whether this can have come of calls: what was stored may be damaged.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let sums = [self.success, self.fault, self.fast_success, self.fast_fault];
+        let most = self.calls as f64;
+        sums.iter().all(|sum| (0.0..=most).contains(sum)) && self.successes <= self.calls
     }
 
     /// The same at a later time.
@@ -140,5 +162,15 @@ impl Evidence {
     #[must_use]
     pub const fn updated(&self) -> UnixMillis {
         self.updated
+    }
+}
+
+/// What an ending counts as success and as fault.
+const fn worth(ending: Ending) -> (f64, f64) {
+    match ending {
+        Ending::Good => (1.0, 0.0),
+        Ending::Slow => (SLOW, 0.0),
+        Ending::Lost => (0.0, LOST),
+        Ending::Fault => (0.0, 1.0),
     }
 }

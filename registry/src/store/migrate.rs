@@ -22,7 +22,7 @@ const LONGEST: usize = 8;
 pub(super) type Migration = fn(&dyn Store, &mut Batch) -> Result<(), StoreError>;
 
 /// The migrations, in order: the first leads from format 1 to format 2. Only ever added to.
-pub(super) const MIGRATIONS: &[Migration] = &[providers, records, schemas, topics];
+pub(super) const MIGRATIONS: &[Migration] = &[providers, records, schemas, topics, standing];
 
 /// Format 2 has a table of provider records. It begins empty, and is made when the store is opened; the number keeps
 /// programs away that do not know the table.
@@ -42,6 +42,11 @@ fn schemas(_: &dyn Store, _: &mut Batch) -> Result<(), StoreError> {
 
 /// Format 5 has tables of topics' batches, logs and cursors, which begin empty, too.
 fn topics(_: &dyn Store, _: &mut Batch) -> Result<(), StoreError> {
+    Ok(())
+}
+
+/// Format 6 has tables of evidence, receipts and proofs of fraud, which begin empty, too.
+fn standing(_: &dyn Store, _: &mut Batch) -> Result<(), StoreError> {
     Ok(())
 }
 

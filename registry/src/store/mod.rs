@@ -64,6 +64,12 @@ tables! {
     Logs = "logs",
     /// How far readers have come: sessions and groups. Since format 5.
     Cursors = "cursors",
+    /// What this node has seen of its peers, by public key. Since format 6.
+    Standing = "standing",
+    /// What this node and each of its peers have signed of their work for each other, by public key. Since format 6.
+    Receipts = "receipts",
+    /// Proofs of fraud, by the public key of who has committed it. Since format 6.
+    Frauds = "frauds",
 }
 
 /// Tables of bytes that survive a restart.

@@ -195,7 +195,7 @@ fn data_of_the_first_format_gets_the_tables_that_it_lacks() {
     drop(db);
     for _ in 0..2 {
         let store = RocksStore::open(dir.path()).unwrap();
-        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&5_u32).unwrap()));
+        assert_eq!(store.get(Table::Meta, b"format").unwrap(), Some(codec::encode(&6_u32).unwrap()));
         assert_eq!(keys(&store, Table::Peers, ""), ["somebody"]);
         put(&store, Table::Providers, &[("key", "provider")]);
         put(&store, Table::Records, &[("node", "set")]);

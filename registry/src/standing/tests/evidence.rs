@@ -115,3 +115,35 @@ fn half_of_all_calls_lost_bars_no_honest_peer() {
     let score = book.scores(later(401 * 60_000)).of(&node(1)).score;
     assert!(score > 0.3, "{score}");
 }
+
+#[test]
+fn many_at_once_are_as_many_one_after_the_other() {
+    for ending in [Ending::Good, Ending::Slow, Ending::Lost, Ending::Fault] {
+        for count in [0, 1, 2, 7, 100] {
+            let mut at_once = evidence_of(&[(Ending::Good, 9), (Ending::Fault, 2)]);
+            let mut one_by_one = at_once;
+            at_once.record_many(ending, count, days(1));
+            (0..count).for_each(|_| one_by_one.record(ending, days(1)));
+            assert!(close(at_once.quality(), one_by_one.quality()), "{count} {ending:?}");
+            assert!(close(at_once.success(), one_by_one.success()) && close(at_once.fault(), one_by_one.fault()));
+            let counts = |evidence: &Evidence| (evidence.calls(), evidence.successes(), evidence.days());
+            assert_eq!(counts(&at_once), counts(&one_by_one), "{count} {ending:?}");
+            assert!(at_once.is_sound());
+        }
+    }
+}
+
+#[test]
+fn a_book_takes_many_as_it_takes_one_after_the_other() {
+    let (mut at_once, mut one_by_one) = (Book::new(node(0)), Book::new(node(0)));
+    for (ending, count) in [(Ending::Good, 30), (Ending::Fault, 2), (Ending::Lost, 3), (Ending::Slow, 1)] {
+        at_once.record_many(node(1), ending, count, NOW);
+        (0..count).for_each(|_| one_by_one.record(node(1), ending, NOW));
+    }
+    for book in [&mut at_once, &mut one_by_one] {
+        book.settle(days(1));
+    }
+    let [one, other] = [&at_once, &one_by_one].map(|book| book.evidence(&node(1)));
+    assert!(close(one.quality(), other.quality()) && one.calls() == other.calls() && one.calls() == 36);
+    assert!(close(at_once.trials(NOW).strangers.success(), 1.0), "only the first was a try");
+}
