@@ -44,6 +44,7 @@ mod net;
 mod node;
 mod rpc;
 mod storage;
+pub mod svid;
 mod system;
 #[cfg(test)]
 mod testing;
