@@ -48,7 +48,9 @@ impl Subnet {
         }
     }
 
-    fn of(address: IpAddr) -> Self {
+    /// The subnet of any address, whether peers at it are counted elsewhere or not.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
         match address {
             IpAddr::V4(address) => Self::of_v4(address),
             IpAddr::V6(address) => match embedded_v4(address) {

@@ -6,6 +6,7 @@
 //! | [`outage`] | lost calls that are nobody's fault but the network's |
 //! | [`score`] | from evidence and hearsay to a score |
 //! | [`tier`] | what a peer may do here, and what it lacks for more |
+//! | [`admission`] | how many calls peers may make here |
 //! | [`choice`] | whom to call: the good ones, and now and then a stranger |
 //! | [`receipts`] | receipts of others, for looking at what rows claim |
 //! | [`book`] | all of it for all peers, bounded |
@@ -20,6 +21,7 @@
 //!
 //! Nothing in here reads a clock, draws a random number, verifies a signature or opens a socket.
 
+pub mod admission;
 pub mod book;
 pub mod choice;
 mod decay;

@@ -10,6 +10,7 @@ use atoll_protocol::{
 
 use super::*;
 
+mod admission;
 mod bounds;
 mod choosing;
 mod evidence;
