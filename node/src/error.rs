@@ -108,6 +108,19 @@ pub enum ConnectError {
         /// This node's network.
         ours: String,
     },
+    /// Whoever answered has an identity that cost too little.
+    #[error(
+        "the identity of {peer} solves {bits} of the {wanted} bits that this network asks for; let that node make a new one, or name it \
+         in standing.trusted"
+    )]
+    TooEasy {
+        /// Who answered.
+        peer: NodeId,
+        /// Bits that its identity has.
+        bits: u32,
+        /// Bits that it should have.
+        wanted: u32,
+    },
     /// Whoever answered speaks libp2p, but is no Atoll node.
     #[error("{peer} is not an Atoll node (it says it is {agent:?})")]
     NotAtoll {

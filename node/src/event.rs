@@ -12,6 +12,20 @@ use tokio::sync::mpsc;
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NodeEvent {
+    /// The node has none yet, and looks for an identity that solves the network's puzzle; told now and then while it does.
+    MakingIdentity {
+        /// Bits of the puzzle.
+        bits: u32,
+        /// Keys tried so far; it takes 2^bits on average.
+        tried: u64,
+    },
+    /// The node's identity was made for another network, or before this one had its puzzle: others refuse it.
+    IdentityTooEasy {
+        /// Bits that it has.
+        bits: u32,
+        /// Bits that the network asks for.
+        wanted: u32,
+    },
     /// The node has its identity and its state.
     Started {
         /// The node's identity.
@@ -72,6 +86,15 @@ pub enum NodeEvent {
         peer: NodeId,
         /// Its network.
         network: String,
+    },
+    /// A peer's identity does not solve the network's puzzle; the connection is closed.
+    PeerTooEasy {
+        /// The peer.
+        peer: NodeId,
+        /// Bits that its identity has.
+        bits: u32,
+        /// Bits that the network asks for.
+        wanted: u32,
     },
     /// A peer has sent so much that no honest node sends that nothing is to do with it for a while.
     PeerBarred {

@@ -79,20 +79,10 @@ pub fn load(data_dir: &Path) -> Result<Option<SecretKey>, IdentityError> {
     }
 }
 
-/// Reads the identity in `data_dir`, making a new one if there is none.
-pub(crate) fn load_or_create(data_dir: &Path) -> Result<SecretKey, IdentityError> {
-    if let Some(key) = load(data_dir)? {
-        return Ok(key);
-    }
-    let key = fresh();
+/// Keeps this identity in `data_dir`, where there is none yet.
+pub(crate) fn keep(data_dir: &Path, key: &SecretKey) -> Result<(), IdentityError> {
     let path = path(data_dir);
-    write_private(&path, &to_hex(key.seed())).map_err(|source| IdentityError::Io { action: "write", path, source })?;
-    Ok(key)
-}
-
-/// A new identity, kept nowhere.
-pub(crate) fn fresh() -> SecretKey {
-    SecretKey::from_seed(&rand::random())
+    write_private(&path, &to_hex(key.seed())).map_err(|source| IdentityError::Io { action: "write", path, source })
 }
 
 fn to_hex(seed: &[u8; 32]) -> String {

@@ -43,6 +43,7 @@ pub mod identity_file;
 mod net;
 mod node;
 mod rpc;
+mod standing;
 mod storage;
 pub mod svid;
 mod system;

@@ -25,12 +25,12 @@ use crate::{
     directory::{self, Directory},
     error::{ConnectError, DescribeError, RegisterError, SpawnError},
     event::{Events, NodeEvent},
-    identity_file,
     net::{
         self, Net,
         streams::{self, Gate, Inbound},
     },
     rpc::{self, Rpc},
+    standing::{self, Trust},
     storage::Storage,
     system,
 };
@@ -71,18 +71,26 @@ impl Node {
             return Err(error.into());
         }
         config.topics.check()?;
+        config.standing.check()?;
         let clock = Clock::start();
         let data_dir = config.data_dir.as_deref().map(DataDir::hold).transpose()?;
         let path = data_dir.as_ref().map(|d| d.path().to_owned());
-        let key = match &path {
-            Some(path) => identity_file::load_or_create(path)?,
-            None => identity_file::fresh(),
-        };
         let events = Events::new(listener);
+        let key = standing::identity(path.as_deref(), &config, &events).await?;
         let storage = open_storage(path.clone()).await?;
         // Before anything is reported: whoever hears of this node may ask it something at once.
         let socket = path.as_deref().map(control::open).transpose()?;
         events.report(NodeEvent::Started { node: key.node_id(), data_dir: path.clone() });
+        let trust = Trust::new(standing::Setup {
+            key: &key,
+            storage: storage.clone(),
+            clock,
+            seeds: config.bootstrap.iter().filter_map(|address| net::split_peer(address).1).collect(),
+            friends: config.standing.trusted.clone(),
+            bits: config.standing.bits(&config.network),
+            limits: config.standing.limits(&config.network),
+            capacity: config.standing.capacity(),
+        });
         let started = net::start(net::Setup {
             key: key.clone(),
             network: config.network.clone(),
@@ -91,6 +99,7 @@ impl Node {
             storage: storage.clone(),
             clock,
             events: events.clone(),
+            trust: trust.clone(),
         })
         .await?;
         if let Some(port) = started.port {
@@ -113,7 +122,7 @@ impl Node {
         let stopped =
             || SpawnError::Network { reason: "the database was taken by another part of the node".to_owned() };
         let store = storage.take_store().ok_or_else(stopped)?;
-        let rpc = Rpc::new(started.net, directory);
+        let rpc = Rpc::new(started.net, directory, trust);
         let broker = start_broker(broker::Setup {
             key,
             network: config.network.clone(),
@@ -128,6 +137,7 @@ impl Node {
         let gate = Arc::new(Gate::new(streams::of_services(config.net.streams_over_quic)));
         let streams = tokio::spawn(accept(Arc::clone(&rpc), broker.clone(), gate, started.inbound));
         let lanes = tokio::spawn(rpc::look_after_lanes(Arc::clone(&rpc)));
+        let keeper = tokio::spawn(standing::keep(rpc.trust.clone(), rpc.net.clone()));
         let node = Self(Arc::new(Inner {
             rpc,
             broker,
@@ -137,7 +147,7 @@ impl Node {
             storage,
             data_dir,
             overlay: started.task,
-            tasks: Mutex::new(vec![actor, streams, lanes]),
+            tasks: Mutex::new(vec![actor, streams, lanes, keeper]),
             own: Mutex::default(),
         }));
         let system = system::register(&node.0.rpc, clock).await?;
@@ -289,6 +299,8 @@ impl Node {
         self.0.own.lock().clear();
         self.0.rpc.net.shutdown().await;
         self.0.broker.close().await;
+        // Lost calls of the last moments are nobody's fault: this node was leaving.
+        self.0.rpc.trust.take_in(true);
         self.0.storage.close().await;
         for task in self.0.tasks.lock().drain(..) {
             task.abort();

@@ -1,21 +1,23 @@
 //! What a node keeps over restarts: a RocksDB database in the data directory, written by one thread.
 //!
 //! Nothing here is promised to survive a power cut: the sequence number is also guarded by the clock, remembered peers and
-//! other nodes' record sets are a convenience, provider records are announced again by their providers, and schemas can be
-//! fetched again. What a promise depends on will be written with an fsync. A write that fails is logged and counted as
+//! other nodes' record sets are a convenience, provider records are announced again by their providers, schemas can be
+//! fetched again, and of what was seen of peers the last second may be missing. What a promise depends on will be written with an fsync. A write that fails is logged and counted as
 //! lost; the node goes on.
 
 mod providers;
 mod records;
 mod schemas;
+mod standing;
 
-use std::{ops::ControlFlow, path::Path, sync::Arc, thread};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, thread};
 
 use atoll_protocol::{identity::NodeId, names::NetworkName, schema::Document, sealed::Hash, service::UnixMillis};
 use atoll_registry::{
     peers::{AddressBook, Peer},
     schemas::CacheLimits,
     services::Keep,
+    standing::Evidence,
     store::{Batch, Durability, MemoryStore, RocksStore, Store, StoreError, Table},
 };
 use libp2p::Multiaddr;
@@ -63,6 +65,8 @@ enum Write {
     },
     KeepSchema(Document),
     ForgetSchema(Hash),
+    /// What has changed of what was seen of peers; `None` of those that are forgotten.
+    Evidence(Vec<(NodeId, Option<Evidence>)>),
     Close(oneshot::Sender<()>),
 }
 
@@ -81,6 +85,8 @@ pub(crate) struct Storage {
     records: Arc<Mutex<Option<oneshot::Receiver<FoundSets>>>>,
     /// Schemas of the last run, until they are taken.
     schemas: Arc<Mutex<schemas::Found>>,
+    /// What was seen of peers before this run, until it is taken.
+    standing: Arc<Mutex<standing::Found>>,
 }
 
 /// A place in the queue for what has changed in the view.
@@ -133,6 +139,11 @@ impl Storage {
         if kept_schemas.damaged > 0 {
             tracing::warn!("{} stored schemas cannot be read and are left out", kept_schemas.damaged);
         }
+        let (seen, useless) = standing::read_all(&*store)?;
+        store.write(useless, Durability::Buffered)?;
+        if seen.damaged > 0 {
+            tracing::warn!("what was stored of {} peers' standing cannot be read and is left out", seen.damaged);
+        }
         let shared = Arc::new(Mutex::new(Some(Arc::clone(&store))));
         let (writes, mut queued) = mpsc::channel(WRITES);
         let (found_records, records) = oneshot::channel();
@@ -154,8 +165,8 @@ impl Storage {
             tracing::error!("cannot start the storage thread: {error}; nothing will be remembered");
         }
         let (providers, schemas) = (Arc::new(Mutex::new(found)), Arc::new(Mutex::new(kept_schemas)));
-        let records = Arc::new(Mutex::new(Some(records)));
-        Ok(Self { store: shared, writes, last_seq, port, remembered, providers, records, schemas })
+        let (records, standing) = (Arc::new(Mutex::new(Some(records))), Arc::new(Mutex::new(seen)));
+        Ok(Self { store: shared, writes, last_seq, port, remembered, providers, records, schemas, standing })
     }
 
     /// The database itself, for whoever writes to it with promises of its own. It is given once, and to be let go of before another
@@ -240,6 +251,17 @@ impl Storage {
         self.queue_if_quiet(Write::ForgetSchema(hash));
     }
 
+    /// What was seen of peers before this run. It is given once.
+    pub(crate) fn take_evidence(&self) -> BTreeMap<NodeId, Evidence> {
+        std::mem::take(&mut *self.standing.lock()).evidence
+    }
+
+    /// Keeps what has changed of what was seen of peers; `None` of those that are forgotten. False if the disk is too slow: it is to
+    /// be given again.
+    pub(crate) fn keep_evidence(&self, changed: Vec<(NodeId, Option<Evidence>)>) -> bool {
+        self.writes.try_send(Write::Evidence(changed)).is_ok()
+    }
+
     /// Resolves once everything queued so far has been written and the database is closed, so that another node can
     /// use it. Nothing is remembered from then on.
     pub(crate) async fn close(&self) {
@@ -303,6 +325,9 @@ impl Writer {
                 }
                 Write::KeepSchema(document) => schemas::put(&mut batch, &document, now),
                 Write::ForgetSchema(hash) => schemas::delete(&mut batch, hash),
+                Write::Evidence(changed) => {
+                    changed.iter().for_each(|(peer, seen)| standing::put(&mut batch, peer, seen.as_ref()));
+                }
                 Write::Close(done) => {
                     closing = Some(done);
                     break;

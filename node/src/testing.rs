@@ -2,7 +2,7 @@
 //! waiting for a condition.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use atoll_protocol::{
     adjacency::{Adjacencies, Adjacency, Neighbour, Passed},
@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::{
     Builder, Multiaddr, Node, NodeId,
     clock::Clock,
-    config::NetConfig,
+    config::{NetConfig, StandingConfig},
     event::Events,
     net::{
         self, Net, NetEvent,
@@ -29,6 +29,7 @@ use crate::{
         streams::{Inbound, Substream},
     },
     rpc::Rpc,
+    standing::{self, Trust},
     storage::Storage,
 };
 
@@ -181,14 +182,26 @@ impl Bare {
     /// A bare peer that listens, and begins to join through those addresses.
     pub(crate) async fn joining(bootstrap: &[Multiaddr]) -> Self {
         let key = SecretKey::from_seed(&rand::random());
+        let (storage, clock) = (Storage::open(None).unwrap(), Clock::start());
+        let trust = Trust::new(standing::Setup {
+            key: &key,
+            storage: storage.clone(),
+            clock,
+            seeds: Vec::new(),
+            friends: BTreeSet::new(),
+            bits: 0,
+            limits: false,
+            capacity: StandingConfig::default().capacity(),
+        });
         let started = net::start(net::Setup {
             key: key.clone(),
             network: network(),
             config: NetConfig { listen: loopback(), mdns: false, ..NetConfig::default() },
             bootstrap: bootstrap.to_vec(),
-            storage: Storage::open(None).unwrap(),
-            clock: Clock::start(),
+            storage,
+            clock,
             events: Events::new(None),
+            trust,
         })
         .await
         .unwrap();

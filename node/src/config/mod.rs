@@ -13,11 +13,13 @@ pub use atoll_registry::{
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
+mod standing;
 mod topics;
 
 #[cfg(test)]
 mod tests;
 
+pub use standing::StandingConfig;
 pub use topics::TopicsConfig;
 
 /// The port that a node listens on unless told otherwise, or unless it is taken.
@@ -48,6 +50,8 @@ pub struct Config {
     pub net: NetConfig,
     /// What is published and subscribed to.
     pub topics: TopicsConfig,
+    /// Whom the owner trusts.
+    pub standing: StandingConfig,
     /// Whether to offer the service `bench`, which lets others measure calls to this node, and put it under load.
     pub bench: bool,
     /// What to log, in `tracing`'s filter syntax, such as `info` or `atoll_node=debug`.
@@ -89,6 +93,7 @@ impl Default for Config {
             bootstrap: Vec::new(),
             net: NetConfig::default(),
             topics: TopicsConfig::default(),
+            standing: StandingConfig::default(),
             bench: false,
             log: "warn,atoll_node=info,libp2p_kad=error,libp2p_gossipsub=error".to_owned(),
         }

@@ -45,6 +45,12 @@ fn everything_can_be_said() {
         keep = 4
         strangers_mib = 100
         owners = { "rooms/>" = "12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477" }
+
+        [standing]
+        trusted = ["12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477"]
+        puzzle_bits = 8
+        limits = false
+        capacity = 500
         "#,
     )
     .unwrap();
@@ -64,6 +70,12 @@ fn everything_can_be_said() {
             owners: [("rooms/>".to_owned(), "12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477".parse().unwrap())]
                 .into(),
             ..TopicsConfig::default()
+        },
+        standing: StandingConfig {
+            trusted: ["12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477".parse().unwrap()].into(),
+            puzzle_bits: Some(8),
+            limits: Some(false),
+            capacity: 500,
         },
         bench: true,
         log: "debug".to_owned(),
@@ -121,4 +133,18 @@ fn settings_of_topics_that_cannot_be_are_named() {
     let owners =
         [("rooms//x".to_owned(), "12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477".parse().unwrap())].into();
     assert!(error(TopicsConfig { owners, ..with() }).contains("topics.owners is rooms//x"));
+}
+
+#[test]
+fn bits_of_the_puzzle_follow_from_the_network_unless_they_are_set() {
+    let config = StandingConfig::default();
+    assert_eq!(config.bits(&NetworkName::main()), 20);
+    assert_eq!(config.bits(&"island".parse().unwrap()), 0);
+    let config = StandingConfig { puzzle_bits: Some(7), ..config };
+    assert_eq!((config.bits(&NetworkName::main()), config.check().is_ok()), (7, true));
+    assert!(config.limits(&NetworkName::main()) && !config.limits(&"island".parse().unwrap()));
+    let none = StandingConfig { capacity: 0, ..StandingConfig::default() }.check().unwrap_err().to_string();
+    assert!(none.starts_with("the setting standing.capacity is 0"), "{none}");
+    let error = StandingConfig { puzzle_bits: Some(41), ..config }.check().unwrap_err().to_string();
+    assert_eq!(error, "the setting standing.puzzle_bits is 41; it takes a number from 0 to 40");
 }

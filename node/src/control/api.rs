@@ -9,6 +9,8 @@
 //! | `GET /v1/routes` | list of [`RouteRow`] |
 //! | `GET /v1/connections` | list of [`ConnectionRow`] |
 //! | `GET /v1/doctor` | [`DoctorReport`] |
+//! | `GET /v1/reputation` | list of [`Reputation`], best first |
+//! | `GET /v1/reputation/{node}` | [`Reputation`] |
 //! | `GET /v1/graph?radius=3` | [`GraphNode`] |
 //! | `POST /v1/search` with [`SearchRequest`] | [`SearchReply`] |
 //! | `POST /v1/watch` with [`WatchRequest`] | lines of [`WatchEvent`], as they come |
@@ -33,6 +35,7 @@
 mod doctor;
 mod groups;
 mod registry;
+mod standing;
 mod topic_reports;
 mod topics;
 
@@ -44,6 +47,7 @@ use atoll_protocol::{
     rpc::Code,
     service::{EndpointKind, Protocol},
 };
+use atoll_registry::standing::Tier;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -54,6 +58,7 @@ pub use groups::{GroupProgress, GroupReport, JobRow, NodeMembers, WorkAnswer, Wo
 pub use registry::{
     FoundRow, SEARCH_LIMIT, SearchReply, SearchRequest, WatchEvent, WatchRequest, WatchedChange, WatchedInstance,
 };
+pub use standing::{NextTier, Reputation};
 pub use topic_reports::{
     AuthorRow, EpochRow, KeeperRow, OutboxKeeper, OutboxReport, OutboxRow, RetainRequest, TopicAccess,
     TopicDescription, TopicPolicy, TopicRow,
@@ -125,6 +130,12 @@ pub struct NodeRow {
     pub age_ms: u64,
     /// Whether contact with it has failed since.
     pub suspect: bool,
+    /// What it may do here, and its score; `null` of this node itself.
+    #[serde(default)]
+    pub tier: Option<Tier>,
+    /// How far it is trusted, from 0 to 1.
+    #[serde(default)]
+    pub score: Option<f64>,
 }
 
 /// One version of a service, over all instances.

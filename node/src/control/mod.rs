@@ -13,6 +13,7 @@ pub mod lines;
 mod report;
 mod routes;
 mod search;
+mod standing;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -62,6 +62,7 @@ pub(super) fn nodes(node: &Inner) -> Vec<NodeRow> {
     let row = |known: atoll_registry::services::KnownNode| {
         let link = node.net().connections.best(&known.node);
         let record = known.record.as_ref().map(|r| r.value());
+        let standing = Some(node.rpc.trust.of(&known.node)).filter(|_| known.node != node.net().me);
         NodeRow {
             node: known.node,
             me: known.node == node.net().me,
@@ -72,6 +73,8 @@ pub(super) fn nodes(node: &Inner) -> Vec<NodeRow> {
             rtt_ms: link.and_then(|c| c.rtt()).map(as_millis),
             age_ms: as_u64(now.since(known.renewed)),
             suspect: known.suspect,
+            tier: standing.map(|standing| standing.tier),
+            score: standing.map(|standing| standing.score),
         }
     };
     let mut rows: Vec<NodeRow> = known.into_iter().map(row).collect();

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     api::{ApiError, ConnectReply, ConnectRequest, DoctorReport, RouteRow},
-    bench, call, describe, graph, groups, report, search, stream, topics, watch,
+    bench, call, describe, graph, groups, report, search, standing, stream, topics, watch,
 };
 use crate::{net, node::Inner};
 
@@ -65,6 +65,8 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/routes", get(ways))
         .route("/v1/connections", get(async |state: Shared| report_of(&state, report::connections)))
         .route("/v1/doctor", get(doctor))
+        .route("/v1/reputation", get(standing::all))
+        .route("/v1/reputation/{node}", get(standing::one))
         .route("/v1/graph", get(graph::graph))
         .route("/v1/search", post(search::search))
         .route("/v1/watch", post(watch::watch))

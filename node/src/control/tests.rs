@@ -6,6 +6,7 @@ mod conduct;
 mod groups;
 mod map;
 mod registry;
+mod standing;
 mod stream;
 mod topics;
 

@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use crate::{
     clock::Clock,
     event::{Events, NodeEvent},
+    standing::Trust,
 };
 
 /// Handle to the account of faults; cheap to clone.
@@ -30,6 +31,7 @@ pub(crate) struct Conduct(Arc<Inner>);
 struct Inner {
     clock: Clock,
     events: Events,
+    trust: Trust,
     account: Mutex<Account>,
     /// Wakes the swarm when somebody is to be hung up on.
     waker: AtomicWaker,
@@ -45,8 +47,9 @@ struct Account {
 }
 
 impl Conduct {
-    pub(crate) fn new(clock: Clock, events: Events) -> Self {
-        Self(Arc::new(Inner { clock, events, account: Mutex::default(), waker: AtomicWaker::new() }))
+    /// Proofs of faults also count against a peer's standing.
+    pub(crate) fn new(clock: Clock, events: Events, trust: Trust) -> Self {
+        Self(Arc::new(Inner { clock, events, trust, account: Mutex::default(), waker: AtomicWaker::new() }))
     }
 
     /// Counts a fault and charges it to the peer that sent what is at fault. A peer that can be no node is not remembered.
@@ -56,6 +59,9 @@ impl Conduct {
         let mut account = self.0.account.lock();
         account.totals.add(fault);
         let Some(peer) = peer else { return };
+        if fault.is_proof() {
+            self.0.trust.fault(&peer);
+        }
         let charged = account.ledger.charge(peer, fault, now);
         let Verdict::Barred { until } = charged.verdict else { return };
         // Also if it is no news: one that was barred while it was being connected may have slipped in.

@@ -56,7 +56,7 @@ use self::{
     relay::Relay,
     streams::{Inbound, Share},
 };
-use crate::{clock::Clock, config::NetConfig, error::ConnectError, event::Events, storage::Storage};
+use crate::{clock::Clock, config::NetConfig, error::ConnectError, event::Events, standing::Trust, storage::Storage};
 
 /// Commands that may wait for the swarm task.
 const COMMANDS: usize = 256;
@@ -343,6 +343,7 @@ pub(crate) struct Setup {
     pub(crate) storage: Storage,
     pub(crate) clock: Clock,
     pub(crate) events: Events,
+    pub(crate) trust: Trust,
 }
 
 /// What a started overlay hands out besides its handle.

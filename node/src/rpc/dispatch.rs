@@ -24,6 +24,7 @@ use super::{
     pace::Pace,
     stream::{RawReceiver, RawSender},
 };
+use crate::standing::{Admitted, Caller};
 
 #[cfg(test)]
 mod tests;
@@ -141,19 +142,20 @@ impl Rpc {
     /// Finds the handler for a unary request.
     pub(super) fn prepare(
         self: &Arc<Self>,
-        caller: NodeId,
+        caller: &Caller,
         head: &RequestHead<'_>,
         body: Body,
         now: Instant,
     ) -> Result<Run<impl Future<Output = Result<Body, Status>> + Send + 'static + use<>>, Status> {
+        let admitted = caller.admit(self.directory.time_of(now))?;
         let found = self.services.find(head)?;
         if matches!(found.method.handler, Handler::Stream(_)) {
             let path = &found.method.path;
             let way_out = "call it as one (--stream on the command line)";
             return Err(Status::unimplemented(format!("{path} is a stream; {way_out}")));
         }
-        let (context, pace) = (self.context(caller, head, now), Arc::clone(&found.method.pace));
-        let outcome = guarded(found, context.clone(), |handler, context| match handler {
+        let (context, pace) = (self.context(caller.peer(), head, now), Arc::clone(&found.method.pace));
+        let outcome = guarded(found, context.clone(), admitted, |handler, context| match handler {
             Handler::Unary(handler) => handler(context, body),
             Handler::Stream(_) => unreachable_kind(),
         });
@@ -163,12 +165,13 @@ impl Rpc {
     /// Finds the handler for a stream.
     pub(super) fn prepare_stream(
         self: &Arc<Self>,
-        caller: NodeId,
+        caller: &Caller,
         head: &RequestHead<'_>,
         receiver: RawReceiver,
         sender: RawSender,
         now: Instant,
     ) -> Result<Run<impl Future<Output = Result<Body, Status>> + Send + 'static + use<>>, Status> {
+        let admitted = caller.admit(self.directory.time_of(now))?;
         let found = self.services.find(head)?;
         if matches!(found.method.handler, Handler::Unary(_)) {
             let path = &found.method.path;
@@ -176,8 +179,8 @@ impl Rpc {
                 "{path} is no stream: one request, one answer; leave out --stream"
             )));
         }
-        let (context, pace) = (self.context(caller, head, now), Arc::clone(&found.method.pace));
-        let outcome = guarded(found, context.clone(), |handler, context| match handler {
+        let (context, pace) = (self.context(caller.peer(), head, now), Arc::clone(&found.method.pace));
+        let outcome = guarded(found, context.clone(), admitted, |handler, context| match handler {
             Handler::Stream(handler) => handler(context, receiver, sender),
             Handler::Unary(_) => unreachable_kind(),
         });
@@ -201,11 +204,12 @@ fn unreachable_kind() -> BoxFuture<'static, Result<Body, Status>> {
 async fn guarded(
     Found { service, method }: Found,
     context: Context,
+    admitted: Admitted,
     begin: impl FnOnce(&Handler, Context) -> BoxFuture<'static, Result<Body, Status>> + Send,
 ) -> Result<Body, Status> {
     let path = &method.path;
     let given = context.clone();
-    let admitted = async {
+    let served = async {
         let _place = service.admission.enter().await?;
         // The call to the handler is inside: it too may panic, before it ever gives a future.
         let work = async { begin(&method.handler, given).await };
@@ -215,9 +219,12 @@ async fn guarded(
         })
     };
     let outcome = match context.deadline() {
-        Some(end) => tokio::time::timeout_at(end, admitted).await,
-        None => Ok(admitted.await),
+        Some(end) => tokio::time::timeout_at(end, served).await,
+        None => Ok(served.await),
     };
+    if matches!(outcome, Ok(Ok(_))) {
+        admitted.answered();
+    }
     outcome.unwrap_or_else(|_| {
         // Whatever the handler has handed to others is told, as if the caller had left: it has, or soon will.
         context.cancel();

@@ -38,7 +38,7 @@ pub(crate) use balance::Tally;
 pub(crate) use serve::serve_stream;
 
 use self::{balance::Instances, dispatch::Services, lanes::Lanes, parked::Parked, stream::Memories};
-use crate::{directory::Directory, net::Net};
+use crate::{directory::Directory, net::Net, standing::Trust};
 
 /// How long a call may take if its caller does not say.
 pub const DEFAULT_DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -78,6 +78,7 @@ pub(crate) struct Rpc {
     pub(crate) net: Net,
     pub(crate) directory: Directory,
     pub(crate) services: Services,
+    pub(crate) trust: Trust,
     lanes: Lanes,
     instances: Instances,
     /// Pays for calls that are made again.
@@ -89,10 +90,11 @@ pub(crate) struct Rpc {
 }
 
 impl Rpc {
-    pub(crate) fn new(net: Net, directory: Directory) -> Arc<Self> {
+    pub(crate) fn new(net: Net, directory: Directory, trust: Trust) -> Arc<Self> {
         Arc::new(Self {
             net,
             directory,
+            trust,
             services: Services::default(),
             lanes: Lanes::default(),
             instances: Instances::default(),

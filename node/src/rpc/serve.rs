@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use atoll_protocol::{
-    identity::NodeId,
     limits,
     rpc::{
         Outbox, Status,
@@ -20,7 +19,10 @@ use super::{
     lane, stream,
     wire::{ReadError, Reader, note_broken, write_out},
 };
-use crate::net::streams::{Inbound, Substream};
+use crate::{
+    net::streams::{Inbound, Substream},
+    standing::Caller,
+};
 
 /// Substreams with large bodies served at a time.
 pub(super) const BULK_STREAMS: usize = 64;
@@ -31,9 +33,11 @@ const FIRST_FRAME: Duration = Duration::from_secs(10);
 
 /// Serves one substream of the call protocols.
 pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
-    let Inbound { peer, protocol, stream, .. } = inbound;
+    let Inbound { peer, connection, protocol, stream } = inbound;
+    let caller = rpc.trust.caller(&peer, &connection);
+    drop(connection);
     if protocol == rpc.net.protocols.rpc {
-        return lane::serve(rpc, peer, stream).await;
+        return lane::serve(rpc, caller, stream).await;
     }
     let (read, write) = stream.split();
     // What may follow depends on what it is: no body yet.
@@ -42,12 +46,12 @@ pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
     let result = match kind {
         Ok(Some(FrameKind::Open)) => match reader.next().await {
             Ok(Some(Decoded::Frame(Frame { head, .. }))) => {
-                return stream::serve(&rpc, peer, &head, reader, write).await;
+                return stream::serve(&rpc, &caller, &head, reader, write).await;
             }
             Ok(_) => Ok(()),
             Err(error) => Err(error),
         },
-        Ok(Some(_)) => one_body(&rpc, peer, reader, write).await,
+        Ok(Some(_)) => one_body(&rpc, &caller, reader, write).await,
         // A kind that nobody knows.
         Ok(None) => Ok(()),
         Err(error) => Err(error),
@@ -57,7 +61,7 @@ pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
 
 async fn one_body(
     rpc: &Arc<Rpc>,
-    peer: NodeId,
+    caller: &Caller,
     mut reader: Reader,
     mut write: WriteHalf<Substream>,
 ) -> Result<(), ReadError> {
@@ -68,7 +72,7 @@ async fn one_body(
     };
     reader.allow(limits::RPC_BODY);
     let served = async {
-        let Some((head, body)) = reply(rpc, peer, &mut reader).await? else { return Ok(()) };
+        let Some((head, body)) = reply(rpc, caller, &mut reader).await? else { return Ok(()) };
         let mut outbox = Outbox::default();
         // Its lengths have been checked where it was encoded.
         let _ = outbox.push(FrameKind::Response, 0, &head, body);
@@ -77,13 +81,13 @@ async fn one_body(
         Ok(())
     };
     tokio::time::timeout(BULK_PATIENCE, served).await.unwrap_or_else(|_| {
-        tracing::debug!(%peer, "a large call took too long");
+        tracing::debug!(peer = %caller.peer(), "a large call took too long");
         Ok(())
     })
 }
 
 /// What is to be answered; nothing, if nobody waits for it any more.
-async fn reply(rpc: &Arc<Rpc>, peer: NodeId, reader: &mut Reader) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+async fn reply(rpc: &Arc<Rpc>, caller: &Caller, reader: &mut Reader) -> Result<Option<(Bytes, Bytes)>, ReadError> {
     let refused = |status| {
         let (head, body) = lane::encode(Err(status));
         Some((head.into(), body))
@@ -93,7 +97,7 @@ async fn reply(rpc: &Arc<Rpc>, peer: NodeId, reader: &mut Reader) -> Result<Opti
             let run = match lane::read_head(&head) {
                 Ok(head) => {
                     let body = Body { content: head.content, bytes: body };
-                    rpc.prepare(peer, &head, body, Instant::now())
+                    rpc.prepare(caller, &head, body, Instant::now())
                 }
                 Err(status) => Err(status),
             };
@@ -115,7 +119,7 @@ async fn reply(rpc: &Arc<Rpc>, peer: NodeId, reader: &mut Reader) -> Result<Opti
         }
         Some(Decoded::Frame(Frame { kind: FrameKind::Fetch, call, .. })) => {
             let gone = "no answer waits under this ticket; it may have waited too long";
-            rpc.parked.take(peer, call).or_else(|| refused(Status::not_found(gone)))
+            rpc.parked.take(caller.peer(), call).or_else(|| refused(Status::not_found(gone)))
         }
         Some(_) => refused(Status::unimplemented("expected a request, a fetch or a stream")),
         None => None,

@@ -7,8 +7,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind}
 use clap_complete::Shell;
 
 use crate::{
-    bench::BenchAction, call::CallArgs, config::ConfigAction, network::NetworkQuery, publish::PublishArgs,
-    service::ServiceQuery, subscribe::SubscribeArgs, topic::TopicQuery,
+    bench::BenchAction, call::CallArgs, config::ConfigAction, identity::IdentityAction, network::NetworkQuery,
+    publish::PublishArgs, reputation::ReputationArgs, service::ServiceQuery, subscribe::SubscribeArgs,
+    topic::TopicQuery,
 };
 
 /// Your node of an Atoll network: runs it, and asks it.
@@ -73,10 +74,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: BenchAction,
     },
+    /// How far this node trusts others, and why
+    Reputation(ReputationArgs),
     /// Find out how this node is reached, and what can be done about it
     #[command(after_help = DOCTOR)]
     Doctor,
-    /// Who this node is
+    /// Who this node is, and certificates for its services
     Identity {
         #[command(subcommand)]
         action: IdentityAction,
@@ -108,20 +111,6 @@ Examples:
   node completions bash > ~/.local/share/bash-completion/completions/node
   node completions zsh > ~/.zfunc/_node
   node completions fish > ~/.config/fish/completions/node.fish";
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum IdentityAction {
-    /// Show the node's id and where its key is; works without a running node
-    #[command(after_help = IDENTITY)]
-    Show,
-}
-
-const IDENTITY: &str = "\
-The id is the public half of a key that is made on the node's first start and kept in its data directory.
-
-Examples:
-  node identity show
-  node identity show --output json";
 
 /// Reads the command line. What clap cannot express is checked here, in clap's own words.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {

@@ -17,6 +17,7 @@ mod identity;
 mod network;
 mod progress;
 mod publish;
+mod reputation;
 mod request;
 mod search;
 mod service;
@@ -82,8 +83,9 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Subscribe(args) => subscribe::run(*args, &session).await,
         Command::Topic { query } => topic::run(query, &session).await,
         Command::Bench { action } => bench::run(action, &session).await,
+        Command::Reputation(args) => reputation::run(args, &session).await,
         Command::Doctor => doctor::run(&session).await,
-        Command::Identity { .. } => identity::show(&session).await,
+        Command::Identity { action } => identity::run(action, &session).await,
         Command::Config { action } => config::run(action, &cli.run.global, &session).await,
         Command::Completions { .. } => Ok(()),
     }

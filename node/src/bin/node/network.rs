@@ -122,7 +122,8 @@ pub(crate) async fn list_services(session: &Session) -> Result<(), Failure> {
 }
 
 fn nodes(rows: &[NodeRow]) -> Table {
-    let mut table = Table::new(["NODE", "STATE", "PATH", "RTT_MS", "AGE", "AGENT", "ADDRESS", "SERVICES"]);
+    let mut table =
+        Table::new(["NODE", "STATE", "TIER", "SCORE", "PATH", "RTT_MS", "AGE", "AGENT", "ADDRESS", "SERVICES"]);
     let (mine, others): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.me);
     for row in mine.into_iter().chain(others) {
         let state = match (row.me, row.suspect) {
@@ -133,6 +134,8 @@ fn nodes(rows: &[NodeRow]) -> Table {
         table.row([
             row.node.short(),
             state.to_owned(),
+            row.tier.map(|tier| tier.to_string()).unwrap_or_default(),
+            row.score.map(|score| format!("{score:.2}")).unwrap_or_default(),
             row.path.clone().unwrap_or_default(),
             rtt(row.rtt_ms),
             age(row.age_ms),

@@ -1,6 +1,9 @@
 //! What a node reports, printed as it happens: lines for people, or one JSON object a line.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use atoll_protocol::names::NetworkName;
 use libp2p::{Multiaddr, multiaddr::Protocol};
@@ -16,15 +19,21 @@ mod tests;
 pub(crate) struct EventPrinter {
     output: Output,
     narrator: Mutex<Narrator>,
+    /// Whether a line about a search stands on the terminal.
+    searching: AtomicBool,
 }
 
 impl EventPrinter {
     /// A printer for a node of `network`, which others join by running `program`.
     pub(crate) fn new(output: Output, network: NetworkName, program: String) -> Self {
-        Self { output, narrator: Mutex::new(Narrator::new(network, program)) }
+        Self { output, narrator: Mutex::new(Narrator::new(network, program)), searching: AtomicBool::new(false) }
     }
 
     pub(crate) fn print(&self, event: &NodeEvent) {
+        if let (NodeEvent::MakingIdentity { bits, tried }, Output::Table | Output::Dot) = (event, self.output) {
+            return self.making_identity(*bits, *tried);
+        }
+        self.made_identity();
         let line = match self.output {
             Output::Table | Output::Dot => Ok(self.narrator.lock().line(event)),
             Output::Json => serde_json::to_string(event),
@@ -38,6 +47,40 @@ impl EventPrinter {
             Err(error) => tracing::warn!(%error, ?event, "an event cannot be written as JSON"),
         }
     }
+}
+
+/// A search for an identity is shown on stderr, since it is over before anything happens that somebody may want to read later.
+impl EventPrinter {
+    fn making_identity(&self, bits: u32, tried: u64) {
+        let mut stderr = io::stderr().lock();
+        let terminal = stderr.is_terminal();
+        let text = format!(
+            "making an identity that solves the network's puzzle of {bits} bits, once: {}",
+            progress(bits, tried)
+        );
+        // Whoever reads it cannot be helped if it cannot be written.
+        let _ = match (terminal, tried) {
+            // ECMA-48: erase in line.
+            (true, _) => write!(stderr, "\r\x1b[2K{text}").and_then(|()| stderr.flush()),
+            (false, 0) => writeln!(stderr, "{text}"),
+            (false, _) => Ok(()),
+        };
+        self.searching.store(terminal, Ordering::Relaxed);
+    }
+
+    /// Erases what the search has left on the terminal.
+    fn made_identity(&self) {
+        if self.searching.swap(false, Ordering::Relaxed) {
+            let mut stderr = io::stderr().lock();
+            let _ = write!(stderr, "\r\x1b[2K").and_then(|()| stderr.flush());
+        }
+    }
+}
+
+/// How far a search is. Each key is a draw: after any number of them it takes as many more as at the beginning.
+fn progress(bits: u32, tried: u64) -> String {
+    let average = 1_u64.checked_shl(bits).unwrap_or(u64::MAX);
+    format!("{tried} keys tried, {average} on average")
 }
 
 /// Tells a person what happens.
@@ -57,6 +100,17 @@ impl Narrator {
             NodeEvent::Started { node, data_dir } => {
                 let place = data_dir.as_ref().map_or_else(|| "in memory".to_owned(), |d| format!("in {}", d.display()));
                 format!("node {node} on network {} (data {place})", self.network)
+            }
+            NodeEvent::MakingIdentity { bits, tried } => {
+                format!("making an identity of {bits} bits: {}", progress(*bits, *tried))
+            }
+            NodeEvent::IdentityTooEasy { bits, wanted } => format!(
+                "this node's identity solves {bits} of the {wanted} bits that the network {} asks for: others refuse it; stop the \
+                 node and move the file identity.key away, and it makes a new one",
+                self.network
+            ),
+            NodeEvent::PeerTooEasy { peer, bits, wanted } => {
+                format!("peer {} has an identity of {bits} bits, not {wanted}: disconnected", peer.short())
             }
             NodeEvent::PortTaken { wanted, using } => format!("port {wanted} is in use; using {using}"),
             NodeEvent::ListenFailed { address, reason } => {

@@ -46,6 +46,14 @@ fn every_event_is_one_calm_line() {
             NodeEvent::PeerBarred { peer: node, seconds: 600, faults: "20 forged".to_owned() },
             format!("peer {short} is barred for 10 min: 20 forged"),
         ),
+        (
+            NodeEvent::MakingIdentity { bits: 20, tried: 512 },
+            "making an identity of 20 bits: 512 keys tried, 1048576 on average".to_owned(),
+        ),
+        (
+            NodeEvent::PeerTooEasy { peer: node, bits: 3, wanted: 20 },
+            format!("peer {short} has an identity of 3 bits, not 20: disconnected"),
+        ),
         (NodeEvent::Stopping, "stopping".to_owned()),
     ];
     for (event, expected) in cases {
@@ -76,4 +84,10 @@ fn the_first_node_says_how_others_join() {
 fn the_way_to_join_names_the_network() {
     let line = Narrator::new("home".parse().unwrap(), "node".to_owned()).line(&NodeEvent::Alone);
     assert!(line.ends_with("--peer ADDR --network home"), "{line}");
+}
+
+#[test]
+fn an_identity_that_is_too_easy_is_told_with_the_way_out() {
+    let line = narrator().line(&NodeEvent::IdentityTooEasy { bits: 3, wanted: 20 });
+    assert!(line.contains("3 of the 20 bits") && line.contains("move the file identity.key away"), "{line}");
 }

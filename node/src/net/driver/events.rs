@@ -149,7 +149,7 @@ impl Driver {
     }
 
     fn identified(&mut self, peer: PeerId, connection: ConnectionId, info: identify::Info) {
-        let result = self.check_membership(&peer, &info);
+        let result = self.check_membership(&peer, connection, &info);
         match &result {
             Ok(node) => {
                 let anew = self.ready.insert(*node);
@@ -177,6 +177,11 @@ impl Driver {
                     let _ = self.swarm.disconnect_peer_id(peer);
                 }
             }
+            // It knows it from its own start: it can be hung up on at once.
+            Err(ConnectError::TooEasy { peer: node, bits, wanted }) => {
+                self.reports.report(NodeEvent::PeerTooEasy { peer: *node, bits: *bits, wanted: *wanted });
+                let _ = self.swarm.disconnect_peer_id(peer);
+            }
             // Another libp2p program: a neighbour for Kademlia and gossip at most.
             Err(_) => {}
         }
@@ -189,13 +194,18 @@ impl Driver {
     fn check_membership(
         &self,
         peer: &PeerId,
+        connection: ConnectionId,
         info: &identify::Info,
     ) -> Result<atoll_protocol::identity::NodeId, ConnectError> {
         let not_atoll =
             || ConnectError::NotAtoll { peer: peer.to_string(), agent: info.agent_version.chars().take(80).collect() };
         let node = node_id(peer).ok_or_else(not_atoll)?;
         if info.protocol_version == self.protocols.identify {
-            return Ok(node);
+            let over = self.connections.of(&node).into_iter().find(|c| c.id == connection);
+            return match self.trust.too_easy(&node, over.as_deref()) {
+                Some([bits, wanted]) => Err(ConnectError::TooEasy { peer: node, bits, wanted }),
+                None => Ok(node),
+            };
         }
         let theirs = info.protocol_version.strip_prefix(IDENTIFY_PREFIX).ok_or_else(not_atoll)?;
         Err(ConnectError::WrongNetwork {

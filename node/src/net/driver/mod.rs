@@ -43,6 +43,7 @@ use super::{
 use crate::{
     error::ConnectError,
     event::{Events, NodeEvent},
+    standing::Trust,
 };
 
 pub(crate) use setup::start;
@@ -74,6 +75,7 @@ struct Driver {
     connections: Connections,
     counters: Arc<Counters>,
     conduct: Conduct,
+    trust: Trust,
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<NetEvent>,
     /// Events that the directory has not had room for. Gossip is dropped rather than added when this is long; the

@@ -58,7 +58,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let protocols = Arc::new(Protocols::new(&setup.network));
     let connections = Connections::default();
     let counters = Arc::new(Counters::default());
-    let conduct = Conduct::new(setup.clock, setup.events.clone());
+    let conduct = Conduct::new(setup.clock, setup.events.clone(), setup.trust.clone());
     setup.bootstrap.iter().filter_map(|a| split_peer(a).1).for_each(|peer| conduct.name(peer));
     let (addresses, known_addresses) = watch::channel(Vec::new());
     let (inbound, streams) = mpsc::channel(INBOUND_QUEUE);
@@ -116,6 +116,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         connections: connections.clone(),
         counters: Arc::clone(&counters),
         conduct: conduct.clone(),
+        trust: setup.trust,
         commands: requests,
         events,
         outbox: VecDeque::new(),

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -36,7 +36,12 @@ impl Load {
     /// Counts a call as under way for as long as the guard lives.
     pub(in crate::rpc) fn begin(self: &Arc<Self>, now: Time) -> Attempt {
         let admission = self.health.lock().begin(now);
-        Attempt { in_flight: InFlight::begin(self), admission: Some(admission), began: now }
+        Attempt {
+            in_flight: InFlight::begin(self),
+            sent: AtomicBool::new(false),
+            admission: Some(admission),
+            began: now,
+        }
     }
 
     pub(in crate::rpc) fn in_flight(&self) -> u32 {
@@ -100,6 +105,7 @@ impl Drop for InFlight {
 #[derive(Debug)]
 pub(in crate::rpc) struct Attempt {
     in_flight: InFlight,
+    sent: AtomicBool,
     admission: Option<Admission>,
     began: Time,
 }
@@ -108,8 +114,14 @@ impl Attempt {
     /// It is on its way.
     pub(in crate::rpc) fn sent(&self, now: Time) {
         let load = &self.in_flight.0;
+        self.sent.store(true, Ordering::Relaxed);
         load.calls.fetch_add(1, Ordering::Relaxed);
         load.last_call.store(now.0, Ordering::Relaxed);
+    }
+
+    /// Whether it is or was on its way.
+    pub(in crate::rpc) fn was_sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// It was answered, `took` after it was sent.

@@ -1,16 +1,19 @@
 //! The instances that a client chooses from: looked up once, and again when the directory has changed.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use atoll_protocol::{
     identity::NodeId,
     names::{InstanceId, MethodName},
     service::EndpointKind,
 };
-use atoll_registry::{select::Candidate, services::Instance, time::Time};
+use atoll_registry::{select::Candidate, services::Instance, standing::Judged, time::Time};
 
-use super::{Instances, Load};
-use crate::rpc::lanes::{Lanes, Peer};
+use super::Load;
+use crate::{
+    rpc::{Rpc, lanes::Peer},
+    standing::Account,
+};
 
 /// Milliseconds after which instances are looked up again even if nothing has changed: so the directory knows that they are
 /// in use, and does not drop them when it is full.
@@ -23,35 +26,47 @@ pub(in crate::rpc) struct Target {
     pub(in crate::rpc) instance: InstanceId,
     pub(in crate::rpc) load: Arc<Load>,
     pub(in crate::rpc) peer: Arc<Peer>,
+    pub(in crate::rpc) account: Arc<Account>,
+    /// Whether its node is none of the strangers between whom standing decides.
+    pub(super) exempt: bool,
     suspect: bool,
 }
 
 impl Target {
-    pub(in crate::rpc) fn listed(instance: &Instance, instances: &Instances, lanes: &Lanes) -> Self {
-        let id = instance.record.value().instance;
-        Self {
-            node: instance.node,
-            instance: id,
-            load: instances.of(instance.node, id),
-            peer: lanes.peer(&instance.node),
-            suspect: instance.suspect,
-        }
+    pub(in crate::rpc) fn listed(instance: &Instance, rpc: &Rpc) -> Self {
+        Self { suspect: instance.suspect, ..Self::of(instance.node, instance.record.value().instance, rpc) }
     }
 
     /// A node that the caller has named.
-    pub(in crate::rpc) fn named(node: NodeId, instances: &Instances, lanes: &Lanes) -> Self {
-        let instance = InstanceId(0);
-        let (load, peer) = (instances.of(node, instance), lanes.peer(&node));
-        Self { node, instance, load, peer, suspect: false }
+    pub(in crate::rpc) fn named(node: NodeId, rpc: &Rpc) -> Self {
+        Self::of(node, InstanceId(0), rpc)
     }
 
-    pub(in crate::rpc) fn candidate(&self, me: NodeId, now: Time) -> Candidate {
+    fn of(node: NodeId, instance: InstanceId, rpc: &Rpc) -> Self {
+        let over = rpc.net.connections.best(&node);
+        Self {
+            node,
+            instance,
+            load: rpc.instances.of(node, instance),
+            peer: rpc.lanes.peer(&node),
+            account: rpc.trust.account(&node),
+            exempt: node == rpc.net.me || rpc.trust.is_exempt(&node, over.as_deref()),
+            suspect: false,
+        }
+    }
+
+    /// What is thought of its node; nothing but good of one that is no stranger.
+    pub(super) fn judged(&self) -> Judged {
+        let judged = self.account.judged();
+        if self.exempt { Judged { score: 1.0, quality: 1.0, confidence: 1.0, ..judged } } else { judged }
+    }
+
+    pub(super) fn candidate(&self, me: NodeId, now: Time) -> Candidate {
         Candidate {
             node: self.node,
             instance: self.instance,
             latency: self.load.latency(),
             in_flight: self.load.in_flight(),
-            // Reputation enters here.
             standing: 1.0,
             suspect: self.suspect || self.peer.is_stalled() || self.load.is_blocked(now),
             local: self.node == me,
@@ -65,6 +80,8 @@ pub(in crate::rpc) struct Targets {
     pub(in crate::rpc) all: Vec<Target>,
     /// The methods that all of them call idempotent.
     idempotent: Vec<MethodName>,
+    /// How long calls of a method may reasonably take, where any of them says so.
+    promises: Vec<(MethodName, Duration)>,
     /// The state of the directory that they were found in.
     generation: u64,
     found: Time,
@@ -80,13 +97,14 @@ impl Targets {
     ) -> Self {
         let found: Vec<&Instance> = found.iter().filter(|instance| instance.is_labelled(wanted)).collect();
         let all = found.iter().map(|instance| target(instance)).collect();
-        Self { all, idempotent: idempotent(&found), generation, found: now }
+        Self { all, idempotent: idempotent(&found), promises: promises(&found), generation, found: now }
     }
 
     /// One target and no other, of which this has been found: nothing, where it is not listed here.
     pub(in crate::rpc) fn only(target: Target, found: &[Instance], (generation, now): (u64, Time)) -> Self {
         let found: Vec<&Instance> = found.iter().collect();
-        Self { all: vec![target], idempotent: idempotent(&found), generation, found: now }
+        let (idempotent, promises) = (idempotent(&found), promises(&found));
+        Self { all: vec![target], idempotent, promises, generation, found: now }
     }
 
     /// Whether calling the method twice does no more than calling it once, whichever instance is called.
@@ -94,10 +112,29 @@ impl Targets {
         self.idempotent.iter().any(|name| name.as_str() == method)
     }
 
+    /// How long a call of the method may reasonably take, if that is said: the longest that is, since instances differ.
+    pub(in crate::rpc) fn promise(&self, method: &str) -> Option<Duration> {
+        let of_method = self.promises.iter().filter(|(name, _)| name.as_str() == method);
+        of_method.map(|(_, time)| *time).max()
+    }
+
     /// Whether they are what a lookup would give now.
     pub(in crate::rpc) fn are_current(&self, generation: u64, now: Time) -> bool {
         self.generation == generation && now.0.saturating_sub(self.found.0) < REFRESH
     }
+}
+
+fn promises(instances: &[&Instance]) -> Vec<(MethodName, Duration)> {
+    let endpoints = instances.iter().flat_map(|instance| &instance.record.value().endpoints);
+    let mut all: Vec<(MethodName, Duration)> = Vec::new();
+    for (endpoint, hint) in endpoints.filter_map(|endpoint| Some((endpoint, endpoint.deadline_hint_ms?))) {
+        let time = Duration::from_millis(hint.into());
+        match all.iter_mut().find(|(name, _)| *name == endpoint.name) {
+            Some((_, longest)) => *longest = time.max(*longest),
+            None => all.push((endpoint.name.clone(), time)),
+        }
+    }
+    all
 }
 
 fn idempotent(instances: &[&Instance]) -> Vec<MethodName> {

@@ -21,16 +21,20 @@ use atoll_protocol::{
     codec, limits,
     rpc::{RequestHead, ResponseHead, Status, lane::Reply},
     service::Extensions,
+    standing::Ending,
 };
-use atoll_registry::select::{self, Fault};
+use atoll_registry::select::Fault;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{RawCall, Shared};
+use super::{
+    RawCall, Shared,
+    ending::{self, Unreadable},
+};
 use crate::rpc::{
     Body, Rpc,
-    balance::{Attempt, Target},
+    balance::{Attempt, Target, choose},
     bulk,
     lane::{Failure, Lane},
 };
@@ -54,6 +58,8 @@ struct Making<'a> {
     /// Those that have been tried, or are being tried, by place.
     tried: Mutex<Vec<usize>>,
     idempotent: bool,
+    /// How long a call may reasonably take, if the service says so.
+    promised: Option<Duration>,
 }
 
 /// Why a call was not answered.
@@ -101,8 +107,9 @@ async fn make_once(options: &RawCall, body: &Body, now: Instant, deadline: Insta
     let rpc = &shared.rpc;
     let time = rpc.directory.time_of(now);
     let targets = shared.targets(options.peer, time, deadline).await?;
-    let (idempotent, targets) = (targets.are_idempotent(&options.method), targets.all.as_slice());
-    let making = Making { options, shared, body, deadline, targets, tried: Mutex::default(), idempotent };
+    let (idempotent, promised) = (targets.are_idempotent(&options.method), targets.promise(&options.method));
+    let targets = targets.all.as_slice();
+    let making = Making { options, shared, body, deadline, targets, tried: Mutex::default(), idempotent, promised };
     match options.hedge.filter(|_| idempotent && targets.len() > 1) {
         None => making.attempts(now).await,
         Some(after) => Box::pin(making.hedged(now, now + after)).await,
@@ -166,10 +173,9 @@ impl Making<'_> {
         }
         let rpc = &self.shared.rpc;
         let time = rpc.directory.time_of(now);
-        let left = || (0..).zip(self.targets).filter(|(index, _)| !tried.contains(index));
-        let candidates: Vec<_> = left().map(|(_, target)| target.candidate(rpc.net.me, time)).collect();
-        let chosen = select::choose(&self.options.policy, &candidates, self.shared.turn())?;
-        left().nth(chosen).map(|(index, _)| index)
+        let left = (0..).zip(self.targets).filter(|(index, _)| !tried.contains(index));
+        let (places, left): (Vec<usize>, Vec<&Target>) = left.unzip();
+        places.get(choose(rpc, &self.options.policy, &left, time, self.shared.turn())?).copied()
     }
 
     fn may_go_on(&self, failure: &Failure) -> bool {
@@ -210,6 +216,8 @@ impl Making<'_> {
         match answer {
             Ok(Ok((head, body))) => {
                 let result = read_answer(&head, body);
+                self.count(target, ending::of_answer(&result, end - now, self.promised));
+                let result = result.unwrap_or_else(|unreadable| Err(unreadable.into()));
                 match result.as_ref().err().and_then(|status| Fault::of(status.code())) {
                     None => attempt.succeeded(end - now, time),
                     Some(fault) => attempt.failed(fault, time),
@@ -226,9 +234,18 @@ impl Making<'_> {
                 Err(failure)
             }
             Err(_) => {
+                let waited = attempt.was_sent().then(|| end - now);
+                self.count(target, waited.and_then(|waited| ending::of_silence(waited, self.promised)));
                 attempt.failed(Fault::Answer, time);
                 Err(Failure::answered(self.too_late(now)))
             }
+        }
+    }
+
+    /// What has become of a call counts for or against the node, where it says something of it.
+    fn count(&self, target: &Target, ending: Option<Ending>) {
+        if let Some(ending) = ending {
+            self.shared.rpc.trust.ended(&target.account, ending);
         }
     }
 
@@ -342,18 +359,17 @@ pub(super) fn encode_head(head: &RequestHead<'_>) -> Result<Vec<u8>, Status> {
     Ok(head)
 }
 
-fn read_answer(head: &[u8], body: Bytes) -> Result<Body, Status> {
-    let head =
-        ResponseHead::decode(head).map_err(|e| Status::internal(format!("the answer's head cannot be read: {e}")))?;
-    match head.failure(&body) {
+fn read_answer(head: &[u8], body: Bytes) -> Result<Result<Body, Status>, Unreadable> {
+    let head = ResponseHead::decode(head).map_err(Unreadable)?;
+    Ok(match head.failure(&body) {
         Some(status) => Err(status),
         None => Ok(Body { content: head.content, bytes: body }),
-    }
+    })
 }
 
 impl Rpc {
     async fn in_process(self: &Arc<Self>, head: &RequestHead<'_>, body: Body) -> Result<Body, Status> {
-        let run = self.prepare(self.net.me, head, body, Instant::now())?;
+        let run = self.prepare(&self.trust.itself(&self.net.me), head, body, Instant::now())?;
         // A caller that goes away cancels what the handler has handed to others, too.
         let cancelled = run.context.cancel_on_drop();
         let result = run.outcome.await;

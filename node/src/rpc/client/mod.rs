@@ -2,6 +2,7 @@
 
 mod attempt;
 mod call;
+mod ending;
 mod streams;
 
 use std::{
@@ -78,7 +79,7 @@ impl Shared {
         }
         if let Some(node) = peer {
             let found = self.rpc.directory.of_node(&node, &self.query);
-            let target = Target::named(node, &self.rpc.instances, &self.rpc.lanes);
+            let target = Target::named(node, &self.rpc);
             return Ok(self.keep(peer, Targets::only(target, &found, (generation, now))));
         }
         let mut found = self.rpc.directory.find(&self.query);
@@ -86,7 +87,7 @@ impl Shared {
             let resolved = Box::pin(tokio::time::timeout_at(until, self.rpc.directory.resolve(&self.query))).await;
             found = resolved.unwrap_or_default();
         }
-        let target = |instance: &_| Target::listed(instance, &self.rpc.instances, &self.rpc.lanes);
+        let target = |instance: &_| Target::listed(instance, &self.rpc);
         let targets = Targets::new(&found, &self.labels, (generation, now), target);
         if targets.all.is_empty() {
             return Err(self.nobody(!found.is_empty()));

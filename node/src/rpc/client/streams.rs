@@ -8,7 +8,7 @@ use atoll_protocol::{
     rpc::{ContentType, Metadata, RequestHead, Status, stream::Stream},
     service::Extensions,
 };
-use atoll_registry::select::{self, Fault, Policy};
+use atoll_registry::select::{Fault, Policy};
 use bytes::Bytes;
 use futures::{AsyncReadExt, FutureExt, future::BoxFuture};
 use serde::{Serialize, de::DeserializeOwned};
@@ -19,7 +19,7 @@ use crate::{
     net::streams::Substream,
     rpc::{
         Rpc,
-        balance::Target,
+        balance::{Target, choose},
         lane::Failure,
         service::to_json,
         stream::{MESSAGE, OPENING_PATIENCE, Pipe, RawReceiver, RawSender, Receiver, Sender, too_long},
@@ -138,8 +138,9 @@ impl StreamCall {
         let mut left: Vec<&Target> = targets.all.iter().collect();
         let mut last = shared.nobody(false);
         loop {
-            let candidates: Vec<_> = left.iter().map(|t| t.candidate(rpc.net.me, rpc.directory.now())).collect();
-            let Some(chosen) = select::choose(&self.policy, &candidates, shared.turn()) else { return Err(last) };
+            let Some(chosen) = choose(rpc, &self.policy, &left, rpc.directory.now(), shared.turn()) else {
+                return Err(last);
+            };
             let target = left.remove(chosen);
             match self.open_at(target, only.as_ref(), deadline, by).await {
                 Ok(ends) => return Ok(ends),

@@ -6,7 +6,6 @@ use std::{
 };
 
 use atoll_protocol::{
-    identity::NodeId,
     limits,
     rpc::{
         Outbox, RequestHead, ResponseHead, Status,
@@ -24,7 +23,7 @@ use super::super::{
     dispatch::Run,
     wire::{ReadError, Reader, Shared, Speaks, note_broken},
 };
-use crate::net::streams::Substream;
+use crate::{net::streams::Substream, standing::Caller};
 
 impl Speaks for Server<Stop> {
     fn outbox(&mut self) -> &mut Outbox {
@@ -43,7 +42,7 @@ impl Speaks for Server<Stop> {
 /// What every call on a lane shares.
 struct Answering {
     rpc: Arc<Rpc>,
-    peer: NodeId,
+    caller: Caller,
     shared: Shared<Server<Stop>>,
     /// Tells those who wait because too much is to be written.
     room: Notify,
@@ -52,9 +51,10 @@ struct Answering {
 /// Answers the calls on a lane until its peer closes it, it breaks, or the peer breaks the protocol. Whatever is still
 /// running then has nobody who waits for it, and is dropped: a caller closes its lane only when it waits for nothing, and
 /// over TCP a connection that died looks just like that.
-pub(in crate::rpc) async fn serve(rpc: Arc<Rpc>, peer: NodeId, stream: Substream) {
+pub(in crate::rpc) async fn serve(rpc: Arc<Rpc>, caller: Caller, stream: Substream) {
     let (read, mut write) = stream.split();
-    let answering = Arc::new(Answering { rpc, peer, shared: Shared::new(Server::default()), room: Notify::new() });
+    let peer = caller.peer();
+    let answering = Arc::new(Answering { rpc, caller, shared: Shared::new(Server::default()), room: Notify::new() });
     let writing = Arc::clone(&answering);
     let mut writer = tokio::spawn(async move {
         let _ = writing.shared.write(&mut write, || writing.room.notify_waiters()).await;
@@ -123,7 +123,7 @@ impl Answering {
     fn start(self: &Arc<Self>, call: u64, head: &[u8], body: Bytes, now: &mut Instant) -> Result<Option<Stop>, Status> {
         let head = read_head(head)?;
         let body = Body { content: head.content, bytes: body };
-        let Run { context, pace, outcome } = self.rpc.prepare(self.peer, &head, body, *now)?;
+        let Run { context, pace, outcome } = self.rpc.prepare(&self.caller, &head, body, *now)?;
         let answering = Arc::clone(self);
         let mut work = Box::pin(async move { answering.answer(call, outcome.await).await });
         if !pace.is_quick() {
@@ -141,7 +141,7 @@ impl Answering {
         let (mut head, mut body) = encode(result);
         let mut kind = FrameKind::Response;
         if body.len() > limits::RPC_INLINE_BODY {
-            match self.rpc.parked.park(self.peer, head.into(), body) {
+            match self.rpc.parked.park(self.caller.peer(), head.into(), body) {
                 Ok(ticket) => {
                     (kind, head, body) = (FrameKind::Parked, Vec::new(), Bytes::copy_from_slice(&ticket.to_le_bytes()));
                 }

@@ -2,7 +2,7 @@
 
 mod json;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use atoll_protocol::{
     names::{InstanceId, MethodName, ServiceName, parse_version},
@@ -188,6 +188,14 @@ impl ServiceBuilder {
     /// answer is lost.
     pub fn idempotent(self, method: &str) -> Self {
         self.change(method, |endpoint| endpoint.idempotent = true)
+    }
+
+    /// Says how long a call of a method may reasonably take: callers count later answers as slow, and none within this time as lost.
+    /// Without it an answer is never slow, and lost after a second at the earliest.
+    pub fn promises(self, method: &str, time: Duration) -> Self {
+        self.change(method, |endpoint| {
+            endpoint.deadline_hint_ms = Some(time.as_millis().try_into().unwrap_or(u32::MAX))
+        })
     }
 
     fn change(mut self, method: &str, change: impl FnOnce(&mut Endpoint)) -> Self {

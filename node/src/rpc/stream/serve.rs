@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use atoll_protocol::{
-    identity::NodeId,
-    rpc::{RequestHead, Status, stream::Stream},
-};
+use atoll_protocol::rpc::{RequestHead, Status, stream::Stream};
 use futures::io::WriteHalf;
 use tokio::time::Instant;
 
@@ -19,6 +16,7 @@ use crate::{
         lane,
         wire::{Reader, note_broken},
     },
+    standing::Caller,
 };
 
 /// How long the outcome of a stream may take to be written once nothing more comes in, and to be heard once it is written.
@@ -27,15 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Serves the stream that a peer has opened with `head`, until it is over.
 pub(in crate::rpc) async fn serve(
     rpc: &Arc<Rpc>,
-    peer: NodeId,
+    caller: &Caller,
     head: &[u8],
     mut reader: Reader,
     write: WriteHalf<Substream>,
 ) {
     reader.allow(MESSAGE);
-    let pipe = Pipe::new(Stream::accept(), rpc.memories.of(peer));
+    let pipe = Pipe::new(Stream::accept(), rpc.memories.of(caller.peer()));
     let stop = match lane::read_head(head) {
-        Ok(head) => rpc.start_stream(peer, &head, &pipe),
+        Ok(head) => rpc.start_stream(caller, &head, &pipe),
         Err(status) => {
             conclude(&pipe, Err(status));
             None
@@ -56,7 +54,7 @@ pub(in crate::rpc) async fn serve(
             }
         },
         read = &mut reading => {
-            note_broken(&rpc.net.counters, &peer, read);
+            note_broken(&rpc.net.counters, &caller.peer(), read);
             give_up(&pipe, stop);
             let _ = tokio::time::timeout(PATIENCE, writing).await;
         }
@@ -84,7 +82,7 @@ fn conclude(pipe: &Pipe, result: Result<Body, Status>) {
 
 impl Rpc {
     /// Starts the handler of a stream; gives what stops it.
-    fn start_stream(self: &Arc<Self>, caller: NodeId, head: &RequestHead<'_>, pipe: &Arc<Pipe>) -> Option<Stop> {
+    fn start_stream(self: &Arc<Self>, caller: &Caller, head: &RequestHead<'_>, pipe: &Arc<Pipe>) -> Option<Stop> {
         let receiver = RawReceiver::of_handler(Arc::clone(pipe));
         let sender = RawSender::new(Arc::clone(pipe), false, None);
         match self.prepare_stream(caller, head, receiver, sender, Instant::now()) {
@@ -113,7 +111,7 @@ impl Rpc {
     /// Connects a caller's stream to this node's own handler.
     pub(in crate::rpc) fn stream_in_process(self: &Arc<Self>, head: &RequestHead<'_>, caller: &Arc<Pipe>) {
         let pipe = Pipe::new(Stream::accept(), self.memories.of(self.net.me));
-        let stop = self.start_stream(self.net.me, head, &pipe);
+        let stop = self.start_stream(&self.trust.itself(&self.net.me), head, &pipe);
         let (there, back) = ((Arc::clone(caller), Arc::clone(&pipe)), (pipe, Arc::clone(caller)));
         tokio::spawn(async move {
             hand_over(&there.0, &there.1).await;

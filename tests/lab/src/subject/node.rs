@@ -132,11 +132,13 @@ impl NodePrograms {
         Ok(())
     }
 
-    /// The options that make the lab's networks public ones.
+    /// The options that make the lab's networks public ones, and nodes of a network of their own: there an identity costs nothing, and
+    /// nobody is a stranger.
     #[must_use]
     pub fn public() -> Vec<String> {
         let ranges = ["203.0.113.0/24", "198.51.100.0/24", "2001:db8::/32"];
-        ranges.iter().flat_map(|range| ["--public-range".to_owned(), (*range).to_owned()]).collect()
+        let ranges = ranges.iter().flat_map(|range| ["--public-range", *range]);
+        ["--network", "lab"].into_iter().chain(ranges).map(str::to_owned).collect()
     }
 
     /// The host of a bootstrap: what is relayed flows through it, and can be counted there.

@@ -1,3 +1,5 @@
+use atoll_registry::standing::Tier;
+
 use super::*;
 
 fn id(key: u8) -> NodeId {
@@ -16,13 +18,25 @@ fn nodes_begin_with_this_one() {
         rtt_ms: if me { None } else { Some(1.5) },
         age_ms: 61_000,
         suspect,
+        tier: if me { None } else { Some(Tier::Member) },
+        score: if me { None } else { Some(0.66) },
     };
     let lines = nodes(&[node(1, false, false), node(2, true, false), node(3, false, true)]).render(None);
     let expected = [
-        "NODE       STATE    PATH    RTT_MS  AGE  AGENT        ADDRESS                  SERVICES".to_owned(),
-        format!("{}  self     -       -       1m   atoll/0.1.0  /ip4/192.0.2.2/tcp/4077  a,b,c,+2", id(2).short()),
-        format!("{}  ok       direct  1.50    1m   atoll/0.1.0  /ip4/192.0.2.1/tcp/4077  a,b,c,+2", id(1).short()),
-        format!("{}  suspect  direct  1.50    1m   atoll/0.1.0  /ip4/192.0.2.3/tcp/4077  a,b,c,+2", id(3).short()),
+        "NODE       STATE    TIER    SCORE  PATH    RTT_MS  AGE  AGENT        ADDRESS                  SERVICES"
+            .to_owned(),
+        format!(
+            "{}  self     -       -      -       -       1m   atoll/0.1.0  /ip4/192.0.2.2/tcp/4077  a,b,c,+2",
+            id(2).short()
+        ),
+        format!(
+            "{}  ok       member  0.66   direct  1.50    1m   atoll/0.1.0  /ip4/192.0.2.1/tcp/4077  a,b,c,+2",
+            id(1).short()
+        ),
+        format!(
+            "{}  suspect  member  0.66   direct  1.50    1m   atoll/0.1.0  /ip4/192.0.2.3/tcp/4077  a,b,c,+2",
+            id(3).short()
+        ),
     ];
     assert_eq!(lines, expected.join("\n"));
 }
