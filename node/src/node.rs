@@ -83,6 +83,7 @@ impl Node {
         events.report(NodeEvent::Started { node: key.node_id(), data_dir: path.clone() });
         let trust = Trust::new(standing::Setup {
             key: &key,
+            network: config.network.clone(),
             storage: storage.clone(),
             clock,
             seeds: config.bootstrap.iter().filter_map(|address| net::split_peer(address).1).collect(),
@@ -137,7 +138,10 @@ impl Node {
         let gate = Arc::new(Gate::new(streams::of_services(config.net.streams_over_quic)));
         let streams = tokio::spawn(accept(Arc::clone(&rpc), broker.clone(), gate, started.inbound));
         let lanes = tokio::spawn(rpc::look_after_lanes(Arc::clone(&rpc)));
-        let keeper = tokio::spawn(standing::keep(rpc.trust.clone(), rpc.net.clone()));
+        let (trust, net) = (&rpc.trust, &rpc.net);
+        let keeper = tokio::spawn(standing::keep(trust.clone(), net.clone()));
+        let talker = tokio::spawn(standing::talk(trust.clone(), net.clone()));
+        let hearer = tokio::spawn(standing::hear(trust.clone(), net.clone(), started.accusations));
         let node = Self(Arc::new(Inner {
             rpc,
             broker,
@@ -147,7 +151,7 @@ impl Node {
             storage,
             data_dir,
             overlay: started.task,
-            tasks: Mutex::new(vec![actor, streams, lanes, keeper]),
+            tasks: Mutex::new(vec![actor, streams, lanes, keeper, talker, hearer]),
             own: Mutex::default(),
         }));
         let system = system::register(&node.0.rpc, clock).await?;
@@ -384,6 +388,9 @@ async fn accept(rpc: Arc<Rpc>, broker: Broker, gate: Arc<Gate>, mut inbound: mps
             match rpc.net.serve(stream).await {
                 Some(stream) if stream.protocol == rpc.net.protocols.describe => {
                     directory::serve_stream(rpc.directory.clone(), stream).await;
+                }
+                Some(stream) if stream.protocol == rpc.net.protocols.standing => {
+                    standing::serve_stream(rpc.trust.clone(), rpc.net.clone(), stream).await;
                 }
                 Some(stream) if stream.protocol == rpc.net.protocols.topic => {
                     broker::serve_stream(broker, stream).await;

@@ -2,7 +2,8 @@
 //!
 //! Nothing here is promised to survive a power cut: the sequence number is also guarded by the clock, remembered peers and
 //! other nodes' record sets are a convenience, provider records are announced again by their providers, schemas can be
-//! fetched again, and of what was seen of peers the last second may be missing. What a promise depends on will be written with an fsync. A write that fails is logged and counted as
+//! fetched again, and of what was seen of peers the last second may be missing. The exception is what this node has signed together with
+//! others: that is synced before they are told. What a promise depends on is written with an fsync. A write that fails is logged and counted as
 //! lost; the node goes on.
 
 mod providers;
@@ -10,9 +11,16 @@ mod records;
 mod schemas;
 mod standing;
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::Arc, thread};
+use std::{ops::ControlFlow, path::Path, sync::Arc, thread};
 
-use atoll_protocol::{identity::NodeId, names::NetworkName, schema::Document, sealed::Hash, service::UnixMillis};
+use atoll_protocol::{
+    identity::NodeId,
+    names::NetworkName,
+    schema::Document,
+    sealed::{Hash, Signed},
+    service::UnixMillis,
+    standing::{FraudProof, Row},
+};
 use atoll_registry::{
     peers::{AddressBook, Peer},
     schemas::CacheLimits,
@@ -28,7 +36,7 @@ pub(crate) use self::{
     providers::Provider,
     records::{FoundSets, StoredSet},
 };
-use crate::clock::Clock;
+use crate::{clock::Clock, standing::StoredPair};
 
 #[cfg(test)]
 mod tests;
@@ -67,6 +75,17 @@ enum Write {
     ForgetSchema(Hash),
     /// What has changed of what was seen of peers; `None` of those that are forgotten.
     Evidence(Vec<(NodeId, Option<Evidence>)>),
+    Row(Signed<Row>),
+    Fraud {
+        culprit: NodeId,
+        proof: Box<FraudProof>,
+    },
+    /// To be on the disk before anybody is told: this node must never sign another receipt with its number.
+    Pair {
+        peer: NodeId,
+        pair: Box<StoredPair>,
+        done: oneshot::Sender<()>,
+    },
     Close(oneshot::Sender<()>),
 }
 
@@ -251,9 +270,26 @@ impl Storage {
         self.queue_if_quiet(Write::ForgetSchema(hash));
     }
 
-    /// What was seen of peers before this run. It is given once.
-    pub(crate) fn take_evidence(&self) -> BTreeMap<NodeId, Evidence> {
-        std::mem::take(&mut *self.standing.lock()).evidence
+    /// What was kept of peers' standing from before this run. It is given once.
+    pub(crate) fn take_standing(&self) -> standing::Found {
+        std::mem::take(&mut *self.standing.lock())
+    }
+
+    /// Keeps for whom a peer vouches. False if the disk is too slow.
+    pub(crate) fn keep_row(&self, row: Signed<Row>) -> bool {
+        self.writes.try_send(Write::Row(row)).is_ok()
+    }
+
+    /// Keeps a proof of fraud. False if the disk is too slow.
+    pub(crate) fn keep_fraud(&self, culprit: NodeId, proof: FraudProof) -> bool {
+        self.writes.try_send(Write::Fraud { culprit, proof: Box::new(proof) }).is_ok()
+    }
+
+    /// Keeps what was signed with a peer, and resolves once it is on the disk. False if it is not.
+    pub(crate) async fn keep_pair(&self, peer: NodeId, pair: StoredPair) -> bool {
+        let (done, written) = oneshot::channel();
+        let write = Write::Pair { peer, pair: Box::new(pair), done };
+        self.writes.send(write).await.is_ok() && written.await.is_ok()
     }
 
     /// Keeps what has changed of what was seen of peers; `None` of those that are forgotten. False if the disk is too slow: it is to
@@ -309,7 +345,7 @@ impl Writer {
     /// Writes all of it together. Stops short where it is to close, and returns whom to tell.
     fn write(&mut self, writes: impl Iterator<Item = Write>) -> Option<oneshot::Sender<()>> {
         let mut batch = Batch::new();
-        let mut closing = None;
+        let (mut closing, mut promised) = (None, Vec::new());
         let now = Clock::start().wall();
         for write in writes {
             match write {
@@ -328,14 +364,27 @@ impl Writer {
                 Write::Evidence(changed) => {
                     changed.iter().for_each(|(peer, seen)| standing::put(&mut batch, peer, seen.as_ref()));
                 }
+                Write::Row(row) => standing::put_row(&mut batch, &row),
+                Write::Fraud { culprit, proof } => standing::put_fraud(&mut batch, &culprit, &proof),
+                Write::Pair { peer, pair, done } => {
+                    standing::put_pair(&mut batch, &peer, &pair);
+                    promised.push(done);
+                }
                 Write::Close(done) => {
                     closing = Some(done);
                     break;
                 }
             }
         }
-        if let Err(error) = self.store.write(batch, Durability::Buffered) {
-            tracing::error!("{error}");
+        let durability = if promised.is_empty() { Durability::Buffered } else { Durability::Synced };
+        match self.store.write(batch, durability) {
+            // That nobody waits any more is nobody's fault.
+            Ok(()) => {
+                for done in promised {
+                    let _ = done.send(());
+                }
+            }
+            Err(error) => tracing::error!("{error}"),
         }
         closing
     }

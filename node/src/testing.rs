@@ -185,6 +185,7 @@ impl Bare {
         let (storage, clock) = (Storage::open(None).unwrap(), Clock::start());
         let trust = Trust::new(standing::Setup {
             key: &key,
+            network: network(),
             storage: storage.clone(),
             clock,
             seeds: Vec::new(),

@@ -191,5 +191,13 @@ pub const STANDING_FUTURE: Duration = CLOCK_SKEW;
 pub const ROW_PEERS: usize = 256;
 /// Largest body of a signed row, in bytes.
 pub const ROW: usize = 16 * 1024;
+/// Largest question about standing, in bytes.
+pub const STANDING_REQUEST: usize = 1024;
+/// Largest answer to one, in bytes.
+pub const STANDING_REPLY: usize = 20 * 1024;
+/// Receipts that one question may ask for.
+pub const RECEIPTS_ASKED: usize = 16;
+/// Proofs of fraud that one answer tells of.
+pub const PROOFS_TOLD: usize = 16;
 /// Bits of the identity puzzle that may be asked for: beyond it nobody would ever find a key.
 pub const PUZZLE_BITS: u32 = 40;

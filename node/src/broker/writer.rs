@@ -227,6 +227,7 @@ impl Writer {
         }
         for (topic, author, proof) in &new.forks {
             fresh.put_fork(topic, *author, proof);
+            inner.net.conduct.has_forked(author);
         }
         for policy in &new.policies {
             fresh.put_policy(policy);

@@ -35,7 +35,7 @@ const GOSSIP_ID: usize = 20;
 /// How often each connection's round trip is measured, and one over TCP found dead.
 const PING: Duration = Duration::from_secs(25);
 /// Connections in all, and to one peer (hole punching briefly needs several).
-const CONNECTIONS: u32 = 1024;
+pub(super) const CONNECTIONS: u32 = 1024;
 const CONNECTIONS_PER_PEER: u32 = 8;
 /// Connections being set up, each way.
 const PENDING: u32 = 256;
@@ -130,6 +130,32 @@ fn kademlia(protocols: &Protocols, records: Records, me: PeerId) -> kad::Behavio
     kad::Behaviour::with_config(me, records, config)
 }
 
+/// Neighbours are judged by their standing alone. What gossipsub itself counts is left out: quiet topics would make honest peers look
+/// bad, and many peers at one address are what a home looks like.
+fn scoring() -> gossipsub::PeerScoreParams {
+    gossipsub::PeerScoreParams {
+        app_specific_weight: 1.0,
+        topic_score_cap: 0.0,
+        ip_colocation_factor_weight: 0.0,
+        behaviour_penalty_weight: 0.0,
+        slow_peer_weight: 0.0,
+        retain_score: Duration::ZERO,
+        ..gossipsub::PeerScoreParams::default()
+    }
+}
+
+/// What follows from a score, which is from −100 to 10.
+fn thresholds() -> gossipsub::PeerScoreThresholds {
+    gossipsub::PeerScoreThresholds {
+        gossip_threshold: -10.0,
+        publish_threshold: -50.0,
+        graylist_threshold: -80.0,
+        accept_px_threshold: 10.0,
+        // The mesh has no need of peers beyond those that it is made of.
+        opportunistic_graft_threshold: 0.0,
+    }
+}
+
 fn gossip(protocols: &Protocols) -> Result<gossipsub::Behaviour, SpawnError> {
     let failed = |reason: String| SpawnError::Network { reason };
     let config = gossipsub::ConfigBuilder::default()
@@ -155,6 +181,9 @@ fn gossip(protocols: &Protocols) -> Result<gossipsub::Behaviour, SpawnError> {
         .map_err(|e| failed(e.to_string()))?;
     let mut gossip = gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Anonymous, config)
         .map_err(|e| failed(e.to_owned()))?;
-    gossip.subscribe(&gossipsub::IdentTopic::new(&protocols.announcements)).map_err(|e| failed(e.to_string()))?;
+    gossip.with_peer_score(scoring(), thresholds()).map_err(failed)?;
+    for topic in [&protocols.announcements, &protocols.frauds] {
+        gossip.subscribe(&gossipsub::IdentTopic::new(topic)).map_err(|e| failed(e.to_string()))?;
+    }
     Ok(gossip)
 }

@@ -80,6 +80,16 @@ impl Conduct {
         self.0.account.lock().ledger.name(peer, self.0.clock.now());
     }
 
+    /// Whether it is proved that a peer is a fraud.
+    pub(crate) fn is_convicted(&self, peer: &NodeId) -> bool {
+        self.0.trust.is_convicted(peer)
+    }
+
+    /// It is proved that an author has said two things at one position of a log.
+    pub(crate) fn has_forked(&self, author: &NodeId) {
+        self.0.trust.fault(author);
+    }
+
     /// For how long a peer is still barred, if it is.
     pub(crate) fn barred_for(&self, peer: &NodeId) -> Option<Duration> {
         let now = self.0.clock.now();

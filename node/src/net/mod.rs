@@ -56,7 +56,14 @@ use self::{
     relay::Relay,
     streams::{Inbound, Share},
 };
-use crate::{clock::Clock, config::NetConfig, error::ConnectError, event::Events, standing::Trust, storage::Storage};
+use crate::{
+    clock::Clock,
+    config::NetConfig,
+    error::ConnectError,
+    event::Events,
+    standing::{Accusation, Trust},
+    storage::Storage,
+};
 
 /// Commands that may wait for the swarm task.
 const COMMANDS: usize = 256;
@@ -64,6 +71,8 @@ const COMMANDS: usize = 256;
 const EVENTS: usize = 512;
 /// Events that may wait for the broker.
 const TOPIC_EVENTS: usize = 1024;
+/// Proofs of fraud that may wait to be looked at.
+const ACCUSATIONS: usize = 64;
 /// How long a dial may take until the peer has identified itself.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait until a peer that has fallen silent is dialled once more.
@@ -81,8 +90,11 @@ pub(crate) struct Protocols {
     pub(crate) bulk: StreamProtocol,
     pub(crate) describe: StreamProtocol,
     pub(crate) topic: StreamProtocol,
+    pub(crate) standing: StreamProtocol,
     /// The gossip topic for directory announcements.
     pub(crate) announcements: String,
+    /// The gossip topic for proofs of fraud.
+    pub(crate) frauds: String,
     /// What the gossip topics about topics begin with; see [`Channel`].
     channels: String,
 }
@@ -104,7 +116,9 @@ impl Protocols {
             bulk: protocol("bulk"),
             describe: protocol("describe"),
             topic: protocol("topic"),
+            standing: protocol("standing"),
             announcements: format!("atoll/{network}/services"),
+            frauds: format!("atoll/{network}/frauds"),
             channels: format!("atoll/{network}/topics"),
         }
     }
@@ -284,6 +298,10 @@ pub(super) enum Command {
     Publish {
         data: Vec<u8>,
     },
+    /// Gossip a proof of fraud.
+    Accuse {
+        data: Vec<u8>,
+    },
     /// Gossip about a topic.
     Announce {
         channel: Channel,
@@ -351,6 +369,8 @@ pub(crate) struct Started {
     pub(crate) net: Net,
     pub(crate) events: mpsc::Receiver<NetEvent>,
     pub(crate) topics: mpsc::Receiver<TopicEvent>,
+    /// Proofs of fraud that were gossiped.
+    pub(crate) accusations: mpsc::Receiver<Accusation>,
     pub(crate) inbound: mpsc::Receiver<Inbound>,
     /// The one port that the node listens on, where it chose one.
     pub(crate) port: Option<u16>,
@@ -442,6 +462,11 @@ impl Net {
     /// Gossips an announcement. Having nobody to tell is no error: whoever connects later asks.
     pub(crate) async fn publish(&self, data: Vec<u8>) {
         self.command(Command::Publish { data }).await;
+    }
+
+    /// Gossips a proof of fraud.
+    pub(crate) async fn accuse(&self, data: Vec<u8>) {
+        self.command(Command::Accuse { data }).await;
     }
 
     /// Gossips about a topic.

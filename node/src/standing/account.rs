@@ -36,7 +36,7 @@ const ENDINGS: [Ending; 4] = [Ending::Good, Ending::Slow, Ending::Lost, Ending::
 /// What was counted since it was last asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counted {
-    endings: [u32; ENDINGS.len()],
+    pub(super) endings: [u32; ENDINGS.len()],
     /// Calls of the peer's that were answered well here.
     pub(super) answered: u32,
 }

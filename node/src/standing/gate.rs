@@ -42,6 +42,12 @@ impl Trust {
         Caller { trust: self.clone(), account: self.account(peer), subnet, limited }
     }
 
+    /// How many services a peer may offer, if that is limited.
+    pub(crate) fn services(&self, peer: &NodeId, over: Option<&Connection>) -> Option<u32> {
+        let limited = self.0.limits && !self.is_exempt(peer, over);
+        self.of(peer).tier.allowance().services.filter(|_| limited)
+    }
+
     /// This node itself.
     pub(crate) fn itself(&self, me: &NodeId) -> Caller {
         Caller { trust: self.clone(), account: self.account(me), subnet: None, limited: false }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use atoll_protocol::{identity::NodeId, service::UnixMillis};
 use atoll_registry::standing::Book;
 
-use super::{Opinion, Trust};
+use super::{Opinion, Trust, account::Counted};
 use crate::net::Net;
 
 /// What happens within this time is taken in together. As much may be lost when the process is killed.
@@ -31,22 +31,14 @@ impl Trust {
     /// was lost.
     pub(crate) fn take_in(&self, alone: bool) {
         let now = self.0.clock.wall();
-        let changed = self.update(&mut self.0.book.lock(), alone, now);
+        let counted = self.0.accounts.take();
+        {
+            let mut pairs = self.0.pairs.lock();
+            counted.iter().for_each(|(peer, counted)| pairs.count(*peer, *counted, now));
+        }
+        let changed = update(&mut self.0.book.lock(), counted, alone, now);
         self.judge_all();
         self.write(changed);
-    }
-
-    fn update(&self, book: &mut Book, alone: bool, now: UnixMillis) -> BTreeSet<NodeId> {
-        let mut changed = BTreeSet::new();
-        for (peer, counted) in self.0.accounts.take() {
-            counted.endings().for_each(|(ending, count)| book.record_many(peer, ending, count, now));
-            changed.insert(peer);
-        }
-        if alone {
-            book.link_down();
-        }
-        changed.extend(book.settle(now));
-        changed
     }
 
     /// Thinks of everybody anew.
@@ -84,4 +76,18 @@ impl Trust {
             tracing::warn!("the disk is too slow: what was seen of some peers is not remembered");
         }
     }
+}
+
+/// Takes what was counted into the book; gives of whom something else is known than before.
+fn update(book: &mut Book, counted: Vec<(NodeId, Counted)>, alone: bool, now: UnixMillis) -> BTreeSet<NodeId> {
+    let mut changed = BTreeSet::new();
+    for (peer, counted) in counted {
+        counted.endings().for_each(|(ending, count)| book.record_many(peer, ending, count, now));
+        changed.insert(peer);
+    }
+    if alone {
+        book.link_down();
+    }
+    changed.extend(book.settle(now));
+    changed
 }

@@ -3,6 +3,10 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`account`] | counts how calls end, where they are made |
+//! | [`pairs`] | the receipts of this node with each of its peers |
+//! | [`witness`] | for whom this node vouches, and what others say |
+//! | [`talk`], [`serve`] | asks others about that, and answers them |
+//! | [`frauds`] | who is proved to be one |
 //! | [`identity`], [`puzzle`] | looks for a key that is good enough for the network, on the first start |
 //! | [`gate`] | lets calls of others in, as many as they may make |
 //! | [`keeper`] | takes the counts into the book, has everybody judged, and keeps what is to survive a restart |
@@ -14,43 +18,58 @@
 //! Nobody is judged for being out of reach: what counts is how calls end that have arrived, and what a peer has provably done wrong.
 
 mod account;
+mod frauds;
 mod gate;
 mod identity;
 mod keeper;
+mod pairs;
 pub(crate) mod puzzle;
+mod serve;
+mod talk;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use atoll_protocol::{
     identity::{NodeId, SecretKey},
-    sealed::Hash,
-    standing::{Ending, puzzle::bits as puzzle_bits},
+    names::NetworkName,
+    sealed::{Hash, Verified},
+    standing::{Ending, Row, puzzle::bits as puzzle_bits},
 };
 use atoll_registry::standing::{
-    Book, Evidence, Judged, Scores, Standing, Trials,
+    Book, Evidence, Judged, Receipts, Scores, Standing, Trials,
     admission::{Capacity, Newcomers},
     place,
 };
 use parking_lot::{Mutex, RwLock};
 
-use self::account::Accounts;
 pub(crate) use self::{
     account::Account,
+    frauds::{Accusation, hear},
     gate::{Admitted, Caller},
     identity::identity,
     keeper::keep,
+    pairs::StoredPair,
+    serve::serve_stream,
+    talk::talk,
 };
+use self::{account::Accounts, frauds::Frauds, pairs::Pairs};
 use crate::{
     clock::Clock,
     net::connections::{Connection, Path},
     storage::Storage,
 };
 
+/// Below this quality nothing is to depend on a peer, if so much is known of it.
+const BAD: f64 = 0.4;
+const CERTAIN: f64 = 0.5;
+
 /// What it takes to begin.
 pub(crate) struct Setup<'a> {
     pub(crate) key: &'a SecretKey,
+    pub(crate) network: NetworkName,
     pub(crate) storage: Storage,
     pub(crate) clock: Clock,
     /// Nodes that the network is joined through, as far as their identities are known beforehand.
@@ -87,6 +106,14 @@ struct Inner {
     opinion: RwLock<Arc<Opinion>>,
     /// Peers of which evidence is on the disk.
     stored: Mutex<BTreeSet<NodeId>>,
+    key: SecretKey,
+    network: NetworkName,
+    pairs: Mutex<Pairs>,
+    /// What was seen of receipts of others.
+    receipts: Mutex<Receipts>,
+    frauds: Mutex<Frauds>,
+    /// This node's own row, as it was last made.
+    row: Mutex<Option<Verified<Row>>>,
 }
 
 /// What was thought of everybody a moment ago.
@@ -99,15 +126,18 @@ pub(crate) struct Opinion {
 impl Trust {
     /// Takes up what was kept from before a restart.
     pub(crate) fn new(setup: Setup<'_>) -> Self {
-        let Setup { key, storage, clock, seeds, friends, bits, limits, capacity } = setup;
+        let Setup { key, network, storage, clock, seeds, friends, bits, limits, capacity } = setup;
         let mut book = Book::new(key.node_id());
         book.set_seeds(seeds);
         book.set_friends(friends.iter().copied());
-        let mut stored = BTreeSet::new();
-        for (peer, evidence) in storage.take_evidence() {
-            stored.insert(peer);
-            book.restore(peer, evidence);
+        let kept = storage.take_standing();
+        let stored = kept.evidence.keys().copied().collect();
+        kept.evidence.into_iter().for_each(|(peer, evidence)| book.restore(peer, evidence));
+        for row in &kept.rows {
+            book.hear(row.author(), row.value());
         }
+        let frauds = Frauds::restored(kept.frauds);
+        frauds.culprits().for_each(|culprit| book.convict(culprit));
         let trust = Self(Arc::new(Inner {
             clock,
             storage,
@@ -122,6 +152,12 @@ impl Trust {
             book: Mutex::new(book),
             opinion: RwLock::default(),
             stored: Mutex::new(stored),
+            pairs: Mutex::new(Pairs::new(key.clone(), network.clone(), kept.pairs)),
+            key: key.clone(),
+            network,
+            receipts: Mutex::new(Receipts::new()),
+            frauds: Mutex::new(frauds),
+            row: Mutex::default(),
         }));
         trust.judge_all();
         trust
@@ -163,6 +199,28 @@ impl Trust {
     /// Whether the owner trusts it, whatever it does.
     pub(crate) fn is_friend(&self, peer: &NodeId) -> bool {
         self.0.friends.contains(peer)
+    }
+
+    /// Whether a peer has done so badly that nothing is to depend on it where there are others.
+    pub(crate) fn shuns(&self, peer: &NodeId) -> bool {
+        let Standing { convicted, quality, confidence, .. } = self.of(peer);
+        !self.is_friend(peer) && (convicted || (confidence >= CERTAIN && quality < BAD))
+    }
+
+    /// Whether it is proved that a peer has said two things where only one can be true: all nodes will soon agree on that.
+    pub(crate) fn is_convicted(&self, peer: &NodeId) -> bool {
+        self.of(peer).convicted
+    }
+
+    /// What gossip is to think of a neighbour: below −10 nothing is exchanged with it, and below −80 it is not even
+    /// heard (see `net::behaviour`).
+    pub(crate) fn gossip_score(&self, peer: &NodeId) -> f64 {
+        match (self.is_convicted(peer), self.shuns(peer)) {
+            _ if self.is_friend(peer) => 10.0,
+            (true, _) => -100.0,
+            (false, true) => -20.0,
+            (false, false) => 10.0 * self.of(peer).score,
+        }
     }
 
     /// Whether a peer is none of the strangers that limits and choices protect against: because its owner says so, or because what it

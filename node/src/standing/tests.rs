@@ -1,5 +1,8 @@
 //! What comes of calls between nodes on loopback.
 
+mod receipts;
+mod uses;
+
 use std::time::Duration;
 
 use atoll_registry::standing::Tier;

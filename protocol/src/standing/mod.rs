@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`receipt`] | what two nodes say alike of their work for each other, signed by both |
 //! | [`pair`] | how the two come to say so: who proposes, who countersigns, and how often |
+//! | [`exchange`] | how nodes ask each other for all of this |
 //! | [`row`] | whom a node vouches for, and by which receipts |
 //! | [`proof`] | that somebody has signed two different receipts with one number |
 //! | [`puzzle`] | what a new identity costs |
@@ -24,6 +25,7 @@
 //!
 //! It never reads a clock, stores anything or sends anything.
 
+pub mod exchange;
 pub mod pair;
 pub mod proof;
 pub mod puzzle;

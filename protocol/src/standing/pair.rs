@@ -171,6 +171,14 @@ impl Pair {
 
     /// One of this node's calls has ended.
     pub fn called(&mut self, ending: Ending, now: UnixMillis) {
+        self.called_often(ending, 1, now);
+    }
+
+    /// So many of this node's calls have ended alike.
+    pub fn called_often(&mut self, ending: Ending, times: u32, now: UnixMillis) {
+        if times == 0 {
+            return;
+        }
         let work = &mut self.mine;
         let count = match ending {
             Ending::Good => &mut work.good,
@@ -178,7 +186,7 @@ impl Pair {
             Ending::Lost => &mut work.lost,
             Ending::Fault => &mut work.faults,
         };
-        *count = count.saturating_add(1).min(limits::PAIR_WORK);
+        *count = count.saturating_add(times.into()).min(limits::PAIR_WORK);
         let today = now.0 / DAY;
         if matches!(ending, Ending::Good | Ending::Slow) && self.day.is_none_or(|day| day < today) {
             self.day = Some(today);
@@ -188,7 +196,12 @@ impl Pair {
 
     /// A call of the peer's has been answered here.
     pub fn answered(&mut self) {
-        self.answered = self.answered.saturating_add(1);
+        self.answered_often(1);
+    }
+
+    /// So many calls of the peer's have been answered here.
+    pub fn answered_often(&mut self, times: u32) {
+        self.answered = self.answered.saturating_add(times.into());
     }
 
     /// A half to be sent, if there is news and the last one is not younger than [`PAIR_PACE`](limits::PAIR_PACE).

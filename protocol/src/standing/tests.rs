@@ -10,6 +10,7 @@ use crate::{
     service::{Seq, UnixMillis},
 };
 
+mod exchange;
 mod hostile;
 mod pairs;
 mod proofs;

@@ -39,7 +39,9 @@ impl Inner {
             let subnet = addresses.iter().find_map(|address| self.net.subnet(address));
             Volunteer { node: instance.node, weight, subnet }
         };
-        self.directory.find(&ServiceQuery::any(name)).iter().map(volunteer).collect()
+        // Frauds are known to everybody soon, so this does not divide the network for long.
+        let honest = |instance: &&Instance| !self.net.conduct.is_convicted(&instance.node);
+        self.directory.find(&ServiceQuery::any(name)).iter().filter(honest).map(volunteer).collect()
     }
 
     /// The nodes that keep a topic, this one perhaps among them.

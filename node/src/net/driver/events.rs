@@ -83,6 +83,8 @@ impl Driver {
             BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source, message_id, message }) => {
                 if message.topic == self.topic.hash() {
                     self.gossip_arrived(message_id, propagation_source, message.data);
+                } else if message.topic == self.frauds.hash() {
+                    self.accusation_arrived(message_id, propagation_source, message.data);
                 } else {
                     self.topic_gossip_arrived(message_id, propagation_source, message.data);
                 }

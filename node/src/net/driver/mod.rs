@@ -8,6 +8,7 @@ mod events;
 mod reach;
 mod routing;
 mod setup;
+mod trim;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -32,7 +33,7 @@ use tokio::{
 use self::{dht::Dht, dials::Dials, reach::Reach, routing::Routing};
 use super::{
     Channel, Command, Counters, EVENTS, NetEvent, Protocols, TopicEvent, addresses,
-    behaviour::Behaviour,
+    behaviour::{Behaviour, CONNECTIONS},
     conduct::Conduct,
     connections::Connections,
     joining::{Joining, Target},
@@ -43,7 +44,7 @@ use super::{
 use crate::{
     error::ConnectError,
     event::{Events, NodeEvent},
-    standing::Trust,
+    standing::{Accusation, Trust},
 };
 
 pub(crate) use setup::start;
@@ -71,6 +72,9 @@ struct Driver {
     topic: gossipsub::IdentTopic,
     /// The broker is told what happens, if it has time.
     topics: mpsc::Sender<TopicEvent>,
+    /// On which proofs of fraud are gossiped, and who looks at them.
+    frauds: gossipsub::IdentTopic,
+    accusations: mpsc::Sender<Accusation>,
     public: PublicRanges,
     connections: Connections,
     counters: Arc<Counters>,
@@ -136,6 +140,7 @@ impl Driver {
             Command::Dial { peer: None, addresses, reply } => self.dial_anyone(&addresses, reply),
             Command::DialBeside { peer, addresses } => self.dial_beside(&peer, addresses),
             Command::Publish { data } => self.publish(self.topic.hash(), data),
+            Command::Accuse { data } => self.publish(self.frauds.hash(), data),
             Command::Announce { channel, data } => self.publish(channel.topic(&self.protocols).hash(), data),
             Command::Listen { channel, on } => self.listen(channel, on),
             Command::Verdict { message, source, verdict } => self.verdict(&message, &source, verdict),
@@ -269,6 +274,15 @@ impl Driver {
         }
     }
 
+    /// What there is no room for is told by whoever is connected next.
+    fn accusation_arrived(&mut self, message: gossipsub::MessageId, source: PeerId, data: Vec<u8>) {
+        let accusation = Accusation { message, source, data };
+        if let Err(full) = self.accusations.try_send(accusation) {
+            let message = full.into_inner().message;
+            self.verdict(&message, &source, Verdict::Ignore);
+        }
+    }
+
     /// The broker compares with others now and then: what it misses, it finds.
     fn tell_broker(&self, event: TopicEvent) {
         let _ = self.topics.try_send(event);
@@ -308,6 +322,26 @@ impl Driver {
         let kad = &mut self.swarm.behaviour_mut().kad;
         kad.store_mut().expire(std::time::Instant::now());
         self.dht.look_after(kad, self.routing.len());
+        self.judge_neighbours();
+        self.trim();
+    }
+
+    /// Tells gossip what is thought of its neighbours.
+    fn judge_neighbours(&mut self) {
+        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        for (node, peer) in self.ready.iter().filter_map(|node| Some((node, peer_id(node)?))) {
+            gossip.set_application_score(&peer, self.trust.gossip_score(node));
+        }
+    }
+
+    /// Makes room for others before there is none: hangs up on those that are least worth it.
+    fn trim(&mut self) {
+        let all = self.connections.all();
+        for peer in trim::superfluous(&all, &self.trust, CONNECTIONS as usize) {
+            if let Some(id) = peer_id(&peer) {
+                let _ = self.swarm.disconnect_peer_id(id);
+            }
+        }
     }
 
     /// Hangs up on nodes of other networks that have dialled and do not hang up themselves.

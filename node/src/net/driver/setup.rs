@@ -25,7 +25,7 @@ use crate::{
     error::SpawnError,
     event::NodeEvent,
     net::{
-        COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started, TOPIC_EVENTS,
+        ACCUSATIONS, COMMANDS, Counters, EVENTS, Net, Protocols, Setup, Started, TOPIC_EVENTS,
         autonat::{self, Nonces},
         behaviour::{Behaviour, Shared},
         conduct::Conduct,
@@ -77,6 +77,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
             protocols.bulk.clone(),
             protocols.describe.clone(),
             protocols.topic.clone(),
+            protocols.standing.clone(),
             punch::PROTOCOL,
             autonat::DIAL_BACK,
         ],
@@ -103,6 +104,7 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
     let (commands, requests) = mpsc::channel(COMMANDS);
     let (events, reported) = mpsc::channel(EVENTS);
     let (topics, told) = mpsc::channel(TOPIC_EVENTS);
+    let (accusations, accused) = mpsc::channel(ACCUSATIONS);
     let (dht_server, is_dht_server) = watch::channel(false);
     let (offered, candidates) = watch::channel(Vec::new());
     let driver = Driver {
@@ -111,6 +113,8 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         network: setup.network,
         topic: gossipsub::IdentTopic::new(&protocols.announcements),
         topics,
+        frauds: gossipsub::IdentTopic::new(&protocols.frauds),
+        accusations,
         public: public.clone(),
         protocols: Arc::clone(&protocols),
         connections: connections.clone(),
@@ -157,7 +161,15 @@ pub(crate) async fn start(setup: Setup) -> Result<Started, SpawnError> {
         tests: autonat::Limits::new(public.clone()),
         public,
     };
-    Ok(Started { net, events: reported, topics: told, inbound: streams, port, task: tokio::spawn(driver.run()) })
+    Ok(Started {
+        net,
+        events: reported,
+        topics: told,
+        accusations: accused,
+        inbound: streams,
+        port,
+        task: tokio::spawn(driver.run()),
+    })
 }
 
 fn failed(error: impl ToString) -> SpawnError {

@@ -1,6 +1,10 @@
 //! The instances that a client chooses from: looked up once, and again when the directory has changed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use atoll_protocol::{
     identity::NodeId,
@@ -71,6 +75,24 @@ impl Target {
             suspect: self.suspect || self.peer.is_stalled() || self.load.is_blocked(now),
             local: self.node == me,
         }
+    }
+}
+
+/// Services that nodes offer by themselves.
+const OWN: [&str; 3] = ["bench", "keeper", "system"];
+
+impl Rpc {
+    /// Whether an instance is one of those that its node may offer: a newcomer has one service, the first by name, and a member
+    /// sixteen. So nobody fills the network with names before it is known for anything.
+    pub(in crate::rpc) fn may_offer(&self, instance: &Instance) -> bool {
+        let over = self.net.connections.best(&instance.node);
+        let Some(most) = self.trust.services(&instance.node, over.as_deref()) else { return true };
+        let name = &instance.record.value().name;
+        let Some(holding) = self.directory.view().holding(&instance.node, self.directory.now()) else { return true };
+        let names = holding.services.iter().map(|record| &record.value().name);
+        let before: BTreeSet<&str> =
+            names.filter(|other| *other < name).map(|name| name.as_str()).filter(|name| !OWN.contains(name)).collect();
+        OWN.contains(&name.as_str()) || before.len() < usize::try_from(most).unwrap_or(usize::MAX)
     }
 }
 

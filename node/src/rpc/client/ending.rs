@@ -7,6 +7,7 @@
 //! | none within a deadline that was reasonable | lost |
 //! | `internal`, `unknown`, `data_loss` or `deadline_exceeded` from the service | lost: there is no answer either |
 //! | an answer whose head is none | a fault, which no honest node commits |
+//! | a stream that ends well | good |
 //! | any other status: the caller asked for what is not there, or too much of it | nothing |
 //! | the node was not reached, or the connection was lost | nothing |
 
@@ -46,11 +47,23 @@ pub(super) fn of_answer(
         Err(_) => Some(Ending::Fault),
         Ok(Ok(_)) if promised.is_some_and(|promised| took > promised) => Some(Ending::Slow),
         Ok(Ok(_)) => Some(Ending::Good),
-        Ok(Err(status)) => match status.code() {
-            Code::Internal | Code::Unknown | Code::DataLoss => Some(Ending::Lost),
-            Code::DeadlineExceeded => of_silence(took, promised),
-            _ => None,
-        },
+        Ok(Err(status)) => of_status(status, took, promised),
+    }
+}
+
+/// A stream has ended, well or with this status, so long after it was opened. How long it takes is its own affair.
+pub(in crate::rpc) fn of_stream(outcome: Result<(), &Status>, took: Duration) -> Option<Ending> {
+    match outcome {
+        Ok(()) => Some(Ending::Good),
+        Err(status) => of_status(status, took, None),
+    }
+}
+
+fn of_status(status: &Status, took: Duration, promised: Option<Duration>) -> Option<Ending> {
+    match status.code() {
+        Code::Internal | Code::Unknown | Code::DataLoss => Some(Ending::Lost),
+        Code::DeadlineExceeded => of_silence(took, promised),
+        _ => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod attempt;
 mod call;
-mod ending;
+pub(super) mod ending;
 mod streams;
 
 use std::{
@@ -87,6 +87,7 @@ impl Shared {
             let resolved = Box::pin(tokio::time::timeout_at(until, self.rpc.directory.resolve(&self.query))).await;
             found = resolved.unwrap_or_default();
         }
+        found.retain(|instance| self.rpc.may_offer(instance));
         let target = |instance: &_| Target::listed(instance, &self.rpc);
         let targets = Targets::new(&found, &self.labels, (generation, now), target);
         if targets.all.is_empty() {

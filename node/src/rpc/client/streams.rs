@@ -22,7 +22,7 @@ use crate::{
         balance::{Target, choose},
         lane::Failure,
         service::to_json,
-        stream::{MESSAGE, OPENING_PATIENCE, Pipe, RawReceiver, RawSender, Receiver, Sender, too_long},
+        stream::{Counts, MESSAGE, OPENING_PATIENCE, Pipe, RawReceiver, RawSender, Receiver, Sender, too_long},
         wire::{Reader, note_broken},
     },
 };
@@ -203,7 +203,8 @@ impl StreamCall {
         }
         let now = rpc.directory.now();
         attempt.sent(now);
-        let receiver = RawReceiver::of_caller(Arc::clone(&pipe), deadline, attempt.begun_well(now));
+        let counts = Counts { trust: rpc.trust.clone(), account: Arc::clone(&target.account) };
+        let receiver = RawReceiver::of_caller(Arc::clone(&pipe), deadline, attempt.begun_well(now), counts);
         Ok((RawSender::new(pipe, true, deadline), receiver))
     }
 }

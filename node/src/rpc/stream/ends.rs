@@ -19,7 +19,10 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep};
 
 use super::carry::{Pipe, failure};
-use crate::rpc::{Body, balance::InFlight};
+use crate::{
+    rpc::{Body, balance::InFlight, client::ending},
+    standing::{Account, Trust},
+};
 
 /// Sends messages. A server's ends with its handler; a caller says with [`finish`](RawSender::finish) that it has sent all,
 /// and cancels the stream by dropping this before.
@@ -87,18 +90,32 @@ pub struct RawReceiver {
     calling: Option<InFlight>,
     deadline: Option<Pin<Box<Sleep>>>,
     late: bool,
+    /// Until the caller's stream is over: whose it is, and since when.
+    counted: Option<(Counts, Instant)>,
+}
+
+/// Where a caller's stream counts for or against the node that it leads to.
+pub(in crate::rpc) struct Counts {
+    pub(in crate::rpc) trust: Trust,
+    pub(in crate::rpc) account: Arc<Account>,
 }
 
 impl RawReceiver {
     /// The caller's.
-    pub(in crate::rpc) fn of_caller(pipe: Arc<Pipe>, deadline: Option<Instant>, calling: InFlight) -> Self {
+    pub(in crate::rpc) fn of_caller(
+        pipe: Arc<Pipe>,
+        deadline: Option<Instant>,
+        calling: InFlight,
+        counts: Counts,
+    ) -> Self {
         let deadline = deadline.map(|end| Box::pin(tokio::time::sleep_until(end)));
-        Self { pipe, calling: Some(calling), deadline, late: false }
+        let counted = Some((counts, Instant::now()));
+        Self { pipe, calling: Some(calling), deadline, late: false, counted }
     }
 
     /// The handler's, whose deadline is looked after elsewhere.
     pub(in crate::rpc) fn of_handler(pipe: Arc<Pipe>) -> Self {
-        Self { pipe, calling: None, deadline: None, late: false }
+        Self { pipe, calling: None, deadline: None, late: false, counted: None }
     }
 
     /// The next message; `None` when the other side has sent all and the stream has ended well.
@@ -110,6 +127,21 @@ impl RawReceiver {
     }
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+        let next = self.poll_in_time(context);
+        let outcome = match &next {
+            Poll::Ready(Ok(None)) => Ok(()),
+            Poll::Ready(Err(status)) => Err(status),
+            Poll::Ready(Ok(Some(_))) | Poll::Pending => return next,
+        };
+        if let Some((Counts { trust, account }, opened)) = self.counted.take()
+            && let Some(ending) = ending::of_stream(outcome, opened.elapsed())
+        {
+            trust.ended(&account, ending);
+        }
+        next
+    }
+
+    fn poll_in_time(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         if self.late {
             return Poll::Ready(Err(too_late(&self.pipe)));
         }

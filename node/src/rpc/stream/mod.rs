@@ -15,7 +15,7 @@ pub use ends::{RawReceiver, RawSender};
 pub use typed::{Receiver, Sender};
 
 pub(super) use carry::{Pipe, hand_over};
-pub(super) use ends::too_long;
+pub(super) use ends::{Counts, too_long};
 pub(super) use memory::Memories;
 pub(super) use serve::serve;
 

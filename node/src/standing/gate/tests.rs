@@ -19,6 +19,7 @@ fn trust() -> Trust {
     let config = StandingConfig { capacity: 1_000, ..StandingConfig::default() };
     Trust::new(Setup {
         key: &SecretKey::from_seed(&[1; 32]),
+        network: crate::testing::network(),
         storage: Storage::open(None).unwrap(),
         clock: Clock::start(),
         seeds: Vec::new(),

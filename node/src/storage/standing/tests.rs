@@ -36,11 +36,13 @@ fn what_is_damaged_is_left_out_and_deleted() {
     let mut nonsense = good.clone();
     nonsense[..8].copy_from_slice(&f64::NAN.to_le_bytes());
     let mut batch = Batch::new();
-    batch.put(Table::Standing, [1; 32], good).put(Table::Standing, [2; 32], nonsense);
-    batch.put(Table::Standing, [3; 32], [1, 2, 3]).put(Table::Standing, [4; 5], [0; 40]);
+    batch.put(Table::Standing, key(SEEN, &peer(1)), good).put(Table::Standing, key(SEEN, &peer(2)), nonsense);
+    batch.put(Table::Standing, key(SEEN, &peer(3)), [1, 2, 3]).put(Table::Standing, [SEEN; 5], [0; 40]);
+    batch.put(Table::Standing, key(b'x', &peer(4)), [0; 40]).put(Table::Standing, key(HEARD, &peer(5)), [0; 40]);
+    batch.put(Table::Receipts, [6; 32], [0; 40]).put(Table::Frauds, [7; 32], [0; 40]);
     store.write(batch, Durability::Buffered).unwrap();
     let (found, useless) = read_all(&store).unwrap();
-    assert_eq!((found.evidence.len(), found.damaged), (1, 3));
+    assert_eq!((found.evidence.len(), found.damaged), (1, 7));
     store.write(useless, Durability::Buffered).unwrap();
     assert_eq!(store.entries(Table::Standing, &[], 10).unwrap().len(), 1);
 }

@@ -31,7 +31,7 @@ impl Driver {
     pub(super) fn relay_identified(&mut self, connection: &Arc<Connection>, info: &identify::Info) {
         let relay = connection.peer;
         let reached = addresses::ip(&connection.address);
-        if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
+        if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) && !self.trust.shuns(&relay) {
             self.reach.relays.offered(relay, reached.and_then(|ip| self.public.subnet(ip)));
         } else {
             self.reach.relays.withdrawn(&relay);
@@ -91,6 +91,11 @@ impl Driver {
     fn measure_relays(&mut self) {
         let known: Vec<NodeId> = self.reach.relays.all().map(|(relay, _)| relay).collect();
         for relay in known {
+            // Another one will do better.
+            if self.trust.shuns(&relay) {
+                self.reach.relays.withdrawn(&relay);
+                continue;
+            }
             if let Some(rtt) = self.connections.best(&relay).and_then(|best| best.rtt()) {
                 self.reach.relays.measured(&relay, rtt);
             }
