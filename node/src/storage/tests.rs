@@ -3,6 +3,7 @@
 use std::fs;
 
 use atoll_protocol::identity::SecretKey;
+use atoll_registry::store::Batch;
 
 use super::*;
 
