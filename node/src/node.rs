@@ -89,6 +89,7 @@ impl Node {
             seeds: config.bootstrap.iter().filter_map(|address| net::split_peer(address).1).collect(),
             friends: config.standing.trusted.clone(),
             bits: config.standing.bits(&config.network),
+            only_here: standing::only_here(&config),
             limits: config.standing.limits(&config.network),
             capacity: config.standing.capacity(),
         });

@@ -191,6 +191,7 @@ impl Bare {
             seeds: Vec::new(),
             friends: BTreeSet::new(),
             bits: 0,
+            only_here: true,
             limits: false,
             capacity: StandingConfig::default().capacity(),
         });

@@ -179,6 +179,11 @@ impl Directory {
         self.view.read()
     }
 
+    /// Whether what a node says of itself is not to be listed, since its identity cost too little.
+    fn is_void(&self, author: &NodeId) -> bool {
+        self.net.conduct.is_void(author, self.net.connections.best(author).as_deref())
+    }
+
     /// Known instances, suspects last.
     pub(crate) fn find(&self, query: &ServiceQuery) -> Vec<Instance> {
         self.view.read().find(query)

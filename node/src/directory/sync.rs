@@ -72,6 +72,10 @@ impl Directory {
             let pieces = partial.entry(node).or_default();
             let last = reply.last;
             pieces.add(reply.set)?;
+            if self.is_void(&node) {
+                partial.remove(&node);
+                continue;
+            }
             if last && let Some(set) = partial.remove(&node).and_then(|pieces| pieces.set) {
                 // A set with a bad record in it is worthless as a whole: it is not what the lease covers.
                 whole.push(set.open(&self.network)?.into());

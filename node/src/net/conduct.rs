@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use crate::{
     clock::Clock,
     event::{Events, NodeEvent},
+    net::connections::Connection,
     standing::Trust,
 };
 
@@ -78,6 +79,11 @@ impl Conduct {
     /// The owner wants this peer: it is not barred, whatever it does.
     pub(crate) fn name(&self, peer: NodeId) {
         self.0.account.lock().ledger.name(peer, self.0.clock.now());
+    }
+
+    /// Whether what a node says of itself, passed on by others, is not to be listed.
+    pub(crate) fn is_void(&self, author: &NodeId, over: Option<&Connection>) -> bool {
+        self.0.trust.is_void(author, over)
     }
 
     /// Whether it is proved that a peer is a fraud.

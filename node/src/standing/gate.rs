@@ -15,9 +15,12 @@ use crate::net::{self, connections::Connection};
 #[cfg(test)]
 mod tests;
 
-/// Somebody who makes calls here, over one connection.
+/// Somebody who makes calls here, over one connection. Cheap to clone, which each call does.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller(Arc<Inner>);
+
 #[derive(Debug)]
-pub(crate) struct Caller {
+struct Inner {
     trust: Trust,
     account: Arc<Account>,
     subnet: Option<Subnet>,
@@ -28,8 +31,7 @@ pub(crate) struct Caller {
 /// A call that may be made.
 #[derive(Debug)]
 pub(crate) struct Admitted {
-    trust: Trust,
-    account: Arc<Account>,
+    caller: Caller,
     /// The place that it takes among those of newcomers.
     place: Option<Option<Subnet>>,
 }
@@ -39,7 +41,7 @@ impl Trust {
     pub(crate) fn caller(&self, peer: &NodeId, over: &Connection) -> Caller {
         let limited = self.0.limits && !self.is_exempt(peer, Some(over));
         let subnet = net::ip(&over.address).map(Subnet::of);
-        Caller { trust: self.clone(), account: self.account(peer), subnet, limited }
+        Caller(Arc::new(Inner { trust: self.clone(), account: self.account(peer), subnet, limited }))
     }
 
     /// How many services a peer may offer, if that is limited.
@@ -50,13 +52,13 @@ impl Trust {
 
     /// This node itself.
     pub(crate) fn itself(&self, me: &NodeId) -> Caller {
-        Caller { trust: self.clone(), account: self.account(me), subnet: None, limited: false }
+        Caller(Arc::new(Inner { trust: self.clone(), account: self.account(me), subnet: None, limited: false }))
     }
 }
 
 impl Caller {
     pub(crate) fn peer(&self) -> NodeId {
-        self.account.peer
+        self.0.account.peer
     }
 
     /// A call begins.
@@ -64,8 +66,8 @@ impl Caller {
     /// # Errors
     /// `resource_exhausted` with a hint, if the caller or those like it have made enough.
     pub(crate) fn admit(&self, now: Time) -> Result<Admitted, Status> {
-        let Self { trust, account, subnet, limited } = self;
-        let mut admitted = Admitted { trust: trust.clone(), account: Arc::clone(account), place: None };
+        let Inner { trust, account, subnet, limited } = &*self.0;
+        let mut admitted = Admitted { caller: self.clone(), place: None };
         if !limited {
             return Ok(admitted);
         }
@@ -96,14 +98,15 @@ impl Caller {
 impl Admitted {
     /// It was answered well.
     pub(crate) fn answered(&self) {
-        self.trust.0.accounts.answered(&self.account);
+        let Inner { trust, account, .. } = &*self.caller.0;
+        trust.0.accounts.answered(account);
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
         if let Some(subnet) = self.place {
-            self.trust.0.newcomers.lock().leave(subnet);
+            self.caller.0.trust.0.newcomers.lock().leave(subnet);
         }
     }
 }

@@ -36,10 +36,14 @@ pub(crate) async fn identity(
 
 /// Who can be spoken with only from this machine is asked for nothing.
 fn bits_for(config: &Config) -> u32 {
+    if only_here(config) { 0 } else { config.standing.bits(&config.network) }
+}
+
+/// Whether a node listens on this machine alone.
+pub(crate) fn only_here(config: &Config) -> bool {
     let here = |address: &Multiaddr| net::ip(address).is_some_and(|ip| ip.to_canonical().is_loopback());
     let listen = &config.net.listen;
-    let only_here = !listen.is_empty() && config.net.websocket_port.is_none() && listen.iter().all(here);
-    if only_here { 0 } else { config.standing.bits(&config.network) }
+    !listen.is_empty() && config.net.websocket_port.is_none() && listen.iter().all(here)
 }
 
 async fn make(bits: u32, events: Events) -> Result<SecretKey, SpawnError> {

@@ -49,7 +49,7 @@ pub(crate) use self::{
     account::Account,
     frauds::{Accusation, hear},
     gate::{Admitted, Caller},
-    identity::identity,
+    identity::{identity, only_here},
     keeper::keep,
     pairs::StoredPair,
     serve::serve_stream,
@@ -78,6 +78,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) friends: BTreeSet<NodeId>,
     /// Bits of the network's identity puzzle.
     pub(crate) bits: u32,
+    /// Whether this node listens on this machine alone, and so needs none of them.
+    pub(crate) only_here: bool,
     /// Whether strangers are limited, and what is there to be shared.
     pub(crate) limits: bool,
     pub(crate) capacity: Capacity,
@@ -93,6 +95,7 @@ struct Inner {
     storage: Storage,
     friends: BTreeSet<NodeId>,
     bits: u32,
+    only_here: bool,
     /// Whether strangers are limited.
     limits: bool,
     newcomers: Mutex<Newcomers>,
@@ -126,7 +129,7 @@ pub(crate) struct Opinion {
 impl Trust {
     /// Takes up what was kept from before a restart.
     pub(crate) fn new(setup: Setup<'_>) -> Self {
-        let Setup { key, network, storage, clock, seeds, friends, bits, limits, capacity } = setup;
+        let Setup { key, network, storage, clock, seeds, friends, bits, only_here, limits, capacity } = setup;
         let mut book = Book::new(key.node_id());
         book.set_seeds(seeds);
         book.set_friends(friends.iter().copied());
@@ -143,6 +146,7 @@ impl Trust {
             storage,
             friends,
             bits,
+            only_here,
             limits,
             newcomers: Mutex::new(Newcomers::new(capacity)),
             salt: salt(key),
@@ -240,8 +244,17 @@ impl Trust {
     /// How many bits a peer's identity has and how many it should have, if those are more and it is a stranger.
     pub(crate) fn too_easy(&self, peer: &NodeId, over: Option<&Connection>) -> Option<[u32; 2]> {
         let wanted = self.0.bits;
+        if wanted == 0 || self.is_exempt(peer, over) {
+            return None;
+        }
         let bits = puzzle_bits(peer);
-        (bits < wanted && !self.is_exempt(peer, over)).then_some([bits, wanted])
+        (bits < wanted).then_some([bits, wanted])
+    }
+
+    /// Whether what a node says of itself, passed on by others, is not to be listed: its identity cost too little. `over` is the
+    /// connection to it, if there is one. Among those that listen on one machine alone nobody need have paid.
+    pub(crate) fn is_void(&self, author: &NodeId, over: Option<&Connection>) -> bool {
+        !self.0.only_here && self.too_easy(author, over).is_some()
     }
 
     /// Takes even those on this machine for strangers.

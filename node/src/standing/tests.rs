@@ -231,3 +231,26 @@ async fn an_identity_is_made_once_and_those_who_are_trusted_need_none() {
     rpc(&strict).trust.trust_nobody_here();
     within("dialling", strict.connect(&friend.addresses()[0])).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_pass_on_of_those_without_a_puzzle_is_not_listed() {
+    // Those who listen beyond this machine must have solved it.
+    let beyond = || of_bits(8).listen(["/ip4/0.0.0.0/udp/0/quic-v1".parse().unwrap()]);
+    let local = |node: &Node| node.addresses().into_iter().find(|address| address.to_string().contains("127.0.0.1"));
+    let (strict, between, stranger) = (listening(beyond()).await, listening(beyond()).await, node(&[]).await);
+    rpc(&strict).trust.trust_nobody_here();
+    eventually("it listens here, too", || local(&between).is_some()).await;
+    let address = local(&between).unwrap();
+    for node in [&strict, &stranger] {
+        within("a connection", node.connect(&address)).await.unwrap();
+    }
+    let lists = |node: &Node, other: &Node| node.services().iter().any(|instance| instance.node == other.id());
+    let _serving = serving(&stranger).await;
+    eventually("who is between lists both", || lists(&between, &strict) && lists(&between, &stranger)).await;
+    eventually("the strict one lists who is between", || lists(&strict, &between)).await;
+    // What has come after it, and could have come before.
+    let _more = serving(&between).await;
+    let more = |i: &crate::Instance| i.node == between.id() && i.record.value().name.as_str() == "moods";
+    eventually("it hears more", || strict.services().iter().any(more)).await;
+    assert!(!lists(&strict, &stranger) || puzzle_bits(&stranger.id()) >= 8);
+}

@@ -166,6 +166,10 @@ impl Actor {
             // What was true of it comes with the next comparison.
             return Verdict::Ignore;
         }
+        // Not the fault of who passes it on: it may be connected to the author over loopback.
+        if self.directory.is_void(&announcement.author()) {
+            return Verdict::Ignore;
+        }
         match Opened::verify(announcement, &self.directory.network) {
             Ok(opened) => self.with(|exchange, view, at| exchange.heard(view, source, opened, at)),
             Err(error) => {

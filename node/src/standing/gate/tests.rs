@@ -25,6 +25,7 @@ fn trust() -> Trust {
         seeds: Vec::new(),
         friends: Default::default(),
         bits: 0,
+        only_here: true,
         limits: true,
         capacity: config.capacity(),
     })
@@ -36,7 +37,7 @@ fn caller(trust: &Trust, number: u32, subnet: u8) -> Caller {
     key[..4].copy_from_slice(&number.to_le_bytes());
     let account = trust.account(&NodeId::from_public_key(key));
     let subnet = Some(Subnet::of(IpAddr::from([100, 1, subnet, 1])));
-    Caller { trust: trust.clone(), account, subnet, limited: true }
+    Caller(Arc::new(Inner { trust: trust.clone(), account, subnet, limited: true }))
 }
 
 #[tokio::test]
@@ -52,7 +53,7 @@ async fn a_thousand_identities_of_one_subnet_get_a_fortieth() {
     // Elsewhere there is room, and a member is not among them.
     assert!(caller(&trust, 2_000, 2).admit(Time(1_000)).is_ok());
     let member = caller(&trust, 3_000, 1);
-    member.account.judge(member.account.judged(), Tier::Member);
+    member.0.account.judge(member.0.account.judged(), Tier::Member);
     let calls = (0..300).filter(|_| member.admit(Time(1_000)).is_ok()).count();
     assert_eq!(calls, 200);
     assert!(member.admit(Time(1_000)).unwrap_err().message().contains("a member makes 20 calls a second"));

@@ -14,6 +14,7 @@ fn trust(friend: NodeId) -> Trust {
         seeds: Vec::new(),
         friends: [friend].into(),
         bits: 0,
+        only_here: true,
         limits: true,
         capacity: StandingConfig::default().capacity(),
     })
