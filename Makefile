@@ -2,7 +2,7 @@
 
 export PEER PREFIX SCENARIO SEED NODES REPEAT
 
-.PHONY: run test install bench bench-join bench-dht bench-topics sim lab chaos help
+.PHONY: run test install bench bench-join bench-dht bench-topics sim sim-reputation lab chaos help
 
 run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
 	@exec scripts/run.sh
@@ -27,6 +27,9 @@ bench-topics:  ## Measure topics beside NATS, Redis and the disk itself
 
 sim:  ## Simulate protocols in virtual time: SCENARIO=name SEED=17 (or 1-20) NODES=1000; lists the scenarios without one
 	@exec scripts/sim.sh
+
+sim-reputation:  ## Attack the standing of simulated peers in every known way, beside EigenTrust and random choice
+	@exec scripts/sim-reputation.sh
 
 lab:  ## Try homes behind NATs of every kind with each other, in network namespaces of this machine; REPEAT=10 times
 	@exec scripts/lab.sh

@@ -138,6 +138,19 @@ fn of_two_beginnings_the_later_one_counts() {
 }
 
 #[test]
+fn days_before_the_other_one_began_are_not_claimed() {
+    let (mut a, mut b) = ends();
+    let day = 86_400_000;
+    (0..5).for_each(|days| call(&mut a, &mut b, 1, later(days * day)));
+    b.epoch = later(4 * day);
+    call(&mut b, &mut a, 1, later(4 * day));
+    exchange((&mut b, other_key()), (&mut a, key()), later(4 * day));
+    let receipt = exchange((&mut a, key()), (&mut b, other_key()), later(4 * day + 2_000));
+    let said = receipt.verify(&network()).unwrap().value().to_a;
+    assert_eq!((said.good, said.days), (5, 1), "there is no room for five days in an epoch that has just begun");
+}
+
+#[test]
 fn older_and_replayed_answers_change_nothing() {
     let (mut a, mut b) = ends();
     call(&mut a, &mut b, 1, NOW);

@@ -48,6 +48,14 @@ fn nobody_vouches_for_itself_or_for_the_one_who_asks() {
 }
 
 #[test]
+fn a_vouch_without_weight_says_nothing() {
+    let mut book = book();
+    book.set_seeds([node(1)]);
+    book.hear(node(1), &row(1, [vouch(10, 0)]));
+    assert_eq!(book.scores(NOW).of(&node(10)), Standing::STRANGER);
+}
+
+#[test]
 fn losses_beyond_the_limit_are_an_outage() {
     let mut outage = outage::Outage::default();
     (0..2 * OUTAGE_LOSSES).for_each(|_| outage.lost(node(1), NOW));

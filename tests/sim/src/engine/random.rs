@@ -31,6 +31,12 @@ pub(crate) enum Purpose {
 pub struct Random(ChaCha8Rng);
 
 impl Random {
+    /// What a scenario draws from that needs no engine.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self::new(seed, Purpose::Scenario, 0)
+    }
+
     /// The stream number `stream` of this seed and purpose.
     pub(crate) fn new(seed: u64, purpose: Purpose, stream: u64) -> Self {
         let mut key = [0; 32];

@@ -7,6 +7,7 @@
 //! | [`churn`] | nodes that come and go |
 //! | [`registry`] | the registry: views kept equal under churn, loss and partition |
 //! | [`rumour`] | the example: a rumour spreads by gossip |
+//! | [`standing`] | attacks on standing, by fake identities, liars and traitors |
 //! | [`topics`] | logs of topics, kept equal over a partition, loss and crashes |
 //!
 //! A scenario is a function of its [`Setting`] alone: the same setting gives the same report.
@@ -22,6 +23,7 @@ pub mod registry;
 pub mod report;
 pub mod rumour;
 pub mod runner;
+pub mod standing;
 pub mod topics;
 
 #[cfg(test)]
@@ -39,6 +41,17 @@ pub const ALL: &[Scenario] = &[
     registry::ROUTES,
     topics::ISLANDS,
     topics::CHURN,
+    standing::CALM,
+    standing::INDIVIDUAL,
+    standing::COLLECTIVE,
+    standing::CAMOUFLAGE,
+    standing::SPIES,
+    standing::FOCUS,
+    standing::SYBILS,
+    standing::WHITEWASH,
+    standing::LAUNDRY,
+    standing::TRAITORS,
+    standing::SLANDER,
 ];
 
 /// What a run depends on.
