@@ -15,13 +15,18 @@ pub(super) fn trust(rows: &[Vec<(usize, f64)>], seeds: usize) -> Vec<f64> {
     let mut trust: Vec<f64> = (0..rows.len()).map(base).collect();
     for _ in 0..ITERATIONS {
         let mut next: Vec<f64> = (0..rows.len()).map(|peer| SEEDS * base(peer)).collect();
+        let mut add = |peer: usize, share: f64| {
+            if let Some(sum) = next.get_mut(peer) {
+                *sum += share;
+            }
+        };
         for (row, held) in rows.iter().zip(&trust) {
             let sum: f64 = row.iter().map(|(_, weight)| weight).sum();
             let give = (1.0 - SEEDS) * held;
             if sum > 0.0 {
-                row.iter().for_each(|(peer, weight)| next[*peer] += give * weight / sum);
+                row.iter().for_each(|(peer, weight)| add(*peer, give * weight / sum));
             } else {
-                (0..seeds).for_each(|peer| next[peer] += give * base(peer));
+                (0..seeds).for_each(|peer| add(peer, give * base(peer)));
             }
         }
         trust = next;

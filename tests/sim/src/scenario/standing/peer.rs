@@ -68,7 +68,7 @@ impl Caller {
     pub(super) fn record(&mut self, peer: NodeId, ending: Ending, now: UnixMillis) {
         self.book.record(peer, ending, now);
         self.calls += 1;
-        self.stale |= self.calls % FRESH == 0 || ending == Ending::Fault;
+        self.stale |= self.calls.is_multiple_of(FRESH) || ending == Ending::Fault;
     }
 
     /// What it thinks of everybody.
