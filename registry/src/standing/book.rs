@@ -225,8 +225,8 @@ impl Book {
     fn tried(&mut self, peer: &NodeId, ending: Ending, now: UnixMillis) {
         let mut vouched = false;
         for row in self.rows.values_mut() {
-            if let Some((_, share)) = score::shares(&row.vouches).find(|(node, _)| node == peer) {
-                row.word.record(share, ending, now);
+            if let Some((_, part)) = score::parts(&row.vouches).find(|(node, _)| node == peer) {
+                row.word.record(part, ending, now);
                 vouched = true;
             }
         }

@@ -5,7 +5,8 @@
 //! ```text
 //! C_jk  = w_jk / max(Σ_k w_jk, 4)                     what j's row says: at most a quarter for each
 //! p_i   = normalise(w_i + ½ per seed, × max(0, 2q − 1) after 2 direct calls)
-//! a_ij  = (Σ_k C_jk·cf_ik·q_ik + 0.0375) / (Σ_k C_jk·cf_ik + 0.05)
+//! v_jk  = w_jk / max_k w_jk                           how much of its word j gives for k
+//! a_ij  = (Σ_k v_jk·cf_ik·q_ik + 0.75) / (Σ_k v_jk·cf_ik + 1)
 //! g_ij  = clamp((a_ij − 0.4) / 0.35, 0, 1)            is witness j usually right?
 //! r_ik  = ½·p_ik + ½·Σ_j p_ij·g_ij·C_jk               two hops, no iteration
 //! A_k   = 1 − 2^(−d/3)                                d: days on which k was active
@@ -14,6 +15,10 @@
 //! score = h + S/(S + F + 2)·(q − h)   where q ≥ h, or nothing speaks against k and then at least h
 //!       = q                           where q < h and something does
 //! ```
+//!
+//! As first designed, a_ij weighed each k by C_jk, and assumed a twentieth of the row. Then a lie costs a witness the less the longer its
+//! row is: one with 256 vouches could lie a dozen times to everybody before it was disbelieved. Now each is a case like any other,
+//! and one is assumed, so that a row of any length is unmasked by the same number of lies.
 //!
 //! Sources: normalised local trust, its sum over those one trusts, and trusted seeds are those of EigenTrust (S. Kamvar, M. Schlosser,
 //! H. Garcia-Molina, 2003, §4); that it ends after two hops, so that nobody far away has a say, is after Tribler's BarterCast (M. Meulpolder
@@ -39,8 +44,8 @@ const SEED: f64 = 0.5;
 const SEED_CALLS: u64 = 2;
 /// A row that vouches for less is not stretched to a whole.
 const ROW_LEAST: f64 = 4.0;
-/// What is assumed of a witness: right in three cases of four, on a twentieth of its row.
-const PRIOR: (f64, f64) = (0.0375, 0.05);
+/// What is assumed of a witness: right in three quarters of one case.
+const PRIOR: (f64, f64) = (0.75, 1.0);
 /// A witness that is right in this part of cases or less is not believed, and with [`BELIEF_SPAN`] more it is wholly.
 const BELIEF_FROM: f64 = 0.4;
 /// See [`BELIEF_FROM`].
@@ -148,7 +153,7 @@ pub(super) struct Known<'a> {
 
 impl Known<'_> {
     /// p before it is normalised.
-    fn trust(&self) -> f64 {
+    pub(super) fn trust(&self) -> f64 {
         let seed = match (self.seed, self.evidence.calls() >= SEED_CALLS) {
             (false, _) => 0.0,
             (true, false) => SEED,
@@ -158,7 +163,7 @@ impl Known<'_> {
     }
 }
 
-/// What has come of those that a witness vouched for and that this node then tried, each with its share of the row; fading.
+/// What has come of those that a witness vouched for and that this node then tried, each with its [part](parts); fading.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Word {
     right: f64,
@@ -168,15 +173,15 @@ pub(super) struct Word {
 
 impl Word {
     /// One was tried. A call that was lost tells nothing.
-    pub(super) fn record(&mut self, share: f64, ending: Ending, now: UnixMillis) {
+    pub(super) fn record(&mut self, part: f64, ending: Ending, now: UnixMillis) {
         *self = self.at(now);
         let right = match ending {
-            Ending::Good | Ending::Slow => share,
+            Ending::Good | Ending::Slow => part,
             Ending::Fault => 0.0,
             Ending::Lost => return,
         };
         self.right += right;
-        self.all += share;
+        self.all += part;
     }
 
     /// The same at a later time.
@@ -217,27 +222,38 @@ pub(super) fn scores(known: &BTreeMap<NodeId, Known<'_>>) -> Scores {
 }
 
 fn witnesses(known: &BTreeMap<NodeId, Known<'_>>) -> BTreeMap<NodeId, Witness> {
+    let belief = |node: &NodeId| {
+        let Known { vouches, word, .. } = known.get(node).copied().unwrap_or_default();
+        belief(vouches, word, |peer| known.get(peer).map(|known| known.evidence))
+    };
     let trust: Vec<(NodeId, f64)> = known.iter().map(|(node, known)| (*node, known.trust())).collect();
     let sum: f64 = trust.iter().map(|(_, trust)| trust).sum();
     let trusted = trust.into_iter().filter(|(_, trust)| *trust > 0.0);
-    trusted.map(|(node, trust)| (node, Witness { trust: trust / sum, belief: belief(known, &node) })).collect()
+    trusted.map(|(node, trust)| (node, Witness { trust: trust / sum, belief: belief(&node) })).collect()
 }
 
-/// g: how far the peers that this witness vouches for, or vouched for when they were tried, were good to this node.
-fn belief(known: &BTreeMap<NodeId, Known<'_>>, witness: &NodeId) -> f64 {
-    let Known { vouches, word, .. } = known.get(witness).copied().unwrap_or_default();
+/// g: how far the peers that a witness vouches for, or vouched for when they were tried, were good to this node, which has seen
+/// so much of each.
+pub(super) fn belief(vouches: &[Vouch], word: Word, seen: impl Fn(&NodeId) -> Option<Evidence>) -> f64 {
     let (mut right, mut all) = (PRIOR.0 + word.right, PRIOR.1 + word.all);
-    for (peer, share) in shares(vouches) {
-        let Some(known) = known.get(&peer) else { continue };
-        let weight = share * known.evidence.confidence();
-        right += weight * known.evidence.quality();
+    for (peer, part) in parts(vouches) {
+        let Some(evidence) = seen(&peer) else { continue };
+        let weight = part * evidence.confidence();
+        right += weight * evidence.quality();
         all += weight;
     }
     ((right / all - BELIEF_FROM) / BELIEF_SPAN).clamp(0.0, 1.0)
 }
 
+/// v_jk for each k of a row: 1 for those with the most weight.
+pub(super) fn parts(vouches: &[Vouch]) -> impl Iterator<Item = (NodeId, f64)> {
+    let weight = |vouch: &Vouch| vouch.weight.min(Vouch::FULL);
+    let most = vouches.iter().map(weight).max().unwrap_or_default().max(1);
+    vouches.iter().map(move |vouch| (vouch.peer, f64::from(weight(vouch)) / f64::from(most)))
+}
+
 /// C_jk for each k of a row.
-pub(super) fn shares(vouches: &[Vouch]) -> impl Iterator<Item = (NodeId, f64)> {
+fn shares(vouches: &[Vouch]) -> impl Iterator<Item = (NodeId, f64)> {
     let weight = |vouch: &Vouch| f64::from(vouch.weight.min(Vouch::FULL)) / f64::from(Vouch::FULL);
     let sum = vouches.iter().map(weight).sum::<f64>().max(ROW_LEAST);
     vouches.iter().map(move |vouch| (vouch.peer, weight(vouch) / sum))

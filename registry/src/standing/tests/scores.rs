@@ -70,6 +70,25 @@ fn a_witness_that_was_wrong_is_not_believed() {
 }
 
 #[test]
+fn a_long_row_has_no_more_lies_than_a_short_one() {
+    for length in [4, 256] {
+        let vouches: Vec<Vouch> = (10..10 + length).map(|peer| vouch(peer, 1000)).collect();
+        let mut book = with_seeds(&vouches);
+        calls(&mut book, 10, Ending::Fault, 1);
+        assert!(close(book.scores(NOW).witness(&node(1)).belief, 0.0), "with {length} vouches");
+    }
+}
+
+#[test]
+fn an_honest_witness_may_be_wrong_once() {
+    let vouches: Vec<Vouch> = (10..40).map(|peer| vouch(peer, 1000)).collect();
+    let mut book = with_seeds(&vouches);
+    (10..18).for_each(|peer| calls(&mut book, peer, Ending::Good, 5));
+    calls(&mut book, 20, Ending::Fault, 1);
+    assert!(book.scores(NOW).witness(&node(1)).belief > 0.9);
+}
+
+#[test]
 fn a_lie_that_was_taken_back_is_not_forgotten() {
     let mut book = with_seeds(&[10, 11, 12, 13].map(|peer| vouch(peer, 1000)));
     calls(&mut book, 10, Ending::Fault, 1);
