@@ -10,8 +10,10 @@
 //! | strangers | all others of whom next to nothing is known | one of n + 1, where n are in the classes above; more while they do well |
 //! | bad | did not do well | none, as long as there are others |
 //!
-//! Strangers do not get more by being many, and are trusted as strangers before them deserved (M. Feldman, K. Lai, I. Stoica,
-//! J. Chuang, Robust Incentive Techniques for Peer-to-Peer Networks, 2004, "stranger adaptive").
+//! Of those that are vouched for, one is drawn by how far others speak for it. So however many somebody vouches for, together they get
+//! what its word is worth, and the honest among a thousand fake identities are found. Strangers do not get more by being many
+//! either, and are trusted as strangers before them deserved (M. Feldman, K. Lai, I. Stoica, J. Chuang, Robust Incentive Techniques
+//! for Peer-to-Peer Networks, 2004, "stranger adaptive").
 //!
 //! Of the good only a *circle* is called: the first [`CIRCLE`] in an order of this node's own. So load is even in the network, since
 //! everybody has another order, and few traitors get to betray a node: each one costs a call, and only those in the circle can. (How
@@ -116,12 +118,27 @@ pub fn shortlist(candidates: &[Judged], trials: &Trials, turn: u64) -> Vec<Liste
     let Some(class) = drawn(&classes, trials, turn) else { return Vec::new() };
     let mut listed: Vec<(usize, &Judged)> = candidates.iter().enumerate().collect();
     listed.retain(|(index, _)| classes.get(*index) == Some(&class));
-    if class == Class::Good {
-        listed.sort_by_key(|(_, judged)| judged.place);
-        listed.truncate(CIRCLE);
+    match class {
+        Class::Good => {
+            listed.sort_by_key(|(_, judged)| judged.place);
+            listed.truncate(CIRCLE);
+        }
+        Class::Vouched => listed = spoken_for(&listed, turn).into_iter().collect(),
+        Class::Stranger | Class::Bad => (),
     }
     let factor = |judged: &Judged| if judged.confidence > 0.0 { judged.quality } else { judged.score };
     listed.into_iter().map(|(index, judged)| Listed { index, factor: factor(judged) }).collect()
+}
+
+/// One of these, with a probability in proportion to how far others speak for it.
+fn spoken_for<'a>(listed: &[(usize, &'a Judged)], turn: u64) -> Option<(usize, &'a Judged)> {
+    // Another draw than the one that has chosen the class.
+    let mut left = unit(mix(turn)) * listed.iter().map(|(_, judged)| judged.hearsay).sum::<f64>();
+    let drawn = listed.iter().find(|(_, judged)| {
+        left -= judged.hearsay;
+        left < 0.0
+    });
+    drawn.or(listed.last()).copied()
 }
 
 /// Which class takes the call; `None` if there is nobody at all.
@@ -139,7 +156,8 @@ fn drawn(classes: &[Class], trials: &Trials, turn: u64) -> Option<Class> {
 }
 
 /// What part of the trials is to be made, from how those before went: all while they go well, hardly any once a fifth of them was bad,
-/// or the last one. At first some are made (four good ones are assumed).
+/// or the last one. At first some are made (four good ones are assumed). Where traitors turn, those that are vouched for still, and less
+/// and less, are the very ones that have turned: no witness needs to have lied for trials to go badly.
 fn hope(tried: &Evidence) -> f64 {
     let (good, bad) = (tried.success() + 4.0, 4.0 * tried.fault());
     let quality = (good / (good + bad + 1.0)).min(tried.lately());

@@ -75,6 +75,15 @@ fn who_is_vouched_for_is_tried_as_long_as_trials_go_well() {
 }
 
 #[test]
+fn many_that_share_one_witness_get_what_its_word_is_worth() {
+    let crowd = vec![Judged { hearsay: 0.003, ..vouched() }; 100];
+    let counts = listed(&[vec![vouched(); 3], crowd].concat(), &Trials::default());
+    let (honest, crowd) = (counts[..3].iter().sum::<usize>(), counts[3..].iter().sum::<usize>());
+    // Nobody is good, so all calls are trials: three of 0.3 beside a hundred of 0.003.
+    assert!(honest + crowd == 1000 && (700..800).contains(&honest), "{honest} and {crowd}");
+}
+
+#[test]
 fn who_was_bad_is_left_out_while_there_are_others() {
     assert_eq!(listed(&[bad(), stranger()], &Trials::default()), [0, 1000]);
     assert_eq!(listed(&[bad(), bad()], &Trials::default()), [1000, 1000], "but better a bad one than none");
