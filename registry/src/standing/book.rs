@@ -223,15 +223,28 @@ impl Book {
 
     /// A peer of which nothing was known was tried: that tells something of those like it, and of those who vouched for it.
     fn tried(&mut self, peer: &NodeId, ending: Ending, now: UnixMillis) {
-        let mut vouched = false;
-        for row in self.rows.values_mut() {
-            if let Some((_, part)) = score::parts(&row.vouches).find(|(node, _)| node == peer) {
-                row.word.record(part, ending, now);
-                vouched = true;
-            }
-        }
+        let part = |held: &Held| score::parts(&held.vouches).find(|(node, _)| node == peer).map(|(_, part)| part);
+        let rows = self.rows.iter().filter_map(|(witness, held)| Some((*witness, part(held)?)));
+        let rows: Vec<(NodeId, f64)> = rows.collect();
+        // What a liar has vouched for counts as a stranger: else its lies would go on to speak against those that others vouch for.
+        let vouched = rows.iter().any(|(witness, _)| self.believes(witness, now));
         let class = if vouched { &mut self.trials.vouched } else { &mut self.trials.strangers };
         class.record(ending, now);
+        for (witness, part) in rows {
+            if let Some(held) = self.rows.get_mut(&witness) {
+                held.word.record(part, ending, now);
+            }
+        }
+    }
+
+    /// Whether anything is given on what this witness says.
+    fn believes(&self, witness: &NodeId, now: UnixMillis) -> bool {
+        let Some(held) = self.rows.get(witness) else { return false };
+        let evidence = self.evidence(witness).at(now);
+        let (seed, convicted) = (self.seeds.contains(witness), self.convicted.contains(witness));
+        let seen = |peer: &NodeId| self.evidence.get(peer).map(|evidence| evidence.at(now));
+        Known { evidence, seed, convicted, ..Known::default() }.trust() > 0.0
+            && score::belief(&held.vouches, held.word.at(now), seen) > 0.0
     }
 
     fn put(&mut self, peer: NodeId, evidence: Evidence) {

@@ -64,7 +64,7 @@ impl Judged {
 /// How those did that this node has tried: called without knowing anything of them, or anything any more.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Trials {
-    /// Those that somebody vouched for.
+    /// Those that somebody vouched for who was believed.
     pub vouched: Evidence,
     /// The others.
     pub strangers: Evidence,

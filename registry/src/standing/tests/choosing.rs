@@ -123,3 +123,13 @@ fn the_book_knows_how_trials_went() {
     assert!(close(trials.vouched.success(), 1.0) && close(trials.vouched.fault(), 1.0));
     assert!(close(book.trials(days(7)).strangers.fault(), 0.5));
 }
+
+#[test]
+fn whom_a_liar_vouches_for_is_tried_as_a_stranger() {
+    let mut book = book();
+    book.set_seeds([node(1)]);
+    book.hear(node(1), &row(1, [10, 11, 12].map(|peer| vouch(peer, 1000))));
+    (10..13).for_each(|peer| book.record(node(peer), Ending::Fault, NOW));
+    let trials = book.trials(NOW);
+    assert_eq!((trials.vouched.calls(), trials.strangers.calls()), (1, 2), "it is believed until the first one");
+}
