@@ -1,5 +1,5 @@
 #!/bin/bash
-# Plays every attack on standing, beside EigenTrust and random choice, and prints the table that is kept in ARCHITECTURE.md.
+# Plays every attack on standing, beside EigenTrust and random choice, and prints the table that is kept in README.md.
 # Options go to the program; `scripts/sim-reputation.sh --help` lists them.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
