@@ -104,7 +104,10 @@ case $peer in
     helper_listens 's/^listening on \(.*\)$/\1/p'
     ;;
   /ip4/127.* | /ip6/::1/*) ;;
-  *) options=() ;; # reachable, as any node is
+  *)
+    options=()   # reachable, as any node is
+    patience=300 # a new identity is looked for first, which takes as long as it takes
+    ;;
 esac
 
 mkdir -p "$data_dir"
