@@ -35,6 +35,8 @@ const OPENS_PER_CONNECTION: usize = 64;
 pub(crate) const INBOUND_QUEUE: usize = 1024;
 /// Of the streams that a peer may have open over QUIC an eighth is kept for gossip, the DHT and what else is not Atoll's own.
 const KEPT: u32 = 8;
+/// And at least so many: gossip, identify, ping, the DHT, topics, descriptions and standing may all have some open at a time.
+const KEPT_AT_LEAST: u32 = 24;
 /// Substreams that a peer may have open on one connection over TCP, whatever they are for: as many as yamux takes while its windows for all of them fit into its default of 1 GiB.
 pub(crate) const SUBSTREAMS_OVER_TCP: usize = 4096;
 /// Incoming substreams of one connection whose protocol is not known yet.
@@ -108,7 +110,8 @@ impl Share {
 
 /// Streams and large bodies that one peer may have open to a node that lets it have so many streams over QUIC.
 pub(crate) fn of_services(over_quic: u32) -> usize {
-    usize::try_from(over_quic - over_quic / KEPT).unwrap_or(usize::MAX)
+    let kept = (over_quic / KEPT).max(KEPT_AT_LEAST);
+    usize::try_from(over_quic.saturating_sub(kept)).unwrap_or(usize::MAX)
 }
 
 /// Counts the substreams that each peer has open, and says when it has enough.
