@@ -70,9 +70,10 @@ pub struct NetConfig {
     pub websocket_port: Option<u16>,
     /// Whether to find nodes on the local network by multicast DNS.
     pub mdns: bool,
-    /// How many streams each peer may have open here over QUIC: 64 to 14 336. An eighth, and at least 24, is kept for gossip, the DHT and the like; the
-    /// rest is for calls and streams. Room for all of them is taken for as long as a connection lasts, 60 to 90 bytes for each: a node
-    /// with thousands of streams to one peer asks for more, on both sides; one that is short of memory and has many peers for less.
+    /// How many streams each peer may have open here over QUIC: 64 to 14 336. An eighth, and at least 24, is kept for gossip, the DHT
+    /// and the like; the rest is for calls and streams. Room for all of them is taken for as long as a connection lasts, 60 to 90 bytes
+    /// for each: a node with thousands of streams to one peer asks for more, on both sides; one that is short of memory and has many
+    /// peers for less.
     pub streams_over_quic: u32,
     /// Ranges of addresses that are public in this network beside those that are so everywhere, such as `10.0.0.0/8` in a mesh
     /// that has no other internet.
