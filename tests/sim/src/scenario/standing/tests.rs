@@ -6,14 +6,24 @@ use crate::scenario::{check, run as play};
 /// Smaller than what is played for the docs, so that it takes seconds.
 const FEW: u32 = 31;
 
+/// Plays among few, where the one call of 32 that strangers get is more than in the setting that the targets are for: so bad answers have
+/// a bound of their own. Everything else is to be as there.
+fn check_few(scenario: &Scenario, most: f64) {
+    let run = &play(scenario, FEW, &[1])[0];
+    let (bad, random) = (run.report.figures[0].value, run.report.value("bad answers at random").unwrap());
+    assert!(bad <= most && bad * 5.0 < random, "{bad} % of {random}; replay it with: {}", run.replay);
+    let missed: Vec<_> = run.report.missed().filter(|figure| figure.name != run.report.figures[0].name).collect();
+    assert!(missed.is_empty(), "{missed:?}; replay it with: {}", run.replay);
+}
+
 #[test]
 fn fake_identities_that_vouch_for_each_other_gain_nothing() {
-    check(&COLLECTIVE, FEW, [1]);
+    check_few(&COLLECTIVE, 5.0);
 }
 
 #[test]
 fn a_new_name_is_no_way_out() {
-    check(&WHITEWASH, FEW, [1]);
+    check_few(&WHITEWASH, 5.0);
 }
 
 #[test]
