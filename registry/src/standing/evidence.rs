@@ -38,6 +38,8 @@ impl Evidence {
     /// | good, but slower than promised | ½ | |
     /// | lost | | ¼ |
     /// | provably wrong | | 1 |
+    ///
+    /// As first designed, the fast counters faded at every interaction. Then a call that is lost after some faults raises q.
     pub fn record(&mut self, ending: Ending, now: UnixMillis) {
         let (success, fault) = worth(ending);
         *self = self.at(now);
@@ -45,7 +47,9 @@ impl Evidence {
         self.fault += fault;
         let fade = halved(1.0 / FAST_HALF_LIFE);
         self.fast_success = self.fast_success * fade + success;
-        self.fast_fault = self.fast_fault * fade + fault;
+        let fast_fault = self.fast_fault * fade + fault;
+        // What is lost adds less than fades of several faults, and would make up for them.
+        self.fast_fault = if fault > 0.0 { fast_fault.max(self.fast_fault) } else { fast_fault };
         self.calls = self.calls.saturating_add(1);
         if success > 0.0 {
             self.successes = self.successes.saturating_add(1);

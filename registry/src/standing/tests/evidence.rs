@@ -40,6 +40,14 @@ fn a_friend_of_years_that_turns_is_noticed_at_once() {
 }
 
 #[test]
+fn a_lost_call_makes_up_for_no_faults() {
+    let mut evidence = evidence_of(&[(Ending::Good, 10), (Ending::Fault, 5)]);
+    let before = evidence.quality();
+    evidence.record(Ending::Lost, NOW);
+    assert!(evidence.quality() < before, "{before} {}", evidence.quality());
+}
+
+#[test]
 fn evidence_fades_by_half_in_a_week() {
     let evidence = evidence_of(&[(Ending::Good, 8), (Ending::Fault, 4)]).at(days(7));
     assert!(close(evidence.success(), 4.0) && close(evidence.fault(), 2.0));
