@@ -45,11 +45,7 @@ impl Evidence {
         *self = self.at(now);
         self.success += success;
         self.fault += fault;
-        let fade = halved(1.0 / FAST_HALF_LIFE);
-        self.fast_success = self.fast_success * fade + success;
-        let fast_fault = self.fast_fault * fade + fault;
-        // What is lost adds less than fades of several faults, and would make up for them.
-        self.fast_fault = if fault > 0.0 { fast_fault.max(self.fast_fault) } else { fast_fault };
+        self.fast(success, fault, 1.0);
         self.calls = self.calls.saturating_add(1);
         if success > 0.0 {
             self.successes = self.successes.saturating_add(1);
@@ -68,15 +64,22 @@ impl Evidence {
         let times = f64::from(more);
         self.success += success * times;
         self.fault += fault * times;
-        // A geometric series: each one fades by those that follow.
-        let left = halved(times / FAST_HALF_LIFE);
-        let series = (1.0 - left) / (1.0 - halved(1.0 / FAST_HALF_LIFE));
-        self.fast_success = self.fast_success * left + success * series;
-        self.fast_fault = self.fast_fault * left + fault * series;
+        self.fast(success, fault, times);
         self.calls = self.calls.saturating_add(more.into());
         if success > 0.0 {
             self.successes = self.successes.saturating_add(more.into());
         }
+    }
+
+    /// So many interactions in the fast counters: a geometric series, in which each one fades by those that follow.
+    fn fast(&mut self, success: f64, fault: f64, times: f64) {
+        let left = halved(times / FAST_HALF_LIFE);
+        let series = (1.0 - left) / (1.0 - halved(1.0 / FAST_HALF_LIFE));
+        self.fast_success = self.fast_success * left + success * series;
+        let fast_fault = self.fast_fault * left + fault * series;
+        // What is lost adds less than fades of several faults, and would make up for them. With any number it is the same: the series goes
+        // either up to where it stays, or down to there from above.
+        self.fast_fault = if fault > 0.0 { fast_fault.max(self.fast_fault) } else { fast_fault };
     }
 
     /// Whether this can have come of calls: what was stored may be damaged.
