@@ -9,6 +9,7 @@ mod bars;
 mod behaviour;
 pub(crate) mod conduct;
 pub(crate) mod connections;
+mod counters;
 mod delimited;
 mod driver;
 pub(crate) mod framed;
@@ -16,6 +17,7 @@ mod joining;
 mod listen;
 mod patient;
 mod portmap;
+mod protocols;
 pub(crate) mod punch;
 pub(crate) mod reach;
 mod records;
@@ -25,13 +27,7 @@ pub(crate) mod streams;
 mod tests;
 mod tls;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use atoll_protocol::{
     identity::{NodeId, SecretKey},
@@ -41,7 +37,7 @@ use atoll_registry::{
     exchange::Verdict,
     peers::{PublicRanges, Subnet},
 };
-use libp2p::{Multiaddr, PeerId, StreamProtocol, gossipsub, swarm::ConnectionId};
+use libp2p::{Multiaddr, PeerId, gossipsub, swarm::ConnectionId};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -51,10 +47,11 @@ use self::{
     autonat::{Asker, DialBackError, Nonces},
     conduct::Conduct,
     connections::{Connection, Connections},
+    protocols::IDENTIFY_PREFIX,
     punch::Agreed,
     reach::Reach,
     relay::Relay,
-    streams::{Inbound, Share},
+    streams::Inbound,
 };
 use crate::{
     clock::Clock,
@@ -79,170 +76,6 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 const REDIAL: Duration = Duration::from_secs(1);
 /// How long a peer that was dialled back may take to confirm the nonce.
 const NONCE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The protocol strings of one network.
-#[derive(Debug, Clone)]
-pub(crate) struct Protocols {
-    /// What identify announces: tells one network's nodes from another's.
-    pub(crate) identify: String,
-    pub(crate) kad: StreamProtocol,
-    pub(crate) rpc: StreamProtocol,
-    pub(crate) bulk: StreamProtocol,
-    pub(crate) describe: StreamProtocol,
-    pub(crate) topic: StreamProtocol,
-    pub(crate) standing: StreamProtocol,
-    /// The gossip topic for directory announcements.
-    pub(crate) announcements: String,
-    /// The gossip topic for proofs of fraud.
-    pub(crate) frauds: String,
-    /// What the gossip topics about topics begin with; see [`Channel`].
-    channels: String,
-}
-
-/// What identify's protocol version begins with on every Atoll network.
-const IDENTIFY_PREFIX: &str = "/atoll/";
-
-impl Protocols {
-    pub(crate) fn new(network: &NetworkName) -> Self {
-        // A network name holds only a-z, 0-9 and '-', so the string always begins with '/'; the fallback is never used.
-        let protocol = |name: &str| {
-            StreamProtocol::try_from_owned(format!("{IDENTIFY_PREFIX}{network}/{name}/1"))
-                .unwrap_or(StreamProtocol::new("/atoll"))
-        };
-        Self {
-            identify: format!("{IDENTIFY_PREFIX}{network}/1"),
-            kad: protocol("kad"),
-            rpc: protocol("rpc"),
-            bulk: protocol("bulk"),
-            describe: protocol("describe"),
-            topic: protocol("topic"),
-            standing: protocol("standing"),
-            announcements: format!("atoll/{network}/services"),
-            frauds: format!("atoll/{network}/frauds"),
-            channels: format!("atoll/{network}/topics"),
-        }
-    }
-
-    /// What a substream of this protocol counts as.
-    pub(crate) fn share(&self, protocol: &StreamProtocol) -> Share {
-        match protocol {
-            p if *p == self.rpc => Share::Lanes,
-            p if *p == self.bulk => Share::Streams,
-            p if *p == self.topic => Share::Topics,
-            _ => Share::Exchanges,
-        }
-    }
-}
-
-/// Where announcements of topics are gossiped. Topics share channels by their hashes, so that a node need not be in one for each
-/// of its topics, nor hear of all topics that there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Channel {
-    /// What is published on these topics.
-    Entries(u8),
-    /// Which topics there are that have not been heard of before: for whoever has subscribed to a pattern.
-    New,
-}
-
-impl Channel {
-    /// How many channels topics are divided among.
-    pub(crate) const COUNT: u64 = 64;
-
-    fn topic(self, protocols: &Protocols) -> gossipsub::IdentTopic {
-        let base = &protocols.channels;
-        gossipsub::IdentTopic::new(match self {
-            Self::Entries(number) => format!("{base}/{number}"),
-            Self::New => format!("{base}/new"),
-        })
-    }
-}
-
-/// A count of something that was refused or lost at a bound.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// How much there is of something now.
-#[derive(Debug, Default)]
-pub(crate) struct Gauge(AtomicUsize);
-
-impl Gauge {
-    pub(crate) fn set(&self, n: usize) {
-        self.0.store(n, Ordering::Relaxed);
-    }
-
-    pub(crate) fn value(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// What the DHT holds here, and what it has refused.
-#[derive(Debug, Default)]
-pub(crate) struct DhtCounters {
-    /// Peers in Kademlia's routing table.
-    pub(crate) peers: Gauge,
-    /// Provider records of other nodes that are kept for the DHT.
-    pub(crate) providers: Gauge,
-    /// Peers kept out of the routing table because it had enough of their subnet.
-    pub(crate) refused_peers: Counter,
-    /// Provider records refused because of their form, or at a bound.
-    pub(crate) refused_providers: Counter,
-    /// Provider records dropped to make room for others.
-    pub(crate) evicted_providers: Counter,
-    /// Values that others wanted to store here.
-    pub(crate) refused_values: Counter,
-    /// Look-ups in the DHT that were not begun because too many were under way.
-    pub(crate) refused_searches: Counter,
-    /// Stored provider records that could not be read at the start.
-    pub(crate) damaged_records: Counter,
-}
-
-/// Schemas asked for, here and elsewhere.
-#[derive(Debug, Default)]
-pub(crate) struct SchemaCounters {
-    /// Requests that this node has sent.
-    pub(crate) requests: Counter,
-    /// Schemas that others have given.
-    pub(crate) fetched: Counter,
-    /// Schemas given to others.
-    pub(crate) served: Counter,
-    /// Answers refused because something in them was not what was asked for.
-    pub(crate) refused: Counter,
-}
-
-/// What happened at the node's bounds, and how much it has done.
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    /// Incoming substreams refused because too many waited.
-    pub(crate) refused_streams: Counter,
-    /// Gossip messages dropped because the directory was busy.
-    pub(crate) dropped_gossip: Counter,
-    /// Gossip about topics dropped because the broker was busy.
-    pub(crate) dropped_topics: Counter,
-    /// Nodes that are listed since before a restart.
-    pub(crate) restored_sets: Counter,
-    /// What was stored of nodes and was left out because it was damaged, forged, of another network or too much.
-    pub(crate) useless_sets: Counter,
-    /// Frames that broke the protocol and cost their stream.
-    pub(crate) broken_frames: Counter,
-    /// What is done for and by the DHT.
-    pub(crate) dht: DhtCounters,
-    /// What is done for the descriptions of services.
-    pub(crate) schemas: SchemaCounters,
-    /// Calls served to other nodes.
-    pub(crate) calls_served: Counter,
-    /// Calls made to other nodes.
-    pub(crate) calls_made: Counter,
-}
 
 /// What the overlay tells the broker. What there is no room for is found by comparing with others.
 #[derive(Debug)]
@@ -618,4 +451,8 @@ pub(crate) fn node_id(peer: &PeerId) -> Option<NodeId> {
 }
 
 pub(crate) use addresses::{bare, ip, parse_address, split_peer, with_peer};
+#[cfg(test)]
+pub(crate) use counters::SchemaCounters;
+pub(crate) use counters::{Counter, Counters, Gauge};
 pub(crate) use driver::start;
+pub(crate) use protocols::{Channel, Protocols};
