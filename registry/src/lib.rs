@@ -9,6 +9,7 @@
 //! | [`services`] | the directory: who offers what, for how long, and what changed |
 //! | [`exchange`] | how the directories of a network are kept equal: what to say, whom to ask, whom to believe |
 //! | [`peers`] | where peers were last reached, of what kind that is, what is public, how many of one subnet are let in |
+//! | [`rate`] | how often something may be done |
 //! | [`reach`] | how peers behind NATs are reached: which path, by which relays, and what kind of NAT this is |
 //! | [`routes`] | which way a call to a service would go |
 //! | [`schemas`] | the JSON Schemas of services, by their hashes |
@@ -21,6 +22,7 @@
 pub mod exchange;
 mod mix;
 pub mod peers;
+pub mod rate;
 pub mod reach;
 pub mod routes;
 pub mod schemas;

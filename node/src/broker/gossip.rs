@@ -13,10 +13,10 @@ use atoll_protocol::{
         sync::{Scope, TopicId},
     },
 };
-use atoll_registry::{exchange::Verdict, peers::conduct::Fault};
+use atoll_registry::{exchange::Verdict, peers::conduct::Fault, rate::TokenBucket};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -37,7 +37,7 @@ const AT_A_TIME: usize = 64;
 /// dropped there.
 const ALL_BURST: f64 = 512.0;
 const ALL_RATE: f64 = 2_000.0;
-/// Topics whose pace is remembered; of more the slowest are forgotten.
+/// Topics whose pace is remembered. Of more, those that could as well be new are forgotten.
 const TOPICS: usize = 4_096;
 
 /// The channel that a topic is gossiped on.
@@ -46,51 +46,17 @@ pub(super) fn channel(topic: &TopicName) -> Channel {
     Channel::Entries(u8::try_from(TopicId::of(topic).0 % Channel::COUNT).unwrap_or_default())
 }
 
-/// Tokens that come back with time.
-struct Bucket {
-    tokens: f64,
-    at: Instant,
-    burst: f64,
-    rate: f64,
-}
-
-impl Bucket {
-    fn new(burst: f64, rate: f64) -> Self {
-        Self { tokens: burst, at: Instant::now(), burst, rate }
-    }
-
-    fn refill(&mut self) {
-        let now = Instant::now();
-        self.tokens = (self.tokens + self.rate * now.duration_since(self.at).as_secs_f64()).min(self.burst);
-        self.at = now;
-    }
-
-    fn take(&mut self) -> bool {
-        self.refill();
-        let there = self.tokens >= 1.0;
-        self.tokens -= f64::from(u8::from(there));
-        there
-    }
-
-    /// Takes one, once there is one.
-    async fn wait(&mut self) {
-        while !self.take() {
-            tokio::time::sleep(Duration::from_secs_f64((1.0 - self.tokens).max(0.0) / self.rate)).await;
-        }
-    }
-}
-
 /// How fast a topic is published on.
+#[derive(Default)]
 struct Pace {
-    bucket: Bucket,
+    bucket: TokenBucket,
     /// A head that is still to be told, and when.
     head: Option<(Instant, Verified<Head>)>,
 }
 
 /// Gossips what this node publishes, for as long as it lives.
 pub(super) async fn tell(inner: Arc<Inner>, mut news: mpsc::Receiver<Arc<Batch>>) {
-    let all = Bucket::new(ALL_BURST, ALL_RATE);
-    let mut teller = Teller { inner, all, paces: HashMap::new() };
+    let mut teller = Teller { inner, all: TokenBucket::default(), paces: HashMap::new() };
     loop {
         teller.note_unsaid().await;
         let due = teller.paces.values().filter_map(|pace| Some(pace.head.as_ref()?.0)).min();
@@ -106,25 +72,24 @@ pub(super) async fn tell(inner: Arc<Inner>, mut news: mpsc::Receiver<Arc<Batch>>
 
 struct Teller {
     inner: Arc<Inner>,
-    all: Bucket,
+    all: TokenBucket,
     paces: HashMap<TopicName, Pace>,
 }
 
 impl Teller {
     async fn tell_batch(&mut self, batch: &Batch) {
-        let (head, now) = (batch.head(), Instant::now());
+        let (head, now) = (batch.head(), self.inner.clock.now());
         let topic = &head.value().topic;
         if head.value().first == Seq::FIRST {
             self.send(Channel::New, &Announcement::reminder(head.signed())).await;
         }
         if self.paces.len() >= TOPICS && !self.paces.contains_key(topic) {
-            self.paces.retain(|_, pace| pace.head.is_some() || now.duration_since(pace.bucket.at) < PAUSE);
+            self.paces.retain(|_, pace| pace.head.is_some() || !pace.bucket.is_full(RATE, now));
         }
-        let new = || Pace { bucket: Bucket::new(BURST, RATE), head: None };
-        let pace = self.paces.entry(topic.clone()).or_insert_with(new);
+        let pace = self.paces.entry(topic.clone()).or_default();
         let news = Announcement::news(batch);
         let inline = !news.entries.is_empty() && pace.head.is_none() && !is_closed(&self.inner, topic);
-        if inline && pace.bucket.take() {
+        if inline && pace.bucket.take(RATE, BURST, now).is_ok() {
             self.send(channel(topic), &news).await;
         } else {
             pace.tell_later(head.clone());
@@ -145,13 +110,14 @@ impl Teller {
         let unsaid = std::mem::take(&mut *self.inner.unsaid.lock());
         for (topic, head) in unsaid {
             self.send(Channel::New, &Announcement::reminder(head.signed())).await;
-            let new = || Pace { bucket: Bucket::new(BURST, RATE), head: None };
-            self.paces.entry(topic).or_insert_with(new).tell_later(head);
+            self.paces.entry(topic).or_default().tell_later(head);
         }
     }
 
     async fn send(&mut self, to: Channel, announcement: &Announcement) {
-        self.all.wait().await;
+        while let Err(wait) = self.all.take(ALL_RATE, ALL_BURST, self.inner.clock.now()) {
+            sleep(wait).await;
+        }
         match codec::encode(announcement) {
             Ok(data) => self.inner.net.announce(to, data).await,
             Err(error) => tracing::error!("an announcement cannot be encoded: {error}"),

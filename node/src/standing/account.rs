@@ -9,7 +9,10 @@ use std::{
 };
 
 use atoll_protocol::{identity::NodeId, standing::Ending};
-use atoll_registry::standing::{Judged, Tier, admission::Bucket};
+use atoll_registry::{
+    rate::TokenBucket,
+    standing::{Judged, Tier},
+};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 
@@ -27,7 +30,7 @@ pub(crate) struct Account {
     listed: AtomicBool,
     judged: RwLock<(Judged, Tier)>,
     /// What is left of the calls that it may make here.
-    pub(super) bucket: Mutex<Bucket>,
+    pub(super) bucket: Mutex<TokenBucket>,
 }
 
 /// In the order in which those of one second are taken to have happened.

@@ -3,13 +3,11 @@
 //! Keys cost little, so a limit for each key is none for whoever has a thousand. All newcomers share [`NEWCOMERS_SHARE`] of the
 //! node's capacity, and those of one /24 or /48 a quarter of that: what a crowd of fake identities can take is bounded by where it
 //! is, not by how many it is.
-//!
-//! A rate is a bucket of tokens that fills up at that rate and holds a burst (J. Turner, New Directions in Communications, 1986).
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::tier::{NEWCOMERS_SHARE, NEWCOMERS_SUBNET_SHARE};
-use crate::{peers::Subnet, time::Time};
+use crate::{peers::Subnet, rate::TokenBucket, time::Time};
 
 /// Subnets that newcomers are counted in; those that are quiet go when there are more.
 pub const SUBNETS: usize = 4096;
@@ -21,39 +19,6 @@ pub struct Capacity {
     pub calls: u32,
     /// Calls at a time.
     pub at_once: u32,
-}
-
-/// Tokens, one for a call.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Bucket {
-    /// How many are missing to a full bucket, at `at`.
-    missing: f64,
-    at: Time,
-}
-
-impl Bucket {
-    /// Takes a token, if one is there: `rate` come in each second, `burst` fit.
-    ///
-    /// # Errors
-    /// How long it takes until there is one.
-    pub fn take(&mut self, rate: f64, burst: f64, now: Time) -> Result<(), Duration> {
-        let missing = self.missing_at(rate, now);
-        let short = missing + 1.0 - burst.max(1.0);
-        if short > 0.0 {
-            return Err(Duration::try_from_secs_f64(short / rate).unwrap_or(Duration::MAX));
-        }
-        *self = Self { missing: missing + 1.0, at: now.max(self.at) };
-        Ok(())
-    }
-
-    /// Gives a token back that was taken for nothing.
-    fn give_back(&mut self) {
-        self.missing = (self.missing - 1.0).max(0.0);
-    }
-
-    fn missing_at(&self, rate: f64, now: Time) -> f64 {
-        (self.missing - rate * now.since(self.at).as_secs_f64()).max(0.0)
-    }
 }
 
 /// Why a newcomer's call is not taken.
@@ -78,7 +43,7 @@ impl Crowded {
 /// Calls of one group of newcomers.
 #[derive(Debug, Clone, Copy, Default)]
 struct Group {
-    bucket: Bucket,
+    bucket: TokenBucket,
     at_once: u32,
 }
 
@@ -106,7 +71,7 @@ impl Newcomers {
         let (all, of_subnet) = (self.limits(share), self.limits(share * NEWCOMERS_SUBNET_SHARE));
         if self.subnets.len() >= SUBNETS && !self.subnets.contains_key(&subnet) {
             let rate = of_subnet.0;
-            self.subnets.retain(|_, group| group.at_once > 0 || group.bucket.missing_at(rate, now) > 0.0);
+            self.subnets.retain(|_, group| group.at_once > 0 || !group.bucket.is_full(rate, now));
             if self.subnets.len() >= SUBNETS {
                 return Err(Crowded::All(SOON));
             }

@@ -4,7 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use crate::{
     peers::Subnet,
-    standing::admission::{Bucket, Capacity, Crowded, Newcomers, SUBNETS},
+    rate::TokenBucket,
+    standing::admission::{Capacity, Crowded, Newcomers, SUBNETS},
     time::Time,
 };
 
@@ -17,7 +18,7 @@ const CAPACITY: Capacity = Capacity { calls: 1000, at_once: 400 };
 
 #[test]
 fn a_bucket_gives_a_burst_and_then_its_rate() {
-    let mut bucket = Bucket::default();
+    let mut bucket = TokenBucket::default();
     let mut taken = |at| (0..100).take_while(|_| bucket.take(2.0, 20.0, Time(at)).is_ok()).count();
     assert_eq!((taken(1_000), taken(1_000), taken(2_000), taken(2_499), taken(2_500)), (20, 0, 2, 0, 1));
     assert_eq!(taken(60_000), 20, "no more than fits");
