@@ -5,10 +5,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use atoll_protocol::{
     identity::NodeId,
     names::TopicPattern,
-    sealed::Verified,
     service::UnixMillis,
     topic::{
-        Batch, ChainId, Epoch, Head, Hlc, Seq,
+        Batch, Epoch, Hlc, Seq,
         log::{Cursor, Gap, Step, Stretch},
     },
 };
@@ -270,7 +269,7 @@ impl Tail {
             while from < to {
                 let middle = Seq(from.0 + (to.0 - from.0) / 2);
                 // Not every position is held: what was overtaken is not.
-                match inner.head_from(&chain, middle) {
+                match inner.batch_from(&chain, middle).and_then(|stored| stored.batch.head.reopen().ok()) {
                     Some(head) if head.value().time < Hlc::at(time) => from = head.value().last().next(),
                     Some(head) => to = head.value().first.clamp(from, middle),
                     None => to = middle,
@@ -279,19 +278,6 @@ impl Tail {
             from
         });
         search.await.unwrap_or(first)
-    }
-}
-
-impl Inner {
-    /// The head of the batch that holds a position, or of the next one after it. Reads the disk.
-    fn head_from(&self, chain: &ChainId, seq: Seq) -> Option<Verified<Head>> {
-        let recent = self.logs.lock().recent.from(chain, seq).map(|batch| batch.head().clone());
-        let is_next = |head: &Verified<Head>| head.value().first <= seq;
-        if recent.as_ref().is_some_and(is_next) {
-            return recent;
-        }
-        let stored = self.disk.head_from(chain, seq);
-        [recent, stored].into_iter().flatten().min_by_key(|head| head.value().first)
     }
 }
 

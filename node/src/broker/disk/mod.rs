@@ -63,7 +63,11 @@ pub(super) struct Found {
 
 /// See the [module docs](self). Cheap to clone; all clones are closed together, and hold nothing from then on.
 #[derive(Clone)]
-pub(super) struct Disk(Arc<RwLock<Option<Arc<dyn Store>>>>, Arc<Mutex<Vec<Damage>>>);
+pub(super) struct Disk {
+    store: Arc<RwLock<Option<Arc<dyn Store>>>>,
+    /// What was found and not told yet.
+    damage: Arc<Mutex<Vec<Damage>>>,
+}
 
 impl std::fmt::Debug for Disk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,16 +77,16 @@ impl std::fmt::Debug for Disk {
 
 impl Disk {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
-        Self(Arc::new(RwLock::new(Some(store))), Arc::default())
+        Self { store: Arc::new(RwLock::new(Some(store))), damage: Arc::default() }
     }
 
     /// Lets go of the database, so that another node can use it.
     pub(super) fn close(&self) {
-        *self.0.write() = None;
+        *self.store.write() = None;
     }
 
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
-        self.0.read().clone().ok_or_else(|| StoreError::Io {
+        self.store.read().clone().ok_or_else(|| StoreError::Io {
             action: "use",
             path: std::path::PathBuf::new(),
             reason: "this node is stopping".to_owned(),
@@ -116,11 +120,6 @@ impl Disk {
         let (_, value) = found.inspect_err(|e| tracing::error!("{e}")).ok()??;
         let head = SignedBatch::decode(&value).ok()?.head.reopen().ok()?;
         (head.value().last() >= seq).then_some(head)
-    }
-
-    /// The head of the batch that holds a position, or of the next one after it.
-    pub(super) fn head_from(&self, chain: &ChainId, seq: Seq) -> Option<Verified<Head>> {
-        self.first(chain, seq).map(|(head, _)| head)
     }
 
     /// The batch that holds a position, or the next one after it, as it is sent to others.
@@ -167,14 +166,14 @@ impl Disk {
     fn walk(&self, walk: Walk<'_>, seq: Seq) -> Result<(), StoreError> {
         let damage = walk.run(&*self.store()?, seq)?;
         if !damage.is_empty() {
-            self.1.lock().extend(damage);
+            self.damage.lock().extend(damage);
         }
         Ok(())
     }
 
     /// What was found to be damaged since this was last asked.
     pub(super) fn damage(&self) -> Vec<Damage> {
-        std::mem::take(&mut *self.1.lock())
+        std::mem::take(&mut *self.damage.lock())
     }
 
     /// A value of the table of cursors.
