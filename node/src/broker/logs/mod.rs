@@ -146,6 +146,8 @@ impl Logs {
     fn restore_scopes(&mut self, news: Vec<(TopicName, UnixMillis)>) {
         for (topic, since) in news {
             if !self.shelf.contains(&topic) {
+                // Nothing came of it, or all is gone: the mark goes, too.
+                self.new_scopes.insert(topic, None);
                 continue;
             }
             self.shelf.set_scope(&topic, Scope::News);
