@@ -130,7 +130,7 @@ impl Inner {
     pub(super) fn want(self: &Arc<Self>, topic: &TopicName, scope: Scope) -> bool {
         let news = {
             let mut logs = self.logs.lock();
-            logs.accounts.set_own(topic, true);
+            logs.set_own(topic, true);
             logs.want(topic, scope, self.clock.wall())
         };
         // Also of a topic that is held since before a restart.

@@ -171,7 +171,7 @@ pub(crate) fn start(setup: Setup) -> Result<Broker, StoreError> {
     let Setup { key, network, events, rpc, store, mark, clock, config } = setup;
     let (net, directory) = (rpc.net.clone(), rpc.directory.clone());
     let (me, disk) = (key.node_id(), Disk::new(store));
-    let mut logs = Logs::new(me, disk.clone(), config.quotas(), Policies::new(config.owners()));
+    let mut logs = Logs::new(me, disk.clone(), rpc.trust.clone(), config.quotas(), Policies::new(config.owners()));
     let damaged = logs.restore(disk.found()?);
     if damaged > 0 {
         tracing::warn!("{damaged} logs of topics cannot be read; what they held is asked for again");

@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use atoll_protocol::{identity::NodeId, names::TopicPattern, topic::log::Room};
-use atoll_registry::topics::{
-    keepers::{KEEPERS, WEIGHT_MAX},
-    quota::Quotas,
-    sessions::SessionLimits,
+use atoll_registry::{
+    standing::tier::NEWCOMERS_SHARE,
+    topics::{
+        keepers::{KEEPERS, WEIGHT_MAX},
+        quota::Quotas,
+        sessions::SessionLimits,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +27,8 @@ pub struct TopicsConfig {
     pub author_mib: u64,
     /// MiB of one topic that are retained here, unless its owner says less.
     pub topic_mib: u64,
-    /// MiB of topics in which nobody here has a part that are kept for others.
+    /// MiB of topics in which nobody here has a part that are kept for others; where strangers are limited (`standing.limits`), a tenth
+    /// of that for all newcomers together.
     pub strangers_mib: u64,
     /// Authors whose entries are held of one topic.
     pub authors: usize,
@@ -96,6 +100,7 @@ impl TopicsConfig {
             topic: room(self.topic_bytes()),
             authors: self.authors,
             strangers: mib(self.strangers_mib),
+            newcomers: (mib(self.strangers_mib) as f64 * NEWCOMERS_SHARE) as u64,
         }
     }
 

@@ -38,10 +38,13 @@ use atoll_protocol::{
     sealed::{Hash, Verified},
     standing::{Ending, Row, puzzle::bits as puzzle_bits},
 };
-use atoll_registry::standing::{
-    Book, Evidence, Judged, Receipts, Scores, Standing, Trials,
-    admission::{Capacity, Newcomers},
-    place,
+use atoll_registry::{
+    standing::{
+        Book, Evidence, Judged, Receipts, Scores, Standing, Tier, Trials,
+        admission::{Capacity, Newcomers},
+        place,
+    },
+    topics::quota::Author,
 };
 use parking_lot::{Mutex, RwLock};
 
@@ -198,6 +201,12 @@ impl Trust {
     /// What this node has seen of a peer, as of now.
     pub(crate) fn evidence(&self, peer: &NodeId) -> Evidence {
         self.0.book.lock().evidence(peer).at(self.0.clock.wall())
+    }
+
+    /// Who somebody is that publishes. Where strangers are not limited, nobody is a newcomer.
+    pub(crate) fn author(&self, id: &NodeId) -> Author {
+        let newcomer = self.0.limits && !self.is_friend(id) && self.of(id).tier == Tier::Newcomer;
+        Author { id: *id, newcomer }
     }
 
     /// Whether the owner trusts it, whatever it does.

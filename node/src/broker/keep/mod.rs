@@ -91,7 +91,7 @@ impl Inner {
         let kept: Vec<TopicName> = marks.iter().filter_map(|(name, _)| name.strip_prefix(MARK)?.parse().ok()).collect();
         for topic in &kept {
             self.want(topic, Scope::Everything);
-            self.logs.lock().accounts.set_own(topic, false);
+            self.logs.lock().set_own(topic, false);
         }
         self.keeping.restore(kept);
     }
@@ -125,7 +125,7 @@ impl Inner {
         let known = self.logs.lock().shelf.contains(topic);
         self.want(topic, Scope::Everything);
         if !known {
-            self.logs.lock().accounts.set_own(topic, false);
+            self.logs.lock().set_own(topic, false);
         }
         let mut changes = Changes::default();
         changes.put_cursor(&format!("{MARK}{topic}"), Some(Vec::new()));

@@ -32,12 +32,14 @@ use super::{
     readers::Readers,
     recent::Recent,
 };
+use crate::standing::Trust;
 
 /// See the [module docs](self).
 #[derive(Debug)]
 pub(super) struct Logs {
     me: NodeId,
     disk: Disk,
+    trust: Trust,
     pub(super) shelf: Shelf,
     pub(super) claims: Claims,
     pub(super) accounts: Accounts,
@@ -98,10 +100,11 @@ pub(super) struct ToWrite {
 }
 
 impl Logs {
-    pub(super) fn new(me: NodeId, disk: Disk, quotas: Quotas, policies: Policies) -> Self {
+    pub(super) fn new(me: NodeId, disk: Disk, trust: Trust, quotas: Quotas, policies: Policies) -> Self {
         Self {
             me,
             disk,
+            trust,
             policies,
             accounts: Accounts::new(quotas),
             shelf: Shelf::new(),
@@ -155,11 +158,17 @@ impl Logs {
         }
         let topics: Vec<TopicName> = self.shelf.topics().cloned().collect();
         for topic in topics {
-            self.accounts.set_own(&topic, true);
+            self.set_own(&topic, true);
             if self.shelf.logs(&topic).all(|log| log.author() == self.me) {
                 self.shelf.set_scope(&topic, Scope::Only(self.me));
             }
         }
+    }
+
+    /// Whether somebody here has a part in a topic, or it is kept for strangers.
+    pub(super) fn set_own(&mut self, topic: &TopicName, own: bool) {
+        let trust = &self.trust;
+        self.accounts.set_own(topic, own, |author| trust.author(author).newcomer);
     }
 
     fn restore_chain(&mut self, chain: &ChainId, LogRecord { chain: saved, bytes, entries }: LogRecord) -> Option<()> {
@@ -174,7 +183,7 @@ impl Logs {
         if let Some(front) = self.disk.front(chain, first) {
             let held = self.held.entry(topic.clone()).or_default();
             held.index.found(*author, *epoch, front, bytes, entries);
-            self.accounts.stored(topic, *author, bytes, entries);
+            self.accounts.stored(topic, self.trust.author(author), bytes, entries);
         }
         Some(())
     }

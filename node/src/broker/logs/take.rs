@@ -13,10 +13,14 @@ use atoll_protocol::{
         sync::{Fault, Intake, Opened, Pull, Scope, TakenIn, take_in},
     },
 };
+use atoll_registry::topics::{access::Policies, quota::Accounts};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Logs, Unwritten, chain_id};
-use crate::broker::{disk::Damage, readers::News, tail::NEWS};
+use crate::{
+    broker::{disk::Damage, readers::News, tail::NEWS},
+    standing::Trust,
+};
 
 /// What was known when a batch came.
 pub(in crate::broker) struct Taking<'a> {
@@ -99,10 +103,10 @@ impl Logs {
             self.overtaken.insert(batch.head().value().topic.clone());
         }
         let (disk, recent) = (&self.disk, &self.recent);
-        let (policies, accounts, me) = (&self.policies, &self.accounts, self.me);
+        let (policies, accounts, trust, me) = (&self.policies, &self.accounts, &self.trust, self.me);
         let intake = Intake {
             now: at.now,
-            room: &|topic, author| room(policies, accounts, me, topic, author),
+            room: &|topic, author| room(policies, accounts, trust, me, topic, author),
             stored: &|chain, seq| recent.head(chain, seq).or_else(|| disk.head(chain, seq)),
         };
         match take_in(pull, opened, &mut self.shelf, &intake)? {
@@ -130,7 +134,7 @@ impl Logs {
 
     /// How much more of an author's there is room for; none if it may not publish there.
     pub(in crate::broker) fn room(&self, topic: &TopicName, author: &NodeId) -> Option<Room> {
-        room(&self.policies, &self.accounts, self.me, topic, author)
+        room(&self.policies, &self.accounts, &self.trust, self.me, topic, author)
     }
 
     /// Whether a batch of this node's own, which somebody else has sent, is one that it does not know.
@@ -145,7 +149,7 @@ impl Logs {
     fn store(&mut self, batch: Arc<Batch>, place: Option<OwnedSemaphorePermit>, news: News, at: &Taking<'_>) {
         let (head, author) = (batch.head().value(), batch.author());
         let topic = head.topic.clone();
-        self.accounts.stored(&topic, author, batch.len() as u64, u64::from(head.count));
+        self.accounts.stored(&topic, self.trust.author(&author), batch.len() as u64, u64::from(head.count));
         if !self.held.contains_key(&topic) {
             self.held.insert(topic.clone(), super::Held::default());
         }
@@ -257,8 +261,9 @@ impl Logs {
 }
 
 fn room(
-    policies: &atoll_registry::topics::access::Policies,
-    accounts: &atoll_registry::topics::quota::Accounts,
+    policies: &Policies,
+    accounts: &Accounts,
+    trust: &Trust,
     me: NodeId,
     topic: &TopicName,
     author: &NodeId,
@@ -269,5 +274,5 @@ fn room(
     if *author == me {
         return Some(Room::ALL);
     }
-    accounts.room(topic, author).inspect_err(|no| tracing::debug!("{no}")).ok()
+    accounts.room(topic, trust.author(author)).inspect_err(|no| tracing::debug!("{no}")).ok()
 }
