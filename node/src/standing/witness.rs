@@ -7,24 +7,13 @@ use atoll_protocol::{
     limits,
     sealed::{Signed, Verified},
     service::Seq,
-    standing::{PairReceipt, Row, Vouch, Work},
+    standing::{PairReceipt, Row, Vouch},
 };
 
 use super::Trust;
 
 /// A row is made anew at most once in this time, in milliseconds.
 const ROW: u64 = if cfg!(test) { 1_000 } else { 30_000 };
-
-/// As much of what this node would say of a peer as their receipt bears out: that comes a few seconds after the calls. Nothing, if
-/// that is nothing.
-fn within(vouch: Vouch, work: &Work) -> Option<Vouch> {
-    let answered = work.good.saturating_add(work.slow);
-    let success = work.good as f64 + work.slow as f64 / 2.0;
-    let most = (success.min(10.0) / 10.0 * f64::from(Vouch::FULL)) as u16;
-    let weight = vouch.weight.min(most);
-    let successes = vouch.successes.min(u32::try_from(answered).unwrap_or(u32::MAX));
-    (weight > 0).then(|| Vouch { weight, successes, days: vouch.days.min(work.days), ..vouch })
-}
 
 impl Trust {
     /// Halves that are to be proposed to those of these peers that there is news for.
@@ -73,8 +62,11 @@ impl Trust {
         let row = {
             let pairs = self.0.pairs.lock();
             let mut row = self.0.book.lock().row(Seq(seq), now, |peer| pairs.number(peer));
-            let shown =
-                |vouch: &Vouch| within(*vouch, pairs.agreed(&vouch.peer)?.receipt.experience(&self.0.key.node_id())?);
+            // The receipts come a few seconds after the calls, and no more is said than they show.
+            let shown = |vouch: &Vouch| {
+                let work = pairs.agreed(&vouch.peer)?.receipt.experience(&self.0.key.node_id())?;
+                Some(vouch.within(work)).filter(|vouch| vouch.weight > 0)
+            };
             row.vouches = row.vouches.iter().filter_map(shown).collect();
             row
         };

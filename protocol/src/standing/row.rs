@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::receipt::{Numbered, PairReceipt};
+use super::receipt::{Numbered, PairReceipt, Work};
 use crate::{
     identity::NodeId,
     limits,
@@ -53,10 +53,21 @@ impl Vouch {
         let Some(work) = receipt.experience(author).filter(|_| receipt.peer(author) == Some(self.peer)) else {
             return false;
         };
+        receipt.number() >= named && self.within(work) == *self
+    }
+
+    /// As much of this as such work bears out.
+    #[must_use]
+    pub fn within(&self, work: &Work) -> Self {
         let success = work.good as f64 + work.slow as f64 / 2.0;
-        let most = (success.min(10.0) / 10.0 * f64::from(Self::FULL)).ceil();
-        let counts = self.days <= work.days && u64::from(self.successes) <= work.good.saturating_add(work.slow);
-        receipt.number() >= named && counts && f64::from(self.weight) <= most
+        let most = (success.min(10.0) / 10.0 * f64::from(Self::FULL)).ceil() as u16;
+        let successes = u32::try_from(work.good.saturating_add(work.slow)).unwrap_or(u32::MAX);
+        Self {
+            weight: self.weight.min(most),
+            successes: self.successes.min(successes),
+            days: self.days.min(work.days),
+            ..*self
+        }
     }
 }
 
