@@ -14,6 +14,9 @@ const CLASS: u64 = 0x5bd1_e995_9d1b_87a3;
 
 /// The place of the target that takes the call; `None` if there is none.
 pub(in crate::rpc) fn choose(rpc: &Rpc, policy: &Policy, targets: &[&Target], now: Time, turn: u64) -> Option<usize> {
+    if let [_] = targets {
+        return Some(0);
+    }
     let mut candidates: Vec<Candidate> = targets.iter().map(|target| target.candidate(rpc.net.me, now)).collect();
     let near = candidates.iter().any(|candidate| candidate.local && !candidate.suspect);
     if near || targets.iter().all(|target| target.exempt) {

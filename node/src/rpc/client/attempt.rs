@@ -163,7 +163,7 @@ impl Making<'_> {
             last = Some(failed);
             now = Instant::now();
         }
-        Err(last.unwrap_or_else(|| self.shared.nobody(false).into()))
+        Err(last.unwrap_or_else(|| self.shared.nobody(None).into()))
     }
 
     fn choose(&self, now: Instant) -> Option<usize> {

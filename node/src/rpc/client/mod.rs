@@ -87,11 +87,16 @@ impl Shared {
             let resolved = Box::pin(tokio::time::timeout_at(until, self.rpc.directory.resolve(&self.query))).await;
             found = resolved.unwrap_or_default();
         }
-        found.retain(|instance| self.rpc.may_offer(instance));
+        let stranger = found.extract_if(.., |instance| !self.rpc.may_offer(instance)).last();
         let target = |instance: &_| Target::listed(instance, &self.rpc);
         let targets = Targets::new(&found, &self.labels, (generation, now), target);
         if targets.all.is_empty() {
-            return Err(self.nobody(!found.is_empty()));
+            let others = if found.is_empty() {
+                stranger.map(|instance| Others::New(instance.node))
+            } else {
+                Some(Others::Labelled)
+            };
+            return Err(self.nobody(others));
         }
         Ok(self.keep(peer, targets))
     }
@@ -108,15 +113,31 @@ impl Shared {
         targets
     }
 
-    fn nobody(&self, others: bool) -> Status {
+    fn nobody(&self, others: Option<Others>) -> Status {
         let query = &self.query;
-        if others {
-            let labels: Vec<String> = self.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            return Status::not_found(format!("no instance of {query} is labelled {}", labels.join(", ")));
-        }
-        let alone = if self.rpc.net.connections.len() == 0 { "; this node is not connected to any other" } else { "" };
-        Status::not_found(format!("no node offers {query}{alone}"))
+        Status::not_found(match others {
+            Some(Others::Labelled) => {
+                let labels: Vec<String> = self.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                format!("no instance of {query} is labelled {}", labels.join(", "))
+            }
+            Some(Others::New(node)) => format!(
+                "{query} is offered only by nodes that are not known well enough here to offer so many services, such as {node}; \
+                 name the node to call it all the same, or add it to standing.trusted"
+            ),
+            None if self.rpc.net.connections.len() == 0 => {
+                format!("no node offers {query}; this node is not connected to any other")
+            }
+            None => format!("no node offers {query}"),
+        })
     }
+}
+
+/// Instances that are there, and will not do.
+enum Others {
+    /// They lack the labels that are asked for.
+    Labelled,
+    /// They are beyond what a node may offer of which little is known, such as this one.
+    New(NodeId),
 }
 
 impl Client {

@@ -136,7 +136,7 @@ impl StreamCall {
         let time = rpc.directory.time_of(now);
         let targets = shared.targets(self.peer, time, by).await?;
         let mut left: Vec<&Target> = targets.all.iter().collect();
-        let mut last = shared.nobody(false);
+        let mut last = shared.nobody(None);
         loop {
             let Some(chosen) = choose(rpc, &self.policy, &left, rpc.directory.now(), shared.turn()) else {
                 return Err(last);

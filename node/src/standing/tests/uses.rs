@@ -37,6 +37,10 @@ async fn a_newcomer_may_offer_one_service() {
     assert!(ask("first").await.is_ok() && ask("system").await.is_err(), "system has another method, and is there");
     let refused = ask("second").await.unwrap_err();
     assert_eq!(refused.code(), crate::Code::NotFound, "{refused:?}");
+    assert!(
+        refused.message().contains(&newcomer.id().to_string()) && refused.message().contains("standing.trusted"),
+        "{refused:?}"
+    );
     // Whoever names the node asks it all the same.
     let client = node.client("second").unwrap();
     let named: Result<Value, Status> =
