@@ -2,7 +2,7 @@
 //! waiting for a condition.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use atoll_protocol::{
     adjacency::{Adjacencies, Adjacency, Neighbour, Passed},
@@ -73,6 +73,35 @@ pub(crate) async fn pair() -> (Node, Node) {
     })
     .await;
     (first, second)
+}
+
+/// A node on a directory that another one is just leaving.
+pub(crate) async fn taking_over(dir: &Path) -> Node {
+    within("the directory is free", async {
+        loop {
+            match builder().data_dir(dir).spawn().await {
+                Ok(node) => return node,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await
+}
+
+/// What is thought of others where nothing is kept and nobody is limited.
+pub(crate) fn standing_setup(key: &SecretKey) -> standing::Setup<'_> {
+    standing::Setup {
+        key,
+        network: network(),
+        storage: Storage::open(None).unwrap(),
+        clock: Clock::start(),
+        seeds: Vec::new(),
+        friends: BTreeSet::new(),
+        bits: 0,
+        only_here: true,
+        limits: false,
+        capacity: StandingConfig::default().capacity(),
+    }
 }
 
 /// Waits until `check` holds.
@@ -182,19 +211,9 @@ impl Bare {
     /// A bare peer that listens, and begins to join through those addresses.
     pub(crate) async fn joining(bootstrap: &[Multiaddr]) -> Self {
         let key = SecretKey::from_seed(&rand::random());
-        let (storage, clock) = (Storage::open(None).unwrap(), Clock::start());
-        let trust = Trust::new(standing::Setup {
-            key: &key,
-            network: network(),
-            storage: storage.clone(),
-            clock,
-            seeds: Vec::new(),
-            friends: BTreeSet::new(),
-            bits: 0,
-            only_here: true,
-            limits: false,
-            capacity: StandingConfig::default().capacity(),
-        });
+        let setup = standing_setup(&key);
+        let (storage, clock) = (setup.storage.clone(), setup.clock);
+        let trust = Trust::new(setup);
         let started = net::start(net::Setup {
             key: key.clone(),
             network: network(),

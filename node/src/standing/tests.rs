@@ -5,13 +5,12 @@ mod uses;
 
 use std::time::Duration;
 
-use atoll_registry::standing::Tier;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     Context, Node, Status,
-    testing::{builder, eventually, listening, node, pair, rpc, within},
+    testing::{builder, eventually, listening, node, pair, rpc, taking_over, within},
 };
 
 /// What this node has seen of another one.
@@ -94,15 +93,7 @@ async fn what_was_seen_outlives_a_crash() {
     let before = seen(&one, &other);
     // No goodbye: the last clone goes, and with it everything that is not on the disk.
     drop(one);
-    let again = within("the directory is free", async {
-        loop {
-            match builder().data_dir(dir.path()).spawn().await {
-                Ok(node) => return node,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        }
-    })
-    .await;
+    let again = taking_over(dir.path()).await;
     assert_eq!(seen(&again, &other).calls(), 5);
     assert_eq!(rpc(&again).trust.of(&other.id()).merits.successes, 5, "and it counts from the beginning");
     assert!(seen(&again, &other).success() <= before.success());

@@ -9,6 +9,33 @@ fn missing(node: &Node, author: NodeId) -> Vec<Stretch> {
     log.into_iter().flat_map(|log| log.chains()).flat_map(|(_, chain)| chain.missing(chain.last())).collect()
 }
 
+/// An author that is away, whose log a neighbour has without its beginning, and somebody late who has asked that neighbour.
+struct Away {
+    author: NodeId,
+    chain: ChainId,
+    late: Node,
+    all: Subscription,
+    _neighbour: Node,
+}
+
+/// The author can be started again on this directory.
+async fn away(dir: &Path) -> Away {
+    let neighbour = node(&[]).await;
+    let author = lasting(dir, &neighbour.addresses()).await;
+    let id = author.id();
+    let mut heard = neighbour.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    within("joining", author.joined()).await;
+    say(&author, TOPIC, &["a", "b", "c", "d"]).await;
+    texts(&mut heard, 4).await;
+    within("the author stops", author.shutdown()).await;
+    drop(author);
+    let chain = lose(&neighbour, id, 2).await;
+    let late = node(&neighbour.addresses()).await;
+    let all = late.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
+    eventually("the neighbour has been asked", || !missing(&late, id).is_empty()).await;
+    Away { author: id, chain, late, all, _neighbour: neighbour }
+}
+
 #[tokio::test]
 async fn what_is_missing_since_before_a_restart_is_asked_for_though_the_ends_are_the_same() {
     let (author, other) = pair().await;
@@ -27,19 +54,7 @@ async fn what_is_missing_since_before_a_restart_is_asked_for_though_the_ends_are
 #[tokio::test]
 async fn what_a_neighbour_lacks_is_waited_for_while_its_author_is_away() {
     let dir = tempfile::TempDir::new().unwrap();
-    let neighbour = node(&[]).await;
-    let author = lasting(dir.path(), &neighbour.addresses()).await;
-    let id = author.id();
-    let mut heard = neighbour.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
-    within("joining", author.joined()).await;
-    say(&author, TOPIC, &["a", "b", "c", "d"]).await;
-    texts(&mut heard, 4).await;
-    within("the author stops", author.shutdown()).await;
-    drop(author);
-    lose(&neighbour, id, 2).await;
-    let late = node(&neighbour.addresses()).await;
-    let mut all = late.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
-    eventually("the neighbour has been asked", || !missing(&late, id).is_empty()).await;
+    let Away { late, mut all, .. } = away(dir.path()).await;
     assert!(tokio::time::timeout(Duration::from_secs(1), all.next()).await.is_err(), "nothing is given up yet");
     let _author = lasting(dir.path(), &late.addresses()).await;
     assert_eq!(texts(&mut all, 4).await, ["a", "b", "c", "d"]);
@@ -48,19 +63,7 @@ async fn what_a_neighbour_lacks_is_waited_for_while_its_author_is_away() {
 #[tokio::test]
 async fn what_was_given_up_is_asked_for_again_once_its_author_is_back() {
     let dir = tempfile::TempDir::new().unwrap();
-    let neighbour = node(&[]).await;
-    let author = lasting(dir.path(), &neighbour.addresses()).await;
-    let id = author.id();
-    let mut heard = neighbour.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
-    within("joining", author.joined()).await;
-    say(&author, TOPIC, &["a", "b", "c", "d"]).await;
-    texts(&mut heard, 4).await;
-    within("the author stops", author.shutdown()).await;
-    drop(author);
-    let chain = lose(&neighbour, id, 2).await;
-    let late = node(&neighbour.addresses()).await;
-    let mut all = late.topic(TOPIC).unwrap().subscribe().from(From::Earliest).begin().unwrap();
-    eventually("the neighbour has been asked", || !missing(&late, id).is_empty()).await;
+    let Away { late, author: id, chain, mut all, .. } = away(dir.path()).await;
     inner(&late).logs.lock().give_up(&chain, Stretch { from: Seq(1), to: Seq(2) });
     let told = within("something", all.next()).await;
     assert!(matches!(&told, Some(Delivery::Gap(gap)) if gap.to == Seq(2)), "{told:?}");

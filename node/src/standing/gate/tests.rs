@@ -8,27 +8,15 @@ use serde_json::json;
 use super::*;
 use crate::{
     Node,
-    clock::Clock,
     config::StandingConfig,
     standing::Setup,
-    storage::Storage,
-    testing::{builder, listening, node, rpc, within},
+    testing::{builder, listening, node, rpc, standing_setup, within},
 };
 
 fn trust() -> Trust {
     let config = StandingConfig { capacity: 1_000, ..StandingConfig::default() };
-    Trust::new(Setup {
-        key: &SecretKey::from_seed(&[1; 32]),
-        network: crate::testing::network(),
-        storage: Storage::open(None).unwrap(),
-        clock: Clock::start(),
-        seeds: Vec::new(),
-        friends: Default::default(),
-        bits: 0,
-        only_here: true,
-        limits: true,
-        capacity: config.capacity(),
-    })
+    let key = SecretKey::from_seed(&[1; 32]);
+    Trust::new(Setup { limits: true, capacity: config.capacity(), ..standing_setup(&key) })
 }
 
 /// A caller by number, at an address of a subnet by number.

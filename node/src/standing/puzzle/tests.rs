@@ -27,17 +27,3 @@ fn a_search_that_nobody_wants_ends() {
     drop(search);
     assert!(searching.join().unwrap().0);
 }
-
-/// What the puzzle of the main network takes: `cargo test --release -p atoll-node -- --ignored --nocapture twenty_bits`.
-#[test]
-#[ignore = "takes seconds, and says how many"]
-fn twenty_bits() {
-    let started = Instant::now();
-    let mut tried = 0;
-    solve(20, &AtomicBool::new(false), |so_far| tried = so_far).unwrap();
-    let took = started.elapsed();
-    println!(
-        "a key of 20 bits after {tried} tries in {took:?}: {:?} a try",
-        took / u32::try_from(tried).unwrap().max(1)
-    );
-}

@@ -47,15 +47,7 @@ async fn calls_become_a_receipt_that_both_have_signed_and_that_outlives_a_crash(
     eventually("both have it", || agreed(&one, &other) == agreed(&other, &one)).await;
     let before = agreed(&one, &other);
     drop(one);
-    let again = within("the directory is free", async {
-        loop {
-            match builder().data_dir(dir.path()).spawn().await {
-                Ok(node) => return node,
-                Err(_) => tokio::task::yield_now().await,
-            }
-        }
-    })
-    .await;
+    let again = taking_over(dir.path()).await;
     assert_eq!(agreed(&again, &other), before);
 }
 

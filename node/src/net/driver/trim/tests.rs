@@ -3,21 +3,11 @@ use libp2p::swarm::ConnectionId;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::{clock::Clock, config::StandingConfig, standing::Setup, storage::Storage};
+use crate::{standing::Setup, testing::standing_setup};
 
 fn trust(friend: NodeId) -> Trust {
-    Trust::new(Setup {
-        key: &SecretKey::from_seed(&[1; 32]),
-        network: crate::testing::network(),
-        storage: Storage::open(None).unwrap(),
-        clock: Clock::start(),
-        seeds: Vec::new(),
-        friends: [friend].into(),
-        bits: 0,
-        only_here: true,
-        limits: true,
-        capacity: StandingConfig::default().capacity(),
-    })
+    let key = SecretKey::from_seed(&[1; 32]);
+    Trust::new(Setup { friends: [friend].into(), limits: true, ..standing_setup(&key) })
 }
 
 fn peer(number: u8) -> NodeId {
