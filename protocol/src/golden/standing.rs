@@ -5,7 +5,10 @@ use crate::{
     identity::SecretKey,
     sealed::{Countersigned, Sealable, Signed},
     service::{Extensions, Seq, UnixMillis},
-    standing::{FraudProof, PairReceipt, Row, Vouch, Work},
+    standing::{
+        FraudProof, PairReceipt, Row, Vouch, Work,
+        exchange::{Reply, Request},
+    },
 };
 
 /// When the pair began to count: three days before.
@@ -31,9 +34,9 @@ pub(crate) fn receipt_full() -> PairReceipt {
     PairReceipt { to_b, seq: Seq(252), extensions: extensions(), ..receipt() }
 }
 
-/// One signer's half.
-pub(crate) fn half(key: &SecretKey, receipt: PairReceipt) -> Signed<PairReceipt> {
-    Signed::seal(key, &network(), receipt).unwrap().signed()
+/// Signed by one.
+pub(crate) fn half<T: Sealable>(key: &SecretKey, value: T) -> Signed<T> {
+    Signed::seal(key, &network(), value).unwrap().signed()
 }
 
 /// Signed by both.
@@ -59,6 +62,29 @@ pub(crate) fn row() -> Row {
 pub(crate) fn proof() -> FraudProof {
     let other = PairReceipt { to_a: Work { good: 70_001, ..receipt().to_a }, ..receipt() };
     FraudProof(half(&key(), receipt()), half(&key(), other))
+}
+
+/// What is asked.
+pub(crate) fn requests() -> [(&'static str, Request); 4] {
+    [
+        ("standing request: a half to sign", Request::Propose { half: half(&key(), receipt()) }),
+        ("standing request: row", Request::Row),
+        ("standing request: receipts", Request::Receipts { peers: vec![other_key().node_id()] }),
+        ("standing request: proofs", Request::Proofs),
+    ]
+}
+
+/// What is answered.
+pub(crate) fn replies() -> [(&'static str, Reply); 7] {
+    [
+        ("standing reply: agreed", Reply::Agreed { receipt: both(receipt()) }),
+        ("standing reply: refused, nothing signed yet", Reply::Refused { last: None }),
+        ("standing reply: refused", Reply::Refused { last: Some(both(receipt())) }),
+        ("standing reply: no row", Reply::Row { row: None }),
+        ("standing reply: row", Reply::Row { row: Some(half(&key(), row())) }),
+        ("standing reply: receipts", Reply::Receipts { receipts: vec![both(receipt())] }),
+        ("standing reply: proofs", Reply::Proofs { proofs: vec![proof()] }),
+    ]
 }
 
 /// Bits of the puzzle that the keys of the golden values happen to solve.

@@ -168,6 +168,12 @@ fn standing(book: &mut Book) {
     signed(book, "standing row", standing::row());
     book.value("fraud proof", &standing::proof());
     standing::proof().verify(&network()).expect("fraud proof");
+    for (name, request) in standing::requests() {
+        book.value(name, &request);
+    }
+    for (name, reply) in standing::replies() {
+        book.value(name, &reply);
+    }
     let seed = [7; 32];
     for (name, wanted, number) in standing::PUZZLES {
         let (found, key) = puzzle::search(&seed, 0..number + 1, wanted).expect(name);
