@@ -8,6 +8,7 @@
 //! | [`call`] | calls across nodes, and how they fail |
 //! | [`connect`] | `network connect`, and who is refused |
 //! | [`crash`] | `kill -9`: gone everywhere when the lease ends |
+//! | [`standing`] | what is thought of a peer, over `kill -9` |
 //! | [`stream`] | `call --stream`: both ways, cancelled, broken off |
 //! | [`stop`] | a clean end: withdrawn everywhere, exit code 0 |
 //! | [`registry`] | `service search`, `watch` and `describe`, and the graph for Graphviz |
@@ -31,6 +32,7 @@ mod refuse;
 mod registry;
 mod restart;
 mod services;
+mod standing;
 mod stop;
 mod stream;
 mod topics;
