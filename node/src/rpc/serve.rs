@@ -56,7 +56,7 @@ pub(crate) async fn serve_stream(rpc: Arc<Rpc>, inbound: Inbound) {
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
-    note_broken(&rpc.net.counters, &peer, result);
+    note_broken(&rpc.net, &peer, result);
 }
 
 async fn one_body(

@@ -14,6 +14,7 @@ use atoll_protocol::{
         frame::{self, Decoded, FrameError, FrameKind},
     },
 };
+use atoll_registry::peers::conduct::Fault;
 use bytes::{Bytes, BytesMut};
 use futures::{
     AsyncRead, AsyncWriteExt,
@@ -23,7 +24,7 @@ use futures::{
 };
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::net::{Counters, streams::Substream};
+use crate::net::{Net, streams::Substream};
 
 #[cfg(test)]
 mod tests;
@@ -264,15 +265,22 @@ impl<M> std::fmt::Debug for Shared<M> {
     }
 }
 
-/// Counts what broke the protocol; a substream that merely broke is nobody's fault.
-pub(super) fn note_broken(counters: &Counters, peer: &NodeId, read: Result<(), ReadError>) {
+/// Counts what broke the protocol, and charges it to the peer; a substream that merely broke is nobody's fault.
+pub(super) fn note_broken(net: &Net, peer: &NodeId, read: Result<(), ReadError>) {
     match read {
         Ok(()) => {}
         Err(ReadError::Io(error)) => tracing::debug!(%peer, "a substream ended: {error}"),
         Err(ReadError::Frame(error)) => {
-            tracing::debug!(%peer, "a substream was given up: {error}");
-            counters.broken_frames.add(1);
+            net.conduct.charge(Some(*peer), fault(&error), error);
+            net.counters.broken_frames.add(1);
         }
+    }
+}
+
+const fn fault(error: &FrameError) -> Fault {
+    match error {
+        FrameError::HeadTooLong { .. } | FrameError::BodyTooLong { .. } => Fault::Oversize,
+        _ => Fault::Malformed,
     }
 }
 

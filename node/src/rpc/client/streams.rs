@@ -236,10 +236,10 @@ fn carry(rpc: &Rpc, pipe: &Arc<Pipe>, Opened { peer, stream, opening }: Opened) 
     tokio::spawn(async move {
         let _ = writing.write(write).await;
     });
-    let (reading, counters) = (Arc::clone(pipe), Arc::clone(&rpc.net.counters));
+    let (reading, net) = (Arc::clone(pipe), rpc.net.clone());
     tokio::spawn(async move {
         let read = reading.read(Reader::new(read, MESSAGE), || drop(opening)).await;
-        note_broken(&counters, &peer, read);
+        note_broken(&net, &peer, read);
     });
 }
 

@@ -110,14 +110,14 @@ impl Lane {
             end(&machine, &roomy);
         });
         let (machine, roomy, connected) = (Arc::clone(&shared), Arc::clone(&room), Arc::clone(&connection));
-        let (connections, counters) = (net.connections.clone(), Arc::clone(&net.counters));
+        let net = net.clone();
         tokio::spawn(async move {
             let read = read_replies(Reader::new(read, limits::RPC_INLINE_BODY), &machine).await;
             if read.is_ok() {
                 // Whoever closes a lane is there.
-                connections.set_silent(&connected, false);
+                net.connections.set_silent(&connected, false);
             }
-            note_broken(&counters, &connected.peer, read);
+            note_broken(&net, &connected.peer, read);
             end(&machine, &roomy);
         });
         let silence = Silence { heard: 0, waited: false, since: Instant::now(), pinged: false, stalled: false };

@@ -65,7 +65,7 @@ pub(in crate::rpc) async fn serve(rpc: Arc<Rpc>, caller: Caller, stream: Substre
         _ = &mut writer => Ok(()),
     };
     writer.abort();
-    note_broken(&answering.rpc.net.counters, &peer, result);
+    note_broken(&answering.rpc.net, &peer, result);
     let running = answering.shared.lock().close();
     running.into_iter().for_each(Stop::stop);
 }

@@ -54,7 +54,7 @@ pub(in crate::rpc) async fn serve(
             }
         },
         read = &mut reading => {
-            note_broken(&rpc.net.counters, &caller.peer(), read);
+            note_broken(&rpc.net, &caller.peer(), read);
             give_up(&pipe, stop);
             let _ = tokio::time::timeout(PATIENCE, writing).await;
         }
