@@ -1,17 +1,50 @@
-//! Running a test in a lab: the test's program starts itself again in a sandbox, with that test alone.
+//! Running a test in a lab: the test's program starts itself again in a sandbox, with that test alone. And what such tests share.
 
 use std::{
     env,
     ffi::OsStr,
     future::Future,
     io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 
 use crate::{delay::DelayLine, sandbox};
+
+/// How long what ought to come is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to let things happen before looking again.
+pub const PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits until something holds.
+///
+/// # Errors
+/// If it cannot be said whether it does, or does not within [`PATIENCE`].
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    let waiting = async {
+        while !holds().await? {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.with_context(|| format!("{what}: not within {PATIENCE:?}"))?
+}
+
+/// Where Atoll's programs are: beside the lab's own.
+///
+/// # Errors
+/// If they are not built.
+pub fn programs(lab: impl AsRef<Path>) -> Result<PathBuf> {
+    let directory = lab.as_ref().parent().context("the lab's program is in no directory")?;
+    for program in ["node", "atoll-bootstrap"] {
+        ensure!(directory.join(program).exists(), "{program} is not built; run `cargo build --bins`, or `make test`");
+    }
+    Ok(directory.to_owned())
+}
 
 /// Runs `body` in a sandbox of its own. `name` is the test's name, as `cargo test` lists it.
 ///

@@ -8,7 +8,7 @@ use atoll_lab::{
     nat::{Nat, Path},
     probe::Probe,
     subject::node::{Load, NodePrograms, Pace, Program, Transport},
-    testing::sandboxed,
+    testing::{PATIENCE, PAUSE, sandboxed, until},
     times::{Event, Settings, measure},
     topology::{Flow, Host, Lab, PortMapper, Site, SiteOptions},
 };
@@ -17,33 +17,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How long what ought to come is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE: Duration = Duration::from_millis(50);
-
 /// Where the programs are: beside the lab's own.
 fn programs() -> Result<PathBuf> {
-    let lab = PathBuf::from(env!("CARGO_BIN_EXE_lab"));
-    let directory = lab.parent().context("the lab's program is in no directory")?;
-    for program in ["node", "atoll-bootstrap"] {
-        ensure!(directory.join(program).exists(), "{program} is not built; run `cargo build --bins`, or `make test`");
-    }
-    Ok(directory.to_owned())
+    atoll_lab::testing::programs(env!("CARGO_BIN_EXE_lab"))
 }
 
 async fn start(lab: &mut Lab, bootstraps: usize) -> Result<NodePrograms> {
     NodePrograms::start(lab, &programs()?, bootstraps, NodePrograms::public()).await
-}
-
-/// Waits until something holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    let waiting = async {
-        while !holds().await? {
-            sleep(PAUSE).await;
-        }
-        Ok(())
-    };
-    timeout(PATIENCE, waiting).await.with_context(|| format!("{what}: not within {PATIENCE:?}"))?
 }
 
 #[test]
