@@ -1,6 +1,6 @@
 //! Setting a node up.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use atoll_protocol::names::NameError;
 use libp2p::Multiaddr;
@@ -81,6 +81,13 @@ impl Builder {
     /// Whether to offer the service `bench`, which lets others measure calls to this node; by default not.
     pub fn bench(mut self, on: bool) -> Self {
         self.config.bench = on;
+        self
+    }
+
+    /// Serves HTTP there, for browsers and programs in any language; port 0 for one of the system's choice. By default nowhere. What
+    /// others than this machine can reach takes a token; see [`GatewayConfig`](crate::config::GatewayConfig).
+    pub fn gateway(mut self, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.config.gateway.listen = addresses.into_iter().collect();
         self
     }
 

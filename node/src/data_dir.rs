@@ -4,6 +4,7 @@
 //! identity.key   who the node is (mode 0600)
 //! node.lock      held by the running node; says which process that is
 //! control.sock   how the command line speaks to it (mode 0600)
+//! gateway.url    where its gateway is, while it runs
 //! db/            what it remembers
 //! ```
 

@@ -61,6 +61,14 @@ pub enum SpawnError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// The gateway could not be opened.
+    #[error("cannot open the gateway at {address}: {reason}")]
+    Gateway {
+        /// Where.
+        address: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
     /// A service of the node itself could not be registered.
     #[error(transparent)]
     Register(#[from] RegisterError),

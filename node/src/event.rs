@@ -105,6 +105,11 @@ pub enum NodeEvent {
         /// What it has sent, by kind: `20 forged, 1 replayed`.
         faults: String,
     },
+    /// Programs and people can use the node here over HTTP.
+    Gateway {
+        /// The gateway's address, such as `http://127.0.0.1:4080/`.
+        url: String,
+    },
     /// The node has begun to stop.
     Stopping,
 }

@@ -25,7 +25,8 @@
 //! ```
 //!
 //! The modules, from the wire up: `net` is the overlay, `rpc` carries calls, `directory` says and learns who offers
-//! what, `broker` publishes and subscribes, [`control`] lets the command line ask the running node. ARCHITECTURE.md tells how they fit together.
+//! what, `broker` publishes and subscribes, [`control`] lets the command line ask the running node, [`gateway`] is
+//! the door for browsers and programs in any language. ARCHITECTURE.md tells how they fit together.
 
 pub mod bench;
 mod broker;
@@ -39,6 +40,7 @@ mod data_dir;
 mod directory;
 pub mod error;
 mod event;
+pub mod gateway;
 pub mod identity_file;
 mod net;
 mod node;

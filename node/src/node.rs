@@ -25,6 +25,7 @@ use crate::{
     directory::{self, Directory},
     error::{ConnectError, DescribeError, RegisterError, SpawnError},
     event::{Events, NodeEvent},
+    gateway,
     net::{
         self, Net,
         streams::{self, Gate, Inbound},
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     overlay: JoinHandle<()>,
     /// End when the node's last clone is dropped.
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Where programs and people can use the node over HTTP.
+    gateway: Option<String>,
     /// The node's own services.
     own: Mutex<Vec<Serving>>,
 }
@@ -80,6 +83,7 @@ impl Node {
         let storage = open_storage(path.clone()).await?;
         // Before anything is reported: whoever hears of this node may ask it something at once.
         let socket = path.as_deref().map(control::open).transpose()?;
+        let door = gateway::open(&config.gateway)?;
         events.report(NodeEvent::Started { node: key.node_id(), data_dir: path.clone() });
         let trust = Trust::new(standing::Setup {
             key: &key,
@@ -153,6 +157,7 @@ impl Node {
             data_dir,
             overlay: started.task,
             tasks: Mutex::new(vec![actor, streams, lanes, keeper, talker, hearer]),
+            gateway: door.as_ref().map(|door| door.url.clone()),
             own: Mutex::default(),
         }));
         let system = system::register(&node.0.rpc, clock).await?;
@@ -169,7 +174,30 @@ impl Node {
             let server = control::serve(socket, Arc::downgrade(&node.0));
             node.0.tasks.lock().push(server);
         }
+        if let Some(door) = door {
+            node.open_gateway(door);
+        }
         Ok(node)
+    }
+
+    /// Serves the gateway, and says where it is.
+    fn open_gateway(&self, door: gateway::Opened) {
+        for (wanted, using) in &door.moved {
+            self.0.events.report(NodeEvent::PortTaken { wanted: *wanted, using: *using });
+        }
+        if let Some(dir) = self.data_dir() {
+            gateway::say_where(dir, &door.url);
+        }
+        self.0.events.report(NodeEvent::Gateway { url: door.url.clone() });
+        let serving = tokio::spawn(gateway::serve(door, Arc::downgrade(&self.0)));
+        self.0.tasks.lock().push(serving);
+    }
+
+    /// Where programs and people can use the node over HTTP, such as `http://127.0.0.1:4080/`, if it has a
+    /// [gateway](crate::config::GatewayConfig).
+    #[must_use]
+    pub fn gateway(&self) -> Option<&str> {
+        self.0.gateway.as_deref()
     }
 
     /// The node's identity.
@@ -312,6 +340,7 @@ impl Node {
         }
         if let Some(dir) = self.data_dir() {
             control::remove(dir);
+            gateway::forget_where(dir);
         }
     }
 
@@ -327,6 +356,10 @@ impl Inner {
 
     pub(crate) fn addresses(&self) -> Vec<Multiaddr> {
         self.net().listening()
+    }
+
+    pub(crate) fn gateway_url(&self) -> Option<String> {
+        self.gateway.clone()
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
@@ -355,6 +388,7 @@ impl Drop for Inner {
         }
         if let Some(dir) = &self.data_dir {
             control::remove(dir.path());
+            gateway::forget_where(dir.path());
         }
     }
 }

@@ -13,12 +13,14 @@ pub use atoll_registry::{
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
+mod gateway;
 mod standing;
 mod topics;
 
 #[cfg(test)]
 mod tests;
 
+pub use gateway::{GATEWAY_CONNECTIONS, GATEWAY_PORT, GatewayConfig, Token};
 pub use standing::StandingConfig;
 pub use topics::TopicsConfig;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub bootstrap: Vec<Multiaddr>,
     /// How to be reached.
     pub net: NetConfig,
+    /// How programs and people use the node over HTTP.
+    pub gateway: GatewayConfig,
     /// What is published and subscribed to.
     pub topics: TopicsConfig,
     /// Whom the owner trusts.
@@ -93,6 +97,7 @@ impl Default for Config {
             data_dir: None,
             bootstrap: Vec::new(),
             net: NetConfig::default(),
+            gateway: GatewayConfig::default(),
             topics: TopicsConfig::default(),
             standing: StandingConfig::default(),
             bench: false,

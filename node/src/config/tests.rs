@@ -41,6 +41,16 @@ fn everything_can_be_said() {
         [net.relay_limits]
         circuits = 8
 
+        [gateway]
+        listen = ["127.0.0.1:4080", "[::1]:4080"]
+        token_file = "/etc/atoll/token"
+        certificate = "/etc/atoll/cert.pem"
+        key = "/etc/atoll/key.pem"
+        hosts = ["node.example.org"]
+        origins = ["https://app.example.org"]
+        remote_upstreams = true
+        connections = 100
+
         [topics]
         keep = 4
         strangers_mib = 100
@@ -63,6 +73,17 @@ fn everything_can_be_said() {
             mdns: false,
             relay_limits: RelayLimits { circuits: 8, ..RelayLimits::default() },
             ..NetConfig::default()
+        },
+        gateway: GatewayConfig {
+            listen: vec!["127.0.0.1:4080".parse().unwrap(), "[::1]:4080".parse().unwrap()],
+            token: None,
+            token_file: Some("/etc/atoll/token".into()),
+            certificate: Some("/etc/atoll/cert.pem".into()),
+            key: Some("/etc/atoll/key.pem".into()),
+            hosts: vec!["node.example.org".to_owned()],
+            origins: vec!["https://app.example.org".to_owned()],
+            remote_upstreams: true,
+            connections: 100,
         },
         topics: TopicsConfig {
             keep: 4,

@@ -87,6 +87,9 @@ pub struct StatusReport {
     pub addresses: Vec<String>,
     /// Whether it has joined other nodes.
     pub joined: bool,
+    /// Where programs and people can use it over HTTP; `null` without a gateway.
+    #[serde(default)]
+    pub gateway: Option<String>,
     /// Peers it is connected to.
     pub peers: usize,
     /// Nodes it knows, itself included.

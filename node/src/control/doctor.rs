@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Everything that can be told.
-pub(super) async fn doctor(node: &Inner) -> Option<DoctorReport> {
+pub(crate) async fn doctor(node: &Inner) -> Option<DoctorReport> {
     let reach = node.net().reach().await?;
     let public = &node.config.net.public_ranges;
     let ipv6 = reach

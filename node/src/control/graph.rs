@@ -11,9 +11,10 @@ use axum::{Json, extract::RawQuery, http::StatusCode};
 
 use super::{
     api::{GRAPH_RADIUS, GRAPH_RADIUS_MAX, GraphNode},
-    as_millis, report,
+    as_millis, report as reports,
     routes::{Answer, Failure, Shared, node},
 };
+use crate::node::Inner;
 
 #[cfg(test)]
 mod tests;
@@ -22,21 +23,33 @@ mod tests;
 const NODES: usize = 10_000;
 
 pub(super) async fn graph(state: Shared, RawQuery(query): RawQuery) -> Answer<GraphNode> {
-    let radius = radius(query.as_deref().unwrap_or_default()).map_err(|r| Failure(StatusCode::BAD_REQUEST, r))?;
-    let node = node(&state)?;
+    let refused = |reason| Failure(StatusCode::BAD_REQUEST, reason);
+    let radius = radius(query.as_deref().unwrap_or_default()).map_err(refused)?;
+    report(&*node(&state)?, radius).await.map(Json).map_err(refused)
+}
+
+/// What lies around this node, so many hops far.
+///
+/// # Errors
+/// In words, if that is too far.
+pub(crate) async fn report(node: &Inner, radius: u32) -> Result<GraphNode, String> {
+    if !(1..=GRAPH_RADIUS_MAX).contains(&radius) {
+        return Err(no_radius(&radius.to_string()));
+    }
     // What lies at the radius tells itself of the last links.
     node.rpc.directory.look(u8::try_from(radius.saturating_sub(1)).unwrap_or(u8::MAX)).await;
-    let services = report::services_by_node(&node);
-    Ok(Json(node.rpc.directory.with_links(|links| tree(links, radius, &services))))
+    let services = reports::services_by_node(node);
+    Ok(node.rpc.directory.with_links(|links| tree(links, radius, &services)))
 }
 
 /// The radius in the address, or the usual one.
 fn radius(query: &str) -> Result<u32, String> {
     let Some(text) = query.split('&').find_map(|pair| pair.strip_prefix("radius=")) else { return Ok(GRAPH_RADIUS) };
-    match text.parse() {
-        Ok(radius) if (1..=GRAPH_RADIUS_MAX).contains(&radius) => Ok(radius),
-        _ => Err(format!("radius is {text:?}; it takes a number of hops from 1 to {GRAPH_RADIUS_MAX}")),
-    }
+    text.parse().map_err(|_| no_radius(text))
+}
+
+fn no_radius(text: &str) -> String {
+    format!("radius is {text:?}; it takes a number of hops from 1 to {GRAPH_RADIUS_MAX}")
 }
 
 /// What lies around the node whose links these are, `radius` hops far: each node once, below the first of its neighbours that is

@@ -10,7 +10,7 @@ mod doctor;
 mod graph;
 mod groups;
 pub mod lines;
-mod report;
+pub(crate) mod report;
 mod routes;
 mod search;
 mod standing;
@@ -29,7 +29,13 @@ use std::{
 
 use tokio::{net::UnixListener, task::JoinHandle};
 
-pub(crate) use self::describe::describe;
+pub(crate) use self::{
+    describe::describe,
+    doctor::doctor as doctor_report,
+    graph::report as graph_report,
+    routes::ways as routes_report,
+    search::search as search_report,
+};
 use crate::{error::SpawnError, node::Inner};
 
 /// The longest path that a Unix socket can have, in bytes (`sun_path`, one of them for the end).

@@ -28,7 +28,7 @@ use crate::{
     rpc::Body,
 };
 
-pub(super) fn status(node: &Inner) -> StatusReport {
+pub(crate) fn status(node: &Inner) -> StatusReport {
     let view = node.rpc.directory.view();
     let (sessions, sessions_connected) = node.broker.sessions();
     StatusReport {
@@ -42,6 +42,7 @@ pub(super) fn status(node: &Inner) -> StatusReport {
         uptime_ms: node.clock.now().0,
         addresses: node.addresses().iter().map(ToString::to_string).collect(),
         joined: node.rpc.directory.has_joined(),
+        gateway: node.gateway_url(),
         peers: node.net().connections.len(),
         nodes: view.nodes().count(),
         instances: view.len(),
@@ -55,7 +56,7 @@ fn by_kind(faults: &Faults) -> BTreeMap<String, u32> {
     faults.iter().map(|(kind, count)| (kind.name().to_owned(), count)).collect()
 }
 
-pub(super) fn nodes(node: &Inner) -> Vec<NodeRow> {
+pub(crate) fn nodes(node: &Inner) -> Vec<NodeRow> {
     let services = services_by_node(node);
     let now = node.clock.now();
     let known: Vec<_> = node.rpc.directory.view().nodes().collect();
@@ -82,7 +83,7 @@ pub(super) fn nodes(node: &Inner) -> Vec<NodeRow> {
     rows
 }
 
-pub(super) fn services(node: &Inner) -> Vec<ServiceRow> {
+pub(crate) fn services(node: &Inner) -> Vec<ServiceRow> {
     let now = node.clock.now();
     let mut rows: Vec<ServiceRow> = Vec::new();
     // Ordered by name, then version: instances of one version stand together.
@@ -109,7 +110,7 @@ pub(super) fn services(node: &Inner) -> Vec<ServiceRow> {
     rows
 }
 
-pub(super) fn routes(node: &Inner) -> Vec<RouteRow> {
+pub(crate) fn routes(node: &Inner) -> Vec<RouteRow> {
     let now = node.clock.now();
     let instances: Vec<Instance> = node.rpc.directory.view().instances().collect();
     let row = |route: routes::Route| RouteRow {
@@ -127,7 +128,7 @@ pub(super) fn routes(node: &Inner) -> Vec<RouteRow> {
     node.rpc.directory.with_links(|links| routes::routes(instances, links)).into_iter().map(row).collect()
 }
 
-pub(super) fn connections(node: &Inner) -> Vec<ConnectionRow> {
+pub(crate) fn connections(node: &Inner) -> Vec<ConnectionRow> {
     let connections = &node.net().connections;
     let row = |c: &Arc<Connection>| {
         let via = c.relay();
@@ -147,7 +148,7 @@ pub(super) fn connections(node: &Inner) -> Vec<ConnectionRow> {
     connections.all().iter().map(row).collect()
 }
 
-pub(super) fn services_by_node(node: &Inner) -> BTreeMap<NodeId, Vec<ServiceName>> {
+pub(crate) fn services_by_node(node: &Inner) -> BTreeMap<NodeId, Vec<ServiceName>> {
     let mut services: BTreeMap<NodeId, BTreeSet<ServiceName>> = BTreeMap::new();
     for instance in node.rpc.directory.view().instances() {
         services.entry(instance.node).or_default().insert(instance.record.value().name.clone());
@@ -156,7 +157,7 @@ pub(super) fn services_by_node(node: &Inner) -> BTreeMap<NodeId, Vec<ServiceName
 }
 
 /// An answer for those who read only JSON: text as a string, other bytes as their number.
-pub(super) fn body_as_json(body: &Body) -> Result<Value, Status> {
+pub(crate) fn body_as_json(body: &Body) -> Result<Value, Status> {
     match body.content {
         ContentType::Json if body.bytes.is_empty() => Ok(Value::Null),
         ContentType::Json => serde_json::from_slice(&body.bytes)

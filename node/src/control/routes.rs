@@ -62,13 +62,13 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/nodes", get(async |state: Shared| report_of(&state, report::nodes)))
         .route("/v1/services", get(async |state: Shared| report_of(&state, report::services)))
         .route("/v1/services/{name}", get(service))
-        .route("/v1/routes", get(ways))
+        .route("/v1/routes", get(all_ways))
         .route("/v1/connections", get(async |state: Shared| report_of(&state, report::connections)))
         .route("/v1/doctor", get(doctor))
         .route("/v1/reputation", get(standing::all))
         .route("/v1/reputation/{node}", get(standing::one))
         .route("/v1/graph", get(graph::graph))
-        .route("/v1/search", post(search::search))
+        .route("/v1/search", post(search::asked))
         .route("/v1/watch", post(watch::watch))
         .route("/v1/config", get(async |state: Shared| report_of(&state, |node| node.config.clone())))
         .route("/v1/connect", post(connect))
@@ -108,11 +108,14 @@ fn report_of<T: Serialize>(state: &Weak<Inner>, report: impl Fn(&Inner) -> T) ->
     Ok(Json(report(&*node(state)?)))
 }
 
+async fn all_ways(state: Shared) -> Answer<Vec<RouteRow>> {
+    Ok(Json(ways(&*node(&state)?).await))
+}
+
 /// The routes, over what is known of links within the hop limit.
-async fn ways(state: Shared) -> Answer<Vec<RouteRow>> {
-    let node = node(&state)?;
+pub(crate) async fn ways(node: &Inner) -> Vec<RouteRow> {
     node.rpc.directory.look(limits::ADJACENCY_HOPS).await;
-    Ok(Json(report::routes(&node)))
+    report::routes(node)
 }
 
 async fn doctor(state: Shared) -> Answer<DoctorReport> {

@@ -13,15 +13,23 @@ use super::{
 };
 use crate::node::Inner;
 
-pub(super) async fn search(state: Shared, request: Received<SearchRequest>) -> Answer<SearchReply> {
+pub(super) async fn asked(state: Shared, request: Received<SearchRequest>) -> Answer<SearchReply> {
     let Json(request) = request?;
-    let query = query(&request).map_err(|reason| Failure(StatusCode::BAD_REQUEST, reason))?;
-    let node = node(&state)?;
+    let found = search(&*node(&state)?, &request).await;
+    found.map(Json).map_err(|reason| Failure(StatusCode::BAD_REQUEST, reason))
+}
+
+/// Looks for services.
+///
+/// # Errors
+/// In words, if the request cannot be meant.
+pub(crate) async fn search(node: &Inner, request: &SearchRequest) -> Result<SearchReply, String> {
+    let query = query(request)?;
     let directory = node.rpc.directory.clone();
     // Long docs take a while, and others want this thread.
     let searched = tokio::task::spawn_blocking(move || directory.search(&query)).await;
-    let found = searched.map_err(|e| Failure(StatusCode::INTERNAL_SERVER_ERROR, format!("the search failed: {e}")))?;
-    Ok(Json(SearchReply { found: found.found.iter().map(|found| row(&node, found)).collect(), more: found.more }))
+    let found = searched.map_err(|e| format!("the search failed: {e}"))?;
+    Ok(SearchReply { found: found.found.iter().map(|found| row(node, found)).collect(), more: found.more })
 }
 
 fn query(request: &SearchRequest) -> Result<SearchQuery, String> {

@@ -19,7 +19,7 @@ mod service;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod trace;
+pub(crate) mod trace;
 mod wire;
 
 use std::sync::Arc;

@@ -13,11 +13,11 @@ use atoll_protocol::rpc::Metadata;
 mod tests;
 
 /// The metadata's key.
-pub(super) const TRACEPARENT: &str = "traceparent";
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// What an onward call carries: the same, with `parent` as the parent id of the trace. What is no `traceparent` is passed
 /// on as it is: it is the application's.
-pub(super) fn onward(metadata: &Metadata, parent: u64) -> Metadata {
+pub(crate) fn onward(metadata: &Metadata, parent: u64) -> Metadata {
     let mut metadata = metadata.clone();
     if let Some(value) = metadata.get_mut(TRACEPARENT)
         && let Cow::Owned(changed) = with_parent(value, parent)

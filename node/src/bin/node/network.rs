@@ -228,6 +228,9 @@ fn status(report: &StatusReport) -> String {
     for (name, value) in facts {
         table.row([name.to_owned(), value]);
     }
+    if let Some(gateway) = &report.gateway {
+        table.row(["gateway".to_owned(), gateway.clone()]);
+    }
     if report.sessions > 0 {
         let sessions = count(report.sessions, "session", "sessions");
         table.row(["subscribers".to_owned(), format!("{sessions}, {} connected", report.sessions_connected)]);

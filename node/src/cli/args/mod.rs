@@ -1,6 +1,6 @@
 //! The options of the programs, as clap reads them.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use atoll_protocol::names::NetworkName;
 use atoll_registry::topics::keepers::WEIGHT_MAX;
@@ -65,6 +65,16 @@ pub struct ConfigArgs {
     /// Neither look for nodes on the local network nor be found there
     #[arg(long)]
     pub no_mdns: bool,
+    /// Serve HTTP, for browsers and programs in any language, here instead of 127.0.0.1:4080; may be given several times. An
+    /// address that other machines can reach needs --gateway-token
+    #[arg(long, value_name = "ADDR", value_parser = gateway_address, conflicts_with = "no_gateway")]
+    pub gateway: Vec<SocketAddr>,
+    /// Ask everybody who uses the gateway for the token in this file; it is made if it is not there
+    #[arg(long, value_name = "FILE")]
+    pub gateway_token: Option<PathBuf>,
+    /// Serve no HTTP
+    #[arg(long)]
+    pub no_gateway: bool,
     /// Offer the service `bench`, so that others can measure calls to this node (`node bench`)
     #[arg(long)]
     pub bench: bool,
@@ -87,6 +97,9 @@ impl ConfigArgs {
             (self.config.is_some(), "--config"),
             (!self.public_range.is_empty(), "--public-range"),
             (self.no_mdns, "--no-mdns"),
+            (!self.gateway.is_empty(), "--gateway"),
+            (self.gateway_token.is_some(), "--gateway-token"),
+            (self.no_gateway, "--no-gateway"),
             (self.bench, "--bench"),
             (self.keep.is_some(), "--keep"),
             (self.log.is_some(), "--log"),
@@ -112,6 +125,11 @@ fn weight(text: &str) -> Result<u8, String> {
         Ok(weight) if weight <= WEIGHT_MAX => Ok(weight),
         _ => Err(format!("it takes a number from 1 to {WEIGHT_MAX}, such as 4; 0 keeps nothing")),
     }
+}
+
+/// An address and a port.
+fn gateway_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it takes an IP address and a port, such as 127.0.0.1:4080 or [::1]:4080".to_owned())
 }
 
 /// A filter in `tracing`'s syntax, checked.

@@ -142,6 +142,7 @@ impl Narrator {
             NodeEvent::PeerBarred { peer, seconds, faults } => {
                 format!("peer {} is barred for {} min: {faults}", peer.short(), seconds.div_ceil(60))
             }
+            NodeEvent::Gateway { url } => format!("gateway at {url} (pages for people, and /v1 for programs)"),
             NodeEvent::Stopping => "stopping".to_owned(),
         }
     }

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cli::Role,
-    config::{Config, WEBSOCKET_PORT},
+    config::{Config, GatewayConfig, WEBSOCKET_PORT},
 };
 
 #[cfg(test)]
@@ -58,6 +58,15 @@ fn patched(args: &ConfigArgs, global: &GlobalArgs, role: Role, environment: &str
     }
     config.net.public_ranges = config.net.public_ranges.iter().chain(args.public_range.iter().copied()).collect();
     config.net.mdns &= !args.no_mdns;
+    if !args.gateway.is_empty() {
+        config.gateway.listen.clone_from(&args.gateway);
+    }
+    if args.no_gateway {
+        config.gateway.listen.clear();
+    }
+    if let Some(file) = &args.gateway_token {
+        (config.gateway.token, config.gateway.token_file) = (None, Some(absolute(file)?));
+    }
     config.bench |= args.bench;
     config.topics.keep = args.keep.unwrap_or(config.topics.keep);
     if let Some(log) = &args.log {
@@ -76,20 +85,26 @@ fn base(file: Option<&Path>, role: Role) -> Result<Config, RunError> {
             reason,
         })?;
     }
-    if role == Role::Seed {
-        config.net.mdns &= file.is_some_and(|file| sets(file, "mdns"));
-        if config.net.listen.is_empty() && !file.is_some_and(|file| sets(file, "websocket_port")) {
-            config.net.websocket_port = Some(WEBSOCKET_PORT);
+    let says = |table, key| file.is_some_and(|file| sets(file, table, key));
+    match role {
+        // A node is somebody's door to the network; a seed is nobody's.
+        Role::Member if !says("gateway", "listen") => config.gateway.listen = GatewayConfig::at_home(),
+        Role::Member => {}
+        Role::Seed => {
+            config.net.mdns &= says("net", "mdns");
+            if config.net.listen.is_empty() && !says("net", "websocket_port") {
+                config.net.websocket_port = Some(WEBSOCKET_PORT);
+            }
+            config.net.relay |= !says("net", "relay");
         }
-        config.net.relay |= !file.is_some_and(|file| sets(file, "relay"));
     }
     Ok(config)
 }
 
-/// Whether the file itself says something of this in its table `net`, so that a role's default does not overrule it.
-fn sets(file: &Path, key: &str) -> bool {
-    let table = fs::read_to_string(file).ok().and_then(|text| text.parse::<toml::Table>().ok());
-    table.is_some_and(|table| table.get("net").is_some_and(|net| net.get(key).is_some()))
+/// Whether the file itself says something of this in that table, so that a role's default does not overrule it.
+fn sets(file: &Path, table: &str, key: &str) -> bool {
+    let all = fs::read_to_string(file).ok().and_then(|text| text.parse::<toml::Table>().ok());
+    all.is_some_and(|all| all.get(table).is_some_and(|table| table.get(key).is_some()))
 }
 
 /// The addresses in [`BOOTSTRAP_VARIABLE`].

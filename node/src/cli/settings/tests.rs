@@ -26,7 +26,8 @@ fn with_file(file: &NamedTempFile) -> ConfigArgs {
 #[test]
 fn nothing_given_is_the_default() {
     let config = patched(&ConfigArgs::default(), &global(), Role::Member, "").unwrap();
-    assert_eq!(config, Config { data_dir: Some("/data".into()), ..Config::default() });
+    let gateway = GatewayConfig { listen: GatewayConfig::at_home(), ..GatewayConfig::default() };
+    assert_eq!(config, Config { data_dir: Some("/data".into()), gateway, ..Config::default() });
 }
 
 #[test]
@@ -69,6 +70,27 @@ fn a_keeper_is_made_by_the_file_or_the_option() {
     let keep =
         |keep| patched(&ConfigArgs { keep, ..with_file(&file) }, &global(), Role::Member, "").unwrap().topics.keep;
     assert_eq!((keep(None), keep(Some(2)), keep(Some(0))), (4, 2, 0));
+}
+
+#[test]
+fn a_member_has_a_gateway_at_home_unless_it_is_told_otherwise_and_a_seed_has_none() {
+    let listen = |args: &ConfigArgs, role| patched(args, &global(), role, "").unwrap().gateway.listen;
+    let none = file("[gateway]\nlisten = []");
+    let other = file("[gateway]\nlisten = [\"127.0.0.1:5000\"]");
+    assert_eq!(listen(&ConfigArgs::default(), Role::Member), GatewayConfig::at_home());
+    let silent = file("[gateway]\nhosts = [\"a\"]");
+    assert_eq!(listen(&with_file(&silent), Role::Member), GatewayConfig::at_home());
+    assert_eq!(listen(&ConfigArgs::default(), Role::Seed), []);
+    assert_eq!(listen(&with_file(&none), Role::Member), []);
+    assert_eq!(listen(&with_file(&other), Role::Seed), ["127.0.0.1:5000".parse().unwrap()]);
+    let given = |args: ConfigArgs| ConfigArgs { config: Some(other.path().to_owned()), ..args };
+    let elsewhere = given(ConfigArgs { gateway: vec!["[::1]:1".parse().unwrap()], ..ConfigArgs::default() });
+    assert_eq!(listen(&elsewhere, Role::Member), ["[::1]:1".parse().unwrap()]);
+    assert_eq!(listen(&given(ConfigArgs { no_gateway: true, ..ConfigArgs::default() }), Role::Member), []);
+    let secret = file("[gateway]\ntoken = \"x\"");
+    let token = ConfigArgs { gateway_token: Some("/t".into()), ..with_file(&secret) };
+    let gateway = patched(&token, &global(), Role::Member, "").unwrap().gateway;
+    assert_eq!((gateway.token, gateway.token_file), (None, Some("/t".into())));
 }
 
 #[test]

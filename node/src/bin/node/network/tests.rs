@@ -125,6 +125,7 @@ fn status_is_read_top_down() {
         uptime_ms: 7_200_000,
         addresses: vec!["/ip4/192.0.2.7/tcp/1".to_owned(), "/ip6/::1/tcp/1".to_owned()],
         joined: true,
+        gateway: Some("http://127.0.0.1:4080/".to_owned()),
         peers: 1,
         nodes: 3,
         instances: 4,
@@ -143,6 +144,7 @@ agent      atoll/0.1.0
 process    42, up 2h
 data       /d
 dht        server
+gateway    http://127.0.0.1:4080/
 addresses  /ip4/192.0.2.7/tcp/1
            /ip6/::1/tcp/1",
         id(1)
