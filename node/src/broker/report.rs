@@ -2,7 +2,7 @@
 
 use atoll_protocol::{
     identity::NodeId,
-    names::TopicName,
+    names::{TopicName, TopicPattern},
     service::UnixMillis,
     topic::{Epoch, Policy, Seq, log::Stretch},
 };
@@ -85,6 +85,13 @@ impl Broker {
         let mut topics: Vec<TopicReport> = names.iter().filter_map(|name| self.topic_report(name)).collect();
         topics.sort_by(|a, b| a.topic.cmp(&b.topic));
         topics
+    }
+
+    /// The logs of all topics that a pattern stands for.
+    pub(crate) fn logs_of(&self, pattern: &TopicPattern) -> Vec<(TopicName, NodeId)> {
+        let logs = self.0.logs.lock();
+        let topics = logs.shelf.topics().filter(|topic| pattern.matches(topic));
+        topics.flat_map(|topic| logs.shelf.logs(topic).map(|log| (topic.clone(), log.author()))).collect()
     }
 
     /// One topic; none if this node has nothing to do with it.

@@ -7,9 +7,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use atoll_protocol::topic::{
-    Batch, Epoch, Seq,
-    log::{Cursor, Stretch},
+use atoll_protocol::{
+    identity::NodeId,
+    names::TopicName,
+    topic::{
+        Batch, Epoch, Seq,
+        log::{Cursor, Stretch},
+    },
 };
 use bytes::Bytes;
 use futures::Stream;
@@ -76,6 +80,16 @@ pub(super) struct Current {
 impl Subscription {
     pub(super) fn new(state: State, tail: Tail) -> Self {
         Self { state, tail: Reading::Idle(Some(Box::new(tail))) }
+    }
+
+    /// Where it begins in the logs that there are, before anything was asked for; of those in which that is still to be found, nothing.
+    pub(crate) fn beginnings(&self) -> Vec<(TopicName, NodeId, Epoch, Seq)> {
+        let Reading::Idle(Some(tail)) = &self.tail else { return Vec::new() };
+        let of_log = |(log, cursor): (&LogRef, &Cursor)| {
+            let (topic, author) = (log.topic.clone(), log.author);
+            cursor.positions().map(|(epoch, seq)| (topic.clone(), author, epoch, seq)).collect::<Vec<_>>()
+        };
+        tail.cursors().iter().flat_map(of_log).collect()
     }
 
     /// Everything that was given has been taken: a session goes on behind it, also if nothing more is asked for.

@@ -35,6 +35,7 @@ pub(crate) use self::{
     graph::report as graph_report,
     routes::ways as routes_report,
     search::search as search_report,
+    topics::{all as topics_report, described as topic_report, gap_row, row as message_row},
 };
 use crate::{error::SpawnError, node::Inner};
 

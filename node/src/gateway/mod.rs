@@ -5,6 +5,7 @@
 //! | `POST /v1/call/{service}/{method}` | a call; a server stream as server-sent events |
 //! | `GET /v1/call/{service}/{method}` as a WebSocket | a stream of any kind |
 //! | `GET /v1/{status,nodes,services,routes,connections,graph,doctor,search}` | what the node knows, as [`control::api`] has it |
+//! | `/v1/topics`, `/v1/topics/{topic}` | publishing and subscribing ([`topics`]) |
 //! | `/healthz`, `/readyz` | whether it is alive, and part of a network |
 //! | anything at `<service>.localhost` | that service's own web pages ([`hosts`]) |
 //!
@@ -30,6 +31,7 @@ mod router;
 mod sse;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::{
     fs,

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Shared, call, problem::Problem, reports};
+use super::{Shared, call, problem::Problem, reports, topics};
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -25,6 +25,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/doctor", get(reports::doctor))
         .route("/v1/search", get(reports::search))
         .route("/v1/call/{service}/{method}", post(call::post).get(call::socket::open))
+        .route("/v1/topics", get(topics::list))
+        .route("/v1/topics/{*topic}", get(topics::get).post(topics::publish))
         .fallback(async || Problem::not_found("there is nothing at this path; /docs says what there is"))
         .method_not_allowed_fallback(async || {
             Problem::new(Code::Unimplemented, "this path does not take this HTTP method")

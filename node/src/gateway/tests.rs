@@ -5,6 +5,7 @@ mod limits;
 mod reports;
 mod safety;
 mod sockets;
+mod topics;
 
 use std::{collections::BTreeMap, net::SocketAddr};
 

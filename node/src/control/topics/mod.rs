@@ -11,7 +11,11 @@ use axum::http::StatusCode;
 pub(super) use self::{
     publish::publish,
     report::{called, list, outbox, retain, topic},
-    subscribe::{begin, row, subscribe},
+    subscribe::{begin, subscribe},
+};
+pub(crate) use self::{
+    report::{all, described},
+    subscribe::{gap_row, row},
 };
 use super::routes::Failure;
 

@@ -23,8 +23,12 @@ use crate::{
 };
 
 pub(crate) async fn list(state: Shared) -> Answer<Vec<TopicRow>> {
-    let node = node(&state)?;
-    Ok(Json(node.broker.topics().iter().map(|report| row(&node, report)).collect()))
+    Ok(Json(all(&*node(&state)?)))
+}
+
+/// Every topic that this node has to do with.
+pub(crate) fn all(node: &Inner) -> Vec<TopicRow> {
+    node.broker.topics().iter().map(|report| row(node, report)).collect()
 }
 
 pub(crate) async fn topic(state: Shared, Path(text): Path<String>) -> Answer<TopicDescription> {
@@ -33,15 +37,22 @@ pub(crate) async fn topic(state: Shared, Path(text): Path<String>) -> Answer<Top
 
 /// The topic of this name.
 pub(crate) async fn called(state: Shared, text: &str) -> Answer<TopicDescription> {
-    let (node, topic) = (node(&state)?, name(text)?);
-    let report = node.broker.topic_report(&topic).ok_or_else(|| {
-        let said = format!(
+    let described = described(&*node(&state)?, &name(text)?);
+    described.map(Json).map_err(|said| Failure(StatusCode::NOT_FOUND, said))
+}
+
+/// One topic in full.
+///
+/// # Errors
+/// In words, if this node has nothing to do with it.
+pub(crate) fn described(node: &Inner, topic: &TopicName) -> Result<TopicDescription, String> {
+    let report = node.broker.topic_report(topic).ok_or_else(|| {
+        format!(
             "this node has nothing to do with {topic}: nobody here has published on it or subscribed to it, and it keeps nothing of it; \
              subscribe to it, and what others hold of it is fetched (node subscribe {topic} --from earliest)"
-        );
-        Failure(StatusCode::NOT_FOUND, said)
+        )
     })?;
-    Ok(Json(describe(&node, report)))
+    Ok(describe(node, report))
 }
 
 pub(crate) async fn outbox(state: Shared) -> Answer<OutboxReport> {

@@ -197,15 +197,18 @@ async fn confirmation(confirming: &mut Option<watch::Receiver<u64>>) -> Option<R
 fn event(delivery: Delivery) -> SubscribeEvent {
     match delivery {
         Delivery::Message(message) => SubscribeEvent::Message(Box::new(row(&message))),
-        Delivery::Gap(Gap { topic, author, epoch, from, to }) => {
-            let messages = to.0.saturating_sub(from.0).saturating_add(1);
-            SubscribeEvent::Gap(GapRow { topic, author, epoch, from_seq: from, to_seq: to, messages })
-        }
+        Delivery::Gap(gap) => SubscribeEvent::Gap(gap_row(gap)),
     }
 }
 
+/// A gap, as it is told.
+pub(crate) fn gap_row(Gap { topic, author, epoch, from, to }: Gap) -> GapRow {
+    let messages = to.0.saturating_sub(from.0).saturating_add(1);
+    GapRow { topic, author, epoch, from_seq: from, to_seq: to, messages }
+}
+
 /// A message, as it is told.
-pub(in crate::control) fn row(message: &Message) -> MessageRow {
+pub(crate) fn row(message: &Message) -> MessageRow {
     let name = |bytes: Option<&Bytes>| bytes.map_or((None, None), |bytes| Field::of_name(bytes).split());
     let ((key, key_base64), (id, id_base64)) = (name(message.key()), name(message.id()));
     let (mut json, mut text, mut base64) = (None, None, None);
