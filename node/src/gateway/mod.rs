@@ -6,6 +6,7 @@
 //! | `GET /v1/call/{service}/{method}` as a WebSocket | a stream of any kind |
 //! | `GET /v1/{status,nodes,services,routes,connections,graph,doctor,search}` | what the node knows, as [`control::api`] has it |
 //! | `/v1/topics`, `/v1/topics/{topic}` | publishing and subscribing ([`topics`]) |
+//! | `PUT`, `DELETE /v1/services/{name}` | services of programs in any language ([`upstream`]) |
 //! | `/healthz`, `/readyz` | whether it is alive, and part of a network |
 //! | anything at `<service>.localhost` | that service's own web pages ([`hosts`]) |
 //!
@@ -32,6 +33,7 @@ mod sse;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod upstream;
 
 use std::{
     fs,
@@ -54,6 +56,7 @@ use self::{
     figures::Figures,
     guard::{Rules, Way},
     problem::Problem,
+    upstream::Upstreams,
 };
 use crate::node::Inner;
 
@@ -67,6 +70,7 @@ pub fn address_path(data_dir: &Path) -> PathBuf {
 pub(crate) struct Shared {
     node: Weak<Inner>,
     targets: Targets,
+    upstreams: Upstreams,
     figures: Arc<Figures>,
 }
 
@@ -123,7 +127,8 @@ impl Door {
 /// Serves all who have connected and will, for as long as the future is polled; says in the data directory where.
 pub(crate) async fn serve(opened: Opened, node: Weak<Inner>) {
     let Opened { config, listeners, tls, token, .. } = opened;
-    let shared = Arc::new(Shared { node, targets: Targets::default(), figures: Arc::default() });
+    let upstreams = Upstreams::new(config.remote_upstreams);
+    let shared = Arc::new(Shared { node, targets: Targets::default(), upstreams, figures: Arc::default() });
     let door = Arc::new(Door {
         rules: Rules::new(&config, token.as_ref()),
         router: router::router(Arc::clone(&shared)),
@@ -139,6 +144,7 @@ pub(crate) async fn serve(opened: Opened, node: Weak<Inner>) {
             Err(error) => tracing::error!("the gateway cannot listen: {error}"),
         }
     }
+    doors.spawn(async move { shared.upstreams.look_after().await });
     while doors.join_next().await.is_some() {}
 }
 

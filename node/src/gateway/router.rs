@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Shared, call, problem::Problem, reports, topics};
+use super::{Shared, call, problem::Problem, reports, topics, upstream};
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -18,7 +18,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/status", get(reports::status))
         .route("/v1/nodes", get(reports::nodes))
         .route("/v1/services", get(reports::services))
-        .route("/v1/services/{name}", get(reports::service))
+        .route("/v1/services/{name}", get(reports::service).put(upstream::put).delete(upstream::delete))
         .route("/v1/routes", get(reports::routes))
         .route("/v1/connections", get(reports::connections))
         .route("/v1/graph", get(reports::graph))

@@ -10,7 +10,7 @@ use atoll_protocol::{
     service::{Endpoint, EndpointKind, Extensions, Protocol, Schema, Seq, ServiceRecord, UnixMillis},
 };
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, future::BoxFuture};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -99,6 +99,14 @@ impl ServiceBuilder {
             handler(context, body.bytes).map(|result| result.map(Body::raw)).boxed()
         }));
         self.add(name, EndpointKind::Unary, [Schema::Raw, Schema::Raw], raw)
+    }
+
+    /// Adds a method whose code is elsewhere, with the schemas that are said of it.
+    pub(crate) fn foreign_method<F>(self, name: &str, schemas: [Schema; 2], handler: F) -> Self
+    where
+        F: Fn(Context, Body) -> BoxFuture<'static, Result<Body, Status>> + Send + Sync + 'static,
+    {
+        self.add(name, EndpointKind::Unary, schemas, Handler::Unary(Arc::new(handler)))
     }
 
     /// Adds a method that takes one request and gives any number of responses, as JSON. The stream ends with the handler.
