@@ -55,75 +55,75 @@ pub(crate) struct PeerInfo {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-struct Stats {
+pub(crate) struct Stats {
     /// Peers connected.
-    peers: usize,
+    pub(crate) peers: usize,
     /// Nodes known.
-    nodes: usize,
+    pub(crate) nodes: usize,
     /// Service instances known.
-    instances: usize,
+    pub(crate) instances: usize,
     /// Calls made to other nodes.
-    calls_made: u64,
+    pub(crate) calls_made: u64,
     /// Calls served.
-    calls_served: u64,
+    pub(crate) calls_served: u64,
     /// Substreams refused because too many waited.
-    refused_streams: u64,
+    pub(crate) refused_streams: u64,
     /// Announcements dropped because the directory was busy.
-    dropped_gossip: u64,
+    pub(crate) dropped_gossip: u64,
     /// Announcements of topics dropped because the broker was busy; what they said is found by comparing.
-    dropped_topics: u64,
+    pub(crate) dropped_topics: u64,
     /// Records and messages that were not taken in through a fault of those who sent them: the sum of `faults`.
-    refused_records: u64,
+    pub(crate) refused_records: u64,
     /// Nodes that were listed again after the last start, since they were known before.
-    restored_sets: u64,
+    pub(crate) restored_sets: u64,
     /// What was stored of nodes and was left out then: damaged, forged, of another network or format, or too much.
-    useless_sets: u64,
+    pub(crate) useless_sets: u64,
     /// How many of each kind.
-    faults: BTreeMap<String, u32>,
+    pub(crate) faults: BTreeMap<String, u32>,
     /// Peers that nothing is to do with at present.
-    barred_peers: usize,
+    pub(crate) barred_peers: usize,
     /// What it holds of the DHT, and what it has refused.
-    dht: DhtStats,
+    pub(crate) dht: DhtStats,
     /// Schemas asked for, here and elsewhere.
-    schemas: SchemaStats,
+    pub(crate) schemas: SchemaStats,
     /// Streams closed because their frames broke the protocol.
-    broken_frames: u64,
+    pub(crate) broken_frames: u64,
     /// What it has done as a relay for others, and refused.
-    relay: RelayFigures,
+    pub(crate) relay: RelayFigures,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-struct SchemaStats {
+pub(crate) struct SchemaStats {
     /// Schemas at hand, of its own services and of others.
-    held: usize,
+    pub(crate) held: usize,
     /// Requests for schemas that it has sent.
-    requests: u64,
+    pub(crate) requests: u64,
     /// Schemas that others have given.
-    fetched: u64,
+    pub(crate) fetched: u64,
     /// Schemas given to others.
-    served: u64,
+    pub(crate) served: u64,
     /// Answers refused because something in them was not what was asked for.
-    refused: u64,
+    pub(crate) refused: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-struct DhtStats {
+pub(crate) struct DhtStats {
     /// Peers in the routing table of the DHT.
-    peers: usize,
+    pub(crate) peers: usize,
     /// Peers kept out of it because it had enough of their subnet.
-    refused_peers: u64,
+    pub(crate) refused_peers: u64,
     /// Provider records of other nodes that are kept for the DHT.
-    providers: usize,
+    pub(crate) providers: usize,
     /// Provider records refused because of their form, or at a bound.
-    refused_providers: u64,
+    pub(crate) refused_providers: u64,
     /// Provider records dropped to make room for others.
-    evicted_providers: u64,
+    pub(crate) evicted_providers: u64,
     /// Values that others wanted to store here.
-    refused_values: u64,
+    pub(crate) refused_values: u64,
     /// Look-ups in the DHT that were not begun because too many were under way.
-    refused_searches: u64,
+    pub(crate) refused_searches: u64,
     /// Stored provider records that could not be read at the start.
-    damaged_records: u64,
+    pub(crate) damaged_records: u64,
 }
 
 /// Begins to offer the service.
@@ -172,7 +172,8 @@ fn info(rpc: &Rpc, clock: Clock) -> Info {
     }
 }
 
-fn stats(rpc: &Rpc) -> Stats {
+/// How much the node has done.
+pub(crate) fn stats(rpc: &Rpc) -> Stats {
     let Counters {
         refused_streams,
         dropped_gossip,

@@ -7,6 +7,7 @@
 //! | `GET /v1/{status,nodes,services,routes,connections,graph,doctor,search}` | what the node knows, as [`control::api`] has it |
 //! | `/v1/topics`, `/v1/topics/{topic}` | publishing and subscribing ([`topics`]) |
 //! | `PUT`, `DELETE /v1/services/{name}` | services of programs in any language ([`upstream`]) |
+//! | `/openapi.json`, `/metrics` | what can be called, and what is counted |
 //! | `/healthz`, `/readyz` | whether it is alive, and part of a network |
 //! | anything at `<service>.localhost` | that service's own web pages ([`hosts`]) |
 //!
@@ -24,6 +25,7 @@ mod figures;
 mod guard;
 mod hosts;
 mod listener;
+mod metrics;
 mod params;
 mod patience;
 mod problem;
