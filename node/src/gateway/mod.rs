@@ -26,6 +26,7 @@ mod guard;
 mod hosts;
 mod listener;
 mod metrics;
+mod openapi;
 mod params;
 mod patience;
 mod problem;

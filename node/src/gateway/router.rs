@@ -9,13 +9,14 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Shared, call, metrics, problem::Problem, reports, topics, upstream};
+use super::{Shared, call, metrics, openapi, problem::Problem, reports, topics, upstream};
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/healthz", get(reports::healthz))
         .route("/readyz", get(reports::readyz))
         .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::openapi))
         .route("/v1/status", get(reports::status))
         .route("/v1/nodes", get(reports::nodes))
         .route("/v1/services", get(reports::services))
