@@ -9,6 +9,7 @@
 //! | `PUT`, `DELETE /v1/services/{name}` | services of programs in any language ([`upstream`]) |
 //! | `/openapi.json`, `/metrics` | what can be called, and what is counted |
 //! | `/healthz`, `/readyz` | whether it is alive, and part of a network |
+//! | `/`, `/docs` | pages for people ([`pages`]) |
 //! | anything at `<service>.localhost` | that service's own web pages ([`hosts`]) |
 //!
 //! A request passes [`connection`] (how many, how large, how slow), [`guard`] (by which name, from which page, with what token), then
@@ -27,6 +28,7 @@ mod hosts;
 mod listener;
 mod metrics;
 mod openapi;
+mod pages;
 mod params;
 mod patience;
 mod problem;

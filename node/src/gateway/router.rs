@@ -9,10 +9,13 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Shared, call, metrics, openapi, problem::Problem, reports, topics, upstream};
+use super::{Shared, call, metrics, openapi, pages, problem::Problem, reports, topics, upstream};
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
+        .route("/", get(pages::index))
+        .route("/docs", get(pages::docs))
+        .route("/assets/{name}", get(pages::asset))
         .route("/healthz", get(reports::healthz))
         .route("/readyz", get(reports::readyz))
         .route("/metrics", get(metrics::metrics))
