@@ -48,7 +48,7 @@ export function age(ms) {
   return Math.floor(ms / size) + " " + name;
 }
 
-export const millis = (ms) => (ms === null || ms === undefined ? null : ms.toFixed(ms < 10 ? 2 : 0) + " ms");
+export const millis = (ms) => (ms === null || ms === undefined ? null : ms.toFixed(ms > 0 && ms < 10 ? 2 : 0) + " ms");
 
 export const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 

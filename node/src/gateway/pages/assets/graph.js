@@ -11,10 +11,10 @@ export async function graph(main, _, signal) {
   const radius = h("select", { id: "radius" }, [1, 2, 3, 4, 5, 6, 7, 8].map((n) => h("option", { value: n, selected: n === 3 }, count(n, "hop", "hops"))));
   const body = h("div", { "aria-live": "polite" });
   main.append(h("h1", {}, "Graph"),
-    h("form", { class: "line", onsubmit: (event) => event.preventDefault() }, h("div", { class: "field" }, h("label", { for: "radius" }, "How far to look"), radius)), body);
+    h("form", { class: "line", onsubmit: (event) => event.preventDefault() }, h("div", { class: "field narrow" }, h("label", { for: "radius" }, "How far to look"), radius)), body);
   const draw = async () => {
     const root = await get("/v1/graph?radius=" + radius.value, signal);
-    body.replaceChildren(picture(root), h("details", { class: "card" }, h("summary", {}, "The same as a list"), list(root)));
+    body.replaceChildren(picture(root), h("p", { class: "quiet" }, "Dashed lines lead through a relay; dotted ones are claimed by one end alone."), h("details", { class: "card" }, h("summary", {}, "The same as a list"), list(root)));
   };
   radius.addEventListener("change", draw);
   await draw();

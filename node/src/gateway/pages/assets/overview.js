@@ -31,7 +31,7 @@ function draw(status, doctor, rate) {
     h("p", {}, status.joined
       ? [h("span", { class: "badge good" }, "joined"), ` the network ${status.network}, connected to ${count(status.peers, "peer", "peers")}.`]
       : [h("span", { class: "badge fair" }, "alone"), ` on the network ${status.network}: no other node is connected yet.`]),
-    bad.map((finding) => h("p", { class: "note bad" }, `${finding.subject}: ${finding.says}. `, h("a", { href: "#/doctor" }, "What to do"))),
+    ...bad.map((finding) => h("p", { class: "note bad" }, `${finding.subject}: ${finding.says}. `, h("a", { href: "#/doctor" }, "What to do"))),
     h("dl", { class: "tiles" },
       tile("Peers", status.peers), tile("Nodes known", status.nodes), tile("Service instances", status.instances),
       tile("Calls made per second", rate("atoll_calls_made_total")), tile("Calls served per second", rate("atoll_calls_served_total")),
@@ -43,7 +43,7 @@ function draw(status, doctor, rate) {
     h("section", { class: "card" }, h("h2", {}, "How others reach it"), facts([
       ["From outside", reach[doctor.reachability] ?? doctor.reachability],
       ["Relays", doctor.relays.length ? count(doctor.relays.length, "relay", "relays") : "none needed or found"],
-      ["Addresses", status.addresses.length ? h("ul", { class: "plain" }, status.addresses.map((address) => h("li", {}, h("code", {}, address)))) : "none yet"],
+      ["Addresses", status.addresses.length ? h("ul", { class: "lines" }, status.addresses.map((address) => h("li", {}, h("code", {}, address)))) : "none yet"],
     ])),
   ];
 }

@@ -29,7 +29,7 @@ async function all(main, signal) {
 
 async function one(main, topic, signal) {
   const path = "/v1/topics/" + topic.split("/").map(encodeURIComponent).join("/");
-  const list = h("ol", { class: "log plain", tabindex: "0", "aria-label": "Messages", "aria-live": "polite" });
+  const list = h("ol", { class: "log", tabindex: "0", "aria-label": "Messages", "aria-live": "polite" });
   const state = h("span", { class: "badge fair" }, "connecting");
   const from = h("select", { id: "from" }, [["latest", "from now on"], ["time:-10m", "from ten minutes ago"], ["earliest", "from the beginning"]].map(([value, text]) => h("option", { value }, text)));
   let source = null;
@@ -51,7 +51,7 @@ async function one(main, topic, signal) {
   from.addEventListener("change", listen);
   signal.addEventListener("abort", () => source?.close());
   main.append(h("p", {}, h("a", { href: "#/topics" }, "All topics")), h("h1", {}, topic),
-    h("div", { class: "row" }, h("div", { class: "field" }, h("label", { for: "from" }, "Show messages"), from), state), h("h2", {}, "Messages"), list);
+    h("form", { class: "line", onsubmit: (event) => event.preventDefault() }, h("div", { class: "field narrow" }, h("label", { for: "from" }, "Show messages"), from), h("p", { role: "status" }, state)), h("h2", {}, "Messages"), list);
   if (!/[*>]/.test(topic)) main.append(h("h2", {}, "Publish"), publisher(path));
   listen();
 }
