@@ -47,6 +47,7 @@ pub(crate) async fn doctor(node: &Inner) -> Option<DoctorReport> {
     };
     let status: StatusReport = super::report::status(node);
     report.findings = findings::all(&report, &reach, status.peers);
+    report.findings.extend(status.gateway.map(|url| findings::gateway(&url)));
     Some(report)
 }
 

@@ -42,6 +42,11 @@ pub(super) fn all(report: &DoctorReport, reach: &Reach, peers: usize) -> Vec<Fin
     all
 }
 
+/// Where the gateway is.
+pub(super) fn gateway(url: &str) -> Finding {
+    finding("gateway", Health::Good, format!("browsers and programs in any language use this node at {url}"), None)
+}
+
 fn finding(subject: &str, health: Health, says: impl Into<String>, advice: Option<&str>) -> Finding {
     Finding { subject: subject.to_owned(), health, says: says.into(), advice: advice.map(ToOwned::to_owned) }
 }
