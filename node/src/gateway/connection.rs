@@ -83,7 +83,8 @@ async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, door: Arc<Door>, pla
     }
 }
 
-async fn talk<T>(io: T, door: Arc<Door>, way: Way)
+/// Speaks HTTP with one client until it leaves, or is too slow.
+pub(super) async fn talk<T>(io: T, door: Arc<Door>, way: Way)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -5,7 +5,7 @@
 
 use axum::{extract::Request, response::Response};
 
-use super::problem::Problem;
+use super::{Shared, problem::Problem};
 
 /// The service that this host stands for; none if the host is the gateway itself.
 pub(super) fn service_of(host: &str) -> Option<&str> {
@@ -16,6 +16,6 @@ pub(super) fn service_of(host: &str) -> Option<&str> {
 ///
 /// # Errors
 /// 404 while nothing is exposed by that name.
-pub(super) async fn pass(service: &str, _request: Request) -> Result<Response, Problem> {
+pub(super) async fn pass(_shared: &Shared, service: &str, _request: Request) -> Result<Response, Problem> {
     Err(Problem::not_found(format!("no web pages are exposed as {service}; the gateway's own are at http://localhost")))
 }

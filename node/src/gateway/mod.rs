@@ -114,7 +114,7 @@ impl Door {
 
     async fn pass(&self, request: Request, passed: &guard::Passed) -> Response {
         if let Some(service) = hosts::service_of(&passed.host) {
-            return hosts::pass(service, request).await.into_response();
+            return hosts::pass(&self.shared, service, request).await.into_response();
         }
         if passed.foreign.is_some() && request.method() == Method::OPTIONS {
             let mut response = Response::new(Body::empty());

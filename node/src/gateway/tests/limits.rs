@@ -133,3 +133,66 @@ async fn whoever_leaves_in_the_middle_of_a_call_cancels_it() {
     drop(stream);
     eventually("it is cancelled", || std::sync::Arc::strong_count(&running) == 2).await;
 }
+
+/// A door to no node: enough for what happens before a request is understood.
+fn door() -> std::sync::Arc<crate::gateway::Door> {
+    use crate::gateway::{Door, Rules, Shared, Targets, Upstreams, router};
+
+    let (node, targets, upstreams) = (std::sync::Weak::new(), Targets::default(), Upstreams::new(false));
+    let shared = std::sync::Arc::new(Shared { node, targets, upstreams, figures: std::sync::Arc::default() });
+    let rules = Rules::new(&GatewayConfig::default(), None);
+    std::sync::Arc::new(Door { rules, router: router::router(std::sync::Arc::clone(&shared)), shared })
+}
+
+/// What a client is answered that sends this and then nothing more; and how long that takes, in a time that flies.
+async fn slow(sent: &[u8]) -> (String, std::time::Duration) {
+    use crate::gateway::{connection, guard::Way};
+
+    let (near, mut far) = tokio::io::duplex(64 * 1024);
+    let way = Way { local: std::net::Ipv4Addr::LOCALHOST.into(), secure: false };
+    let served = tokio::spawn(connection::talk(near, door(), way));
+    let began = tokio::time::Instant::now();
+    far.write_all(sent).await.unwrap();
+    let mut answer = String::new();
+    far.read_to_string(&mut answer).await.unwrap();
+    served.await.unwrap();
+    (answer, began.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_comes_too_slowly_ends_the_connection() {
+    use crate::gateway::connection::HEAD_PATIENCE;
+
+    for sent in [&b""[..], b"GET / HTTP/1.1\r\nhost: local"] {
+        let (answer, took) = slow(sent).await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+        assert!(took >= HEAD_PATIENCE && took < 2 * HEAD_PATIENCE, "{took:?}");
+    }
+    // One that is silent after an answer is ended likewise.
+    let (answer, took) = slow(b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    assert!(took >= HEAD_PATIENCE && took < 2 * HEAD_PATIENCE, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_comes_too_slowly_is_refused() {
+    use axum::{body::Body, response::IntoResponse};
+    use bytes::Bytes;
+    use futures::{StreamExt, stream};
+
+    use crate::gateway::body;
+
+    let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"["))]);
+    let stuck = body::read(Body::from_stream(begun.chain(stream::pending())), 1024).await.unwrap_err();
+    assert_eq!(stuck.into_response().status().as_u16(), 408);
+    // A byte now and then is not enough either.
+    let dripping = stream::unfold((), |()| async {
+        tokio::time::sleep(std::time::Duration::from_secs(15)).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
+    });
+    let dripping = body::read(Body::from_stream(dripping), 1024).await.unwrap_err();
+    assert_eq!(dripping.into_response().status().as_u16(), 408);
+    let broken = stream::iter([Err(std::io::Error::other("gone"))]);
+    let broken = body::read(Body::from_stream(broken.map(|e: Result<Bytes, _>| e)), 1024).await.unwrap_err();
+    assert_eq!(broken.into_response().status().as_u16(), 400);
+}
