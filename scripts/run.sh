@@ -144,6 +144,9 @@ printf '\nTry in a second terminal:\n\n'
 pasteable network nodes
 pasteable service describe "${call[1]}"
 pasteable "${another[@]}"
+if [ -r "$data_dir/gateway.url" ]; then
+  printf '\nOr look at it in a browser: %s\n' "$(<"$data_dir/gateway.url")"
+fi
 printf '\nCtrl-C stops everything.\n\n'
 
 code=0
