@@ -16,7 +16,9 @@
 //! | [`adjacency`] | whom a node is connected to, and how that is asked for |
 //! | [`rpc`] | frames, heads and status codes of a call |
 //! | [`standing`] | what nodes have done for each other, as others can check it |
+//! | [`ticket`] | what lets somebody in who would not be otherwise |
 //! | [`topic`] | entries and their logs, and how logs are kept equal |
+//! | [`tunnel`] | what is said on a stream before it carries somebody's bytes |
 //! | [`limits`] | every bound on the wire, by name |
 
 pub mod adjacency;
@@ -30,7 +32,9 @@ pub mod schema;
 pub mod sealed;
 pub mod service;
 pub mod standing;
+pub mod ticket;
 pub mod topic;
+pub mod tunnel;
 
 #[cfg(test)]
 mod golden;

@@ -201,3 +201,16 @@ pub const RECEIPTS_ASKED: usize = 16;
 pub const PROOFS_TOLD: usize = 16;
 /// Bits of the identity puzzle that may be asked for: beyond it nobody would ever find a key.
 pub const PUZZLE_BITS: u32 = 40;
+
+/// Largest body of a signed ticket, in bytes.
+pub const TICKET: usize = 1024;
+/// Addresses in a ticket.
+pub const TICKET_ADDRESSES: usize = 6;
+/// Longest address in a ticket, in bytes of its binary form: one over a relay names the relay.
+pub const TICKET_ADDRESS: usize = 128;
+/// Longest text of a ticket, in characters.
+pub const TICKET_TEXT: usize = 2 * 1024;
+/// How long a ticket may be good for.
+pub const TICKET_LIFE: Duration = Duration::from_secs(366 * 86_400);
+/// Largest greeting on a tunnel, in bytes: a ticket, and room for later fields.
+pub const TUNNEL_GREETING: usize = 2 * 1024;

@@ -23,6 +23,7 @@ use crate::{
 pub(crate) mod standing;
 mod tests;
 pub(crate) mod topic;
+pub(crate) mod tunnel;
 
 /// The secret key of RFC 8032, section 7.1, test 1.
 pub(crate) fn key() -> SecretKey {

@@ -11,6 +11,7 @@ use crate::{
     limits::SYNC_MESSAGE,
     rpc::{Code, Frame, FrameKind, ResponseHead, Status, frame},
     standing::{PairReceipt, Row, puzzle},
+    ticket::Ticket,
     topic::{Head, Policy, Receipt},
 };
 
@@ -182,6 +183,18 @@ fn standing(book: &mut Book) {
     }
 }
 
+fn tunnels(book: &mut Book) {
+    use super::tunnel;
+    use crate::ticket::TicketWord;
+    signed(book, "ticket", tunnel::ticket());
+    for (name, hello) in [("tunnel hello", tunnel::hello()), ("tunnel hello: with everything", tunnel::hello_full())] {
+        book.bytes(name, &hello.encode().unwrap());
+    }
+    book.bytes("tunnel welcome", &tunnel::welcome().encode().unwrap());
+    let word = TicketWord::new(network(), sealed(tunnel::ticket())).to_string();
+    book.bytes("ticket as a word", word.as_bytes());
+}
+
 #[test]
 fn every_wire_type_has_the_bytes_it_always_had() {
     let mut book = Book::open();
@@ -209,6 +222,7 @@ fn every_wire_type_has_the_bytes_it_always_had() {
     frames(&mut book);
     topics(&mut book);
     standing(&mut book);
+    tunnels(&mut book);
     book.close();
 }
 
@@ -238,6 +252,7 @@ fn domain_tags_never_change() {
         ["atoll lease 1", "atoll withdrawal 1", "atoll suspicion 1", "atoll adjacency 1"],
     );
     assert_eq!([PairReceipt::DOMAIN, Row::DOMAIN], ["atoll pair receipt 1", "atoll standing row 1"]);
+    assert_eq!(Ticket::DOMAIN, "atoll ticket 1");
     assert_eq!(
         [Head::DOMAIN, Receipt::DOMAIN, Policy::DOMAIN],
         ["atoll topic batch 1", "atoll topic receipt 1", "atoll topic policy 1"],
