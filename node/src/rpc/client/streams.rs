@@ -38,13 +38,16 @@ pub struct StreamCall {
     metadata: Metadata,
     policy: Policy,
     content: ContentType,
+    /// Nodes that are not to be called.
+    avoided: Vec<NodeId>,
 }
 
 impl StreamCall {
     pub(super) fn new(client: Client, method: &str) -> Self {
         let (metadata, policy) = (client.metadata.clone(), client.shared.policy);
         let content = ContentType::Json;
-        Self { client, method: method.to_owned(), deadline: None, peer: None, metadata, policy, content }
+        let (method, avoided) = (method.to_owned(), Vec::new());
+        Self { client, method, deadline: None, peer: None, metadata, policy, content, avoided }
     }
 
     /// By when the whole stream must be over; without it, never. A handler's onward stream is over when its own caller's time
@@ -72,6 +75,12 @@ impl StreamCall {
         self
     }
 
+    /// Calls none of these nodes.
+    pub(crate) fn avoiding(mut self, nodes: &[NodeId]) -> Self {
+        self.avoided = nodes.to_vec();
+        self
+    }
+
     /// One request, many responses.
     ///
     /// # Errors
@@ -81,7 +90,7 @@ impl StreamCall {
         if request.len() > STREAM_MESSAGE {
             return Err(too_long(request.len()));
         }
-        let (sender, receiver) = self.open(Some(request)).await?;
+        let (_, sender, receiver) = self.open(Some(request)).await?;
         sender.finish();
         Ok(Receiver::new(receiver))
     }
@@ -91,7 +100,7 @@ impl StreamCall {
     /// # Errors
     /// The status if no instance can be reached; what goes wrong later is told by the answer.
     pub async fn send<Req: Serialize, Res: DeserializeOwned>(self) -> Result<(Sender<Req>, Answer<Res>), Status> {
-        let (sender, raw) = self.open(None).await?;
+        let (_, sender, raw) = self.open(None).await?;
         Ok((Sender::new(sender), Answer { raw, of: PhantomData }))
     }
 
@@ -100,7 +109,7 @@ impl StreamCall {
     /// # Errors
     /// The status if no instance can be reached; what goes wrong later is told by the receiver.
     pub async fn exchange<Req: Serialize, Res: DeserializeOwned>(self) -> Result<(Sender<Req>, Receiver<Res>), Status> {
-        let (sender, receiver) = self.open(None).await?;
+        let (_, sender, receiver) = self.open(None).await?;
         Ok((Sender::new(sender), Receiver::new(receiver)))
     }
 
@@ -108,19 +117,24 @@ impl StreamCall {
     ///
     /// # Errors
     /// The status if no instance can be reached; what goes wrong later is told by the receiver.
-    pub async fn raw(mut self) -> Result<(RawSender, RawReceiver), Status> {
+    pub async fn raw(self) -> Result<(RawSender, RawReceiver), Status> {
+        self.raw_at().await.map(|(_, sender, receiver)| (sender, receiver))
+    }
+
+    /// The same, and the node that was chosen.
+    pub(crate) async fn raw_at(mut self) -> Result<(NodeId, RawSender, RawReceiver), Status> {
         self.content = ContentType::Raw;
         self.open(None).await
     }
 
     /// The same for messages of JSON.
     pub(crate) async fn json(self) -> Result<(RawSender, RawReceiver), Status> {
-        self.open(None).await
+        self.open(None).await.map(|(_, sender, receiver)| (sender, receiver))
     }
 
     /// Opens the stream, with `only` as the only message that will be sent, if that is known already: it then travels with the
     /// request.
-    async fn open(self, only: Option<Bytes>) -> Result<(RawSender, RawReceiver), Status> {
+    async fn open(self, only: Option<Bytes>) -> Result<(NodeId, RawSender, RawReceiver), Status> {
         bounded(&self.metadata)?;
         let (shared, rpc, now) = (&self.client.shared, &self.client.shared.rpc, Instant::now());
         let own = self.deadline.map(|deadline| now + deadline.min(LONGEST));
@@ -135,7 +149,7 @@ impl StreamCall {
         let by = deadline.unwrap_or(now + OPENING_PATIENCE).min(now + OPENING_PATIENCE);
         let time = rpc.directory.time_of(now);
         let targets = shared.targets(self.peer, time, by).await?;
-        let mut left: Vec<&Target> = targets.all.iter().collect();
+        let mut left: Vec<&Target> = targets.all.iter().filter(|target| !self.avoided.contains(&target.node)).collect();
         let mut last = shared.nobody(None);
         loop {
             let Some(chosen) = choose(rpc, &self.policy, &left, rpc.directory.now(), shared.turn()) else {
@@ -143,7 +157,7 @@ impl StreamCall {
             };
             let target = left.remove(chosen);
             match self.open_at(target, only.as_ref(), deadline, by).await {
-                Ok(ends) => return Ok(ends),
+                Ok((sender, receiver)) => return Ok((target.node, sender, receiver)),
                 Err(Failure { status, sent: true, .. }) => return Err(status),
                 Err(Failure { status, .. }) => {
                     rpc.directory.contact_failed(target.node);

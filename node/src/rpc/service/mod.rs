@@ -37,6 +37,8 @@ pub struct ServiceBuilder {
     metadata: BTreeMap<String, String>,
     endpoints: Vec<Endpoint>,
     methods: BTreeMap<MethodName, Handler>,
+    protocols: Vec<Protocol>,
+    listed: bool,
     concurrency: usize,
     queue: usize,
     /// The first thing that was wrong; reported on registration, so that building reads in one line.
@@ -53,6 +55,8 @@ impl ServiceBuilder {
             metadata: BTreeMap::new(),
             endpoints: Vec::new(),
             methods: BTreeMap::new(),
+            protocols: vec![Protocol::Rpc],
+            listed: true,
             concurrency: admission::CONCURRENCY,
             queue: admission::QUEUE,
             error: None,
@@ -173,6 +177,18 @@ impl ServiceBuilder {
         self.add(name, kind, [Schema::Raw, Schema::Raw], Handler::Stream(raw))
     }
 
+    /// Says how the service can be reached, if not by calls: it is then an application behind a tunnel.
+    pub(crate) fn reached_by(mut self, protocol: Protocol) -> Self {
+        self.protocols = vec![protocol];
+        self
+    }
+
+    /// Tells nobody of the service: it answers those who know that it is here, and call it at this node.
+    pub(crate) fn unlisted(mut self) -> Self {
+        self.listed = false;
+        self
+    }
+
     /// How many calls the service works on at a time, streams included; 1024 if it does not say. At least one.
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls;
@@ -260,7 +276,7 @@ impl ServiceBuilder {
             topics: Vec::new(),
             doc: self.doc,
             metadata: self.metadata,
-            protocols: vec![Protocol::Rpc],
+            protocols: self.protocols,
             // Filled in by the directory, which numbers this node's statements.
             issued: UnixMillis::default(),
             seq: Seq::default(),
@@ -269,8 +285,10 @@ impl ServiceBuilder {
         // Served before it is told: nobody may hear of a service that is not there.
         let admission = Admission::new(self.concurrency, self.queue);
         self.rpc.services.insert(LocalService::new(self.name, self.version, instance, self.methods, admission));
-        let serving = Serving { rpc: Arc::clone(&self.rpc), instance };
-        self.rpc.directory.register(record).await?;
+        let serving = Serving { rpc: Arc::clone(&self.rpc), instance, listed: self.listed };
+        if self.listed {
+            self.rpc.directory.register(record).await?;
+        }
         Ok(serving)
     }
 }
@@ -286,6 +304,7 @@ impl fmt::Debug for ServiceBuilder {
 pub struct Serving {
     rpc: Arc<Rpc>,
     instance: InstanceId,
+    listed: bool,
 }
 
 impl Serving {
@@ -298,7 +317,9 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        self.rpc.directory.withdraw(self.instance);
+        if self.listed {
+            self.rpc.directory.withdraw(self.instance);
+        }
         self.rpc.services.remove(self.instance);
     }
 }

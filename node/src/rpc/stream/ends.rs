@@ -45,14 +45,19 @@ impl RawSender {
     /// own status if it is over.
     pub async fn send(&mut self, message: impl Into<Bytes>) -> Result<(), Status> {
         let message = message.into();
-        let sending = poll_fn(|context| self.pipe.with(|stream, _| stream.poll_send(&message, context.waker())));
-        let sent = match self.deadline {
+        let sending = poll_fn(|context| self.poll_send(&message, context));
+        match self.deadline {
             None => sending.await,
             Some(end) => match tokio::time::timeout_at(end, sending).await {
                 Ok(sent) => sent,
-                Err(_) => return Err(too_late(&self.pipe)),
+                Err(_) => Err(too_late(&self.pipe)),
             },
-        };
+        }
+    }
+
+    /// The same as a poll, which looks at no deadline.
+    pub(crate) fn poll_send(&self, message: &Bytes, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let sent = self.pipe.with(|stream, _| stream.poll_send(message, context.waker()));
         sent.map_err(|why| match why {
             Unsendable::TooLong => too_long(message.len()),
             Unsendable::Over => self.pipe.with(|stream, _| match stream.ending() {
@@ -60,6 +65,11 @@ impl RawSender {
                 None => Status::failed_precondition("this side of the stream has been finished"),
             }),
         })
+    }
+
+    /// Whether the server has concluded the stream: it takes no more, and the receiver tells how it ended.
+    pub(crate) fn is_concluded(&self) -> bool {
+        self.pipe.with(|stream, _| matches!(stream.ending(), Some(Ending::Concluded { .. })))
     }
 
     /// Says that all has been sent.
@@ -126,7 +136,7 @@ impl RawReceiver {
         poll_fn(|context| self.poll(context)).await
     }
 
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Status>> {
         let next = self.poll_in_time(context);
         let outcome = match &next {
             Poll::Ready(Ok(None)) => Ok(()),
