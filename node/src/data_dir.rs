@@ -6,6 +6,7 @@
 //! control.sock   how the command line speaks to it (mode 0600)
 //! gateway.url    where its gateway is, while it runs
 //! db/            what it remembers
+//! tunnels.json   what it exposes and forwards, and the tickets that are good (mode 0600)
 //! ```
 
 use std::{

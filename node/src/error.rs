@@ -72,6 +72,12 @@ pub enum SpawnError {
     /// A service of the node itself could not be registered.
     #[error(transparent)]
     Register(#[from] RegisterError),
+    /// What is to be exposed or forwarded cannot be.
+    #[error("{reason}")]
+    Tunnel {
+        /// What, and why not.
+        reason: String,
+    },
     /// A setting is none.
     #[error("the setting {setting} is {value}; {rule}")]
     Setting {

@@ -102,7 +102,7 @@ fn parse(text: &[u8]) -> Option<[u8; 32]> {
 }
 
 /// Writes a file that never exists half-written, nor with other rights than its owner's.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let partial = path.with_extension("new");
     // A partial file that an interrupted start left behind may have other rights.
     if let Err(e) = fs::remove_file(&partial)

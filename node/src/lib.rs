@@ -25,8 +25,9 @@
 //! ```
 //!
 //! The modules, from the wire up: `net` is the overlay, `rpc` carries calls, `directory` says and learns who offers
-//! what, `broker` publishes and subscribes, [`control`] lets the command line ask the running node, [`gateway`] is
-//! the door for browsers and programs in any language. ARCHITECTURE.md tells how they fit together.
+//! what, `broker` publishes and subscribes, [`tunnel`] carries what others' applications say, [`control`] lets the command
+//! line ask the running node, [`gateway`] is the door for browsers and programs in any language. ARCHITECTURE.md tells how
+//! they fit together.
 
 pub mod bench;
 mod broker;
@@ -51,6 +52,7 @@ pub mod svid;
 mod system;
 #[cfg(test)]
 mod testing;
+pub mod tunnel;
 
 pub use atoll_protocol::{
     self as protocol,

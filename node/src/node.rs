@@ -34,6 +34,7 @@ use crate::{
     standing::{self, Trust},
     storage::Storage,
     system,
+    tunnel::{self, Tunnels},
 };
 
 /// A node of the network. Cheap to clone; the node stops when the last clone is dropped or
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) broker: Broker,
     pub(crate) config: Config,
     pub(crate) clock: Clock,
+    pub(crate) tunnels: Tunnels,
     events: Events,
     storage: Storage,
     data_dir: Option<DataDir>,
@@ -75,6 +77,7 @@ impl Node {
         }
         config.topics.check()?;
         config.standing.check()?;
+        config.tunnels.check()?;
         let clock = Clock::start();
         let data_dir = config.data_dir.as_deref().map(DataDir::hold).transpose()?;
         let path = data_dir.as_ref().map(|d| d.path().to_owned());
@@ -129,6 +132,15 @@ impl Node {
             || SpawnError::Network { reason: "the database was taken by another part of the node".to_owned() };
         let store = storage.take_store().ok_or_else(stopped)?;
         let rpc = Rpc::new(started.net, directory, trust);
+        let tunnels = tunnel::start(tunnel::Setup {
+            rpc: Arc::clone(&rpc),
+            key: key.clone(),
+            network: config.network.clone(),
+            clock,
+            config: config.tunnels.clone(),
+            data_dir: path.as_deref(),
+        })
+        .await?;
         let broker = start_broker(broker::Setup {
             key,
             network: config.network.clone(),
@@ -152,6 +164,7 @@ impl Node {
             broker,
             config,
             clock,
+            tunnels,
             events,
             storage,
             data_dir,
@@ -330,6 +343,7 @@ impl Node {
         self.0.broker.leave_groups().await;
         self.directory().shutdown().await;
         self.0.own.lock().clear();
+        self.0.tunnels.close();
         self.0.rpc.net.shutdown().await;
         self.0.broker.close().await;
         // Lost calls of the last moments are nobody's fault: this node was leaving.
@@ -380,6 +394,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.broker.abandon();
+        self.tunnels.close();
         if !self.rpc.net.close() {
             self.overlay.abort();
         }

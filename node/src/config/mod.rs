@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 mod gateway;
 mod standing;
 mod topics;
+mod tunnels;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ mod tests;
 pub use gateway::{GATEWAY_CONNECTIONS, GATEWAY_PORT, GatewayConfig, Token};
 pub use standing::StandingConfig;
 pub use topics::TopicsConfig;
+pub use tunnels::{ExposeConfig, ForwardConfig, TunnelsConfig};
 
 /// The port that a node listens on unless told otherwise, or unless it is taken.
 pub const DEFAULT_PORT: u16 = 4077;
@@ -56,6 +58,8 @@ pub struct Config {
     pub topics: TopicsConfig,
     /// Whom the owner trusts.
     pub standing: StandingConfig,
+    /// What applications are exposed, and what ports forwarded.
+    pub tunnels: TunnelsConfig,
     /// Whether to offer the service `bench`, which lets others measure calls to this node, and put it under load.
     pub bench: bool,
     /// What to log, in `tracing`'s filter syntax, such as `info` or `atoll_node=debug`.
@@ -100,6 +104,7 @@ impl Default for Config {
             gateway: GatewayConfig::default(),
             topics: TopicsConfig::default(),
             standing: StandingConfig::default(),
+            tunnels: TunnelsConfig::default(),
             bench: false,
             log: "warn,atoll_node=info,libp2p_kad=error,libp2p_gossipsub=error".to_owned(),
         }

@@ -61,6 +61,18 @@ fn everything_can_be_said() {
         puzzle_bits = 8
         limits = false
         capacity = 500
+
+        [tunnels]
+        idle_secs = 60
+
+        [[tunnels.expose]]
+        name = "photos"
+        http = "3000"
+        allow = ["12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477"]
+
+        [[tunnels.forward]]
+        service = "wiki@1"
+        local = "[::1]:8080"
         "#,
     )
     .unwrap();
@@ -97,6 +109,24 @@ fn everything_can_be_said() {
             puzzle_bits: Some(8),
             limits: Some(false),
             capacity: 500,
+        },
+        tunnels: TunnelsConfig {
+            idle_secs: 60,
+            expose: vec![ExposeConfig {
+                name: "photos".parse().unwrap(),
+                http: Some("127.0.0.1:3000".parse().unwrap()),
+                tcp: None,
+                allow: ["12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477".parse().unwrap()].into(),
+                private: false,
+                doc: None,
+            }],
+            forward: vec![ForwardConfig {
+                service: "wiki@1".to_owned(),
+                local: "[::1]:8080".parse().unwrap(),
+                peer: None,
+                ticket: None,
+            }],
+            ..TunnelsConfig::default()
         },
         bench: true,
         log: "debug".to_owned(),
@@ -168,4 +198,25 @@ fn bits_of_the_puzzle_follow_from_the_network_unless_they_are_set() {
     assert!(none.starts_with("the setting standing.capacity is 0"), "{none}");
     let error = StandingConfig { puzzle_bits: Some(41), ..config }.check().unwrap_err().to_string();
     assert_eq!(error, "the setting standing.puzzle_bits is 41; it takes a number from 0 to 40");
+}
+
+#[test]
+fn settings_of_tunnels_that_cannot_be_are_named() {
+    let error = |config: TunnelsConfig| config.check().unwrap_err().to_string();
+    let with = TunnelsConfig::default;
+    assert!(with().check().is_ok());
+    assert_eq!(
+        error(TunnelsConfig { idle_secs: 0, ..with() }),
+        "the setting tunnels.idle_secs is 0; it takes a number above 0"
+    );
+    assert!(error(TunnelsConfig { connections: 0, ..with() }).contains("tunnels.connections is 0"));
+    for (text, word) in [("", "either http or tcp"), ("http = \"1\"\ntcp = \"2\"", "either http or tcp")] {
+        let config = read(&format!("[[tunnels.expose]]\nname = \"photos\"\n{text}")).unwrap();
+        let message = error(config.tunnels);
+        assert!(message.contains("tunnels.expose is photos") && message.contains(word), "{message}");
+    }
+    let message = refused("[[tunnels.expose]]\nname = \"photos\"\nhttp = \"http://localhost/\"\n");
+    assert!(message.contains("without http://") && message.contains("line 3"), "{message}");
+    let message = refused("[[tunnels.forward]]\nservice = \"photos\"\nlocal = \"example.org:80\"\n");
+    assert!(message.contains("127.0.0.1:8080"), "{message}");
 }
