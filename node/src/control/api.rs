@@ -29,6 +29,15 @@
 //! | `POST /v1/bench/rpc` with [`BenchRequest`] | [`EchoReport`](crate::bench::EchoReport) |
 //! | `POST /v1/bench/stream` with [`BenchRequest`] | [`FlowReport`](crate::bench::FlowReport) |
 //! | `POST /v1/bench/publish` with [`PublishLoad`](crate::bench::PublishLoad) | [`PublishReport`](crate::bench::PublishReport) |
+//! | `GET /v1/tunnels` | [`TunnelsReport`] |
+//! | `POST /v1/tunnels/expose` with [`ExposeRequest`] | lines of [`TunnelEvent`], as they come |
+//! | `POST /v1/tunnels/forward` with [`ForwardRequest`] | lines of [`TunnelEvent`], as they come |
+//! | `POST /v1/tunnels/remove` with [`RemoveRequest`] | `null` |
+//! | `GET /v1/tickets` | list of [`IssuedTicket`] |
+//! | `POST /v1/tickets` with [`TicketRequest`] | [`TicketReply`] |
+//! | `POST /v1/shares` with [`ShareRequest`] | [`TicketReply`] |
+//! | `POST /v1/shares/get` with [`GetRequest`] | lines of [`GetEvent`], as they come |
+//! | `POST /v1/tickets/revoke` with [`RevokeRequest`] | [`IssuedTicket`] |
 //!
 //! Anything but success is an HTTP error code with an [`ApiError`]. Field names end in their unit.
 
@@ -38,6 +47,7 @@ mod registry;
 mod standing;
 mod topic_reports;
 mod topics;
+mod tunnels;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -66,6 +76,11 @@ pub use topic_reports::{
 pub use topics::{
     FailedRow, GapRow, LogPosition, MessageRow, PublishEvent, PublishRequest, PublishedRow, SubscribeEvent,
     SubscribeFrom, SubscribeRequest, TakenCount,
+};
+
+pub use tunnels::{
+    ExposeRequest, ExposedApp, ForwardRequest, ForwardedPort, GetEvent, GetRequest, Got, IssuedTicket, Origin,
+    Progress, RemoveRequest, RevokeRequest, ShareRequest, TicketReply, TicketRequest, TunnelEvent, TunnelsReport,
 };
 
 /// Who the node is and how it is doing.

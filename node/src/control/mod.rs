@@ -18,6 +18,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod tunnels;
 mod watch;
 
 use std::{

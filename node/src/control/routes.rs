@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     api::{ApiError, ConnectReply, ConnectRequest, DoctorReport, RouteRow},
-    bench, call, describe, graph, groups, report, search, standing, stream, topics, watch,
+    bench, call, describe, graph, groups, report, search, standing, stream, topics, tunnels, watch,
 };
 use crate::{net, node::Inner};
 
@@ -96,6 +96,14 @@ pub(super) fn router(node: Weak<Inner>) -> Router {
         .route("/v1/bench/rpc", post(bench::rpc))
         .route("/v1/bench/stream", post(bench::stream))
         .route("/v1/bench/publish", post(bench::publish))
+        .route("/v1/tunnels", get(tunnels::list))
+        .route("/v1/tunnels/expose", post(tunnels::expose))
+        .route("/v1/tunnels/forward", post(tunnels::forward))
+        .route("/v1/tunnels/remove", post(tunnels::remove))
+        .route("/v1/tickets", get(tunnels::tickets).post(tunnels::issue))
+        .route("/v1/shares", post(tunnels::share))
+        .route("/v1/shares/get", post(tunnels::get))
+        .route("/v1/tickets/revoke", post(tunnels::revoke))
         .fallback(async || Failure(StatusCode::NOT_FOUND, "there is nothing at this path".to_owned()))
         .method_not_allowed_fallback(async || {
             Failure(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this HTTP method".to_owned())

@@ -9,6 +9,7 @@ mod registry;
 mod standing;
 mod stream;
 mod topics;
+mod tunnels;
 
 use std::os::unix::fs::PermissionsExt;
 
