@@ -7,9 +7,23 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind}
 use clap_complete::Shell;
 
 use crate::{
-    bench::BenchAction, call::CallArgs, config::ConfigAction, identity::IdentityAction, network::NetworkQuery,
-    publish::PublishArgs, reputation::ReputationArgs, service::ServiceQuery, subscribe::SubscribeArgs,
+    bench::BenchAction,
+    call::CallArgs,
+    config::ConfigAction,
+    identity::IdentityAction,
+    network::NetworkQuery,
+    publish::PublishArgs,
+    reputation::ReputationArgs,
+    service::ServiceQuery,
+    subscribe::SubscribeArgs,
     topic::TopicQuery,
+    tunnel::{
+        TunnelQuery,
+        expose::ExposeArgs,
+        forward::{ForwardArgs, OpenArgs},
+        get::GetArgs,
+        share::ShareArgs,
+    },
 };
 
 /// Your node of an Atoll network: runs it, and asks it.
@@ -43,6 +57,10 @@ Examples:
       print what is published there
   node publish rooms/lobby 'ahoy'
       publish something there (in a third terminal)
+  node expose photos --http 3000
+      let others use the web application on port 3000
+  node forward photos 8080
+      use it, on another node: http://127.0.0.1:8080/
 
 Exit codes: 0 ok, 1 the call or the request failed, 2 the command line is wrong, 3 no node is running.";
 
@@ -68,6 +86,21 @@ pub(crate) enum Command {
     Topic {
         #[command(subcommand)]
         query: TopicQuery,
+    },
+    /// Expose an application of this machine: others find it by name and use it
+    Expose(Box<ExposeArgs>),
+    /// Forward a port of this machine to an application that somebody exposes
+    Forward(Box<ForwardArgs>),
+    /// Give others a ticket for what this node exposes or for files, and take it back
+    Share(Box<ShareArgs>),
+    /// Open what somebody has given you a ticket for
+    Open(Box<OpenArgs>),
+    /// Fetch the files that somebody has given you a ticket for
+    Get(Box<GetArgs>),
+    /// Look at what is exposed and forwarded here, and take it away
+    Tunnel {
+        #[command(subcommand)]
+        query: TunnelQuery,
     },
     /// Measure calls and streams to nodes that run with --bench, and how fast this node publishes
     Bench {

@@ -26,6 +26,7 @@ mod subscribe;
 mod table;
 mod topic;
 mod tree;
+mod tunnel;
 mod units;
 mod values;
 mod watch;
@@ -82,6 +83,12 @@ async fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Publish(args) => publish::run(*args, &session).await,
         Command::Subscribe(args) => subscribe::run(*args, &session).await,
         Command::Topic { query } => topic::run(query, &session).await,
+        Command::Expose(args) => tunnel::expose::run(*args, &session).await,
+        Command::Forward(args) => tunnel::forward::run(*args, &session).await,
+        Command::Share(args) => tunnel::share::run(*args, &session).await,
+        Command::Open(args) => tunnel::forward::open(*args, &session).await,
+        Command::Get(args) => tunnel::get::run(*args, &session).await,
+        Command::Tunnel { query } => tunnel::run(query, &session).await,
         Command::Bench { action } => bench::run(action, &session).await,
         Command::Reputation(args) => reputation::run(args, &session).await,
         Command::Doctor => doctor::run(&session).await,

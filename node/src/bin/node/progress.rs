@@ -29,7 +29,7 @@ pub(crate) async fn shown<T>(work: impl Future<Output = T>, line: impl Fn(Durati
 }
 
 /// Replaces the line (ECMA-48: erase in line). That it cannot be shown is no reason to fail.
-fn put(line: &str) {
+pub(crate) fn put(line: &str) {
     let mut stderr = io::stderr().lock();
     let _ = write!(stderr, "\r\x1b[2K{line}").and_then(|()| stderr.flush());
 }
