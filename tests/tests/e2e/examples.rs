@@ -84,3 +84,14 @@ async fn the_fifth_example_chats() -> Result<()> {
     ensure!(!two.exit(PATIENCE).await?.success(), "one user is no chat");
     Ok(())
 }
+
+#[tokio::test]
+async fn the_seventh_example_exposes_a_web_app() -> Result<()> {
+    let mut example = example("07_expose_web_app", &[])?;
+    for expected in ["by name: Ahoy from the island!", "by ticket: Ahoy from the island!"] {
+        example.line(expected, |line: &Line| (line.text == expected).then_some(())).await?;
+    }
+    example.line("why not", with(["revoked: ", "was revoked"])).await?;
+    ensure!(example.exit(PATIENCE).await?.success(), "{}", example.report());
+    Ok(())
+}

@@ -14,6 +14,7 @@
 //! | [`registry`] | `service search`, `watch` and `describe`, and the graph for Graphviz |
 //! | [`topics`] | `publish`, `subscribe` and `topic`: between nodes, over restarts, with and without keepers |
 //! | [`groups`] | `subscribe --group` and `topic groups`: work that is shared, members that are killed, dead letters |
+//! | [`tunnels`] | `expose`, `forward`, `share`, `open` and `get`: applications and files of one node, used through another |
 //! | [`restart`] | the same identity, the remembered peers, and what was known of the network |
 //! | [`refuse`] | what is damaged, taken or unreadable |
 //! | [`local`] | commands that need no network |
@@ -36,3 +37,4 @@ mod standing;
 mod stop;
 mod stream;
 mod topics;
+mod tunnels;

@@ -289,6 +289,14 @@ impl NodePrograms {
         self.programs.ask(host, caller, &arguments).await.map(drop)
     }
 
+    /// Runs `node` with these arguments on a host, against a node that runs there; what it printed as JSON.
+    ///
+    /// # Errors
+    /// If it fails, with what it complained of.
+    pub async fn ask(&self, host: &Host, of: &Program, arguments: &[&str]) -> Result<String> {
+        self.programs.ask(host, of, arguments).await
+    }
+
     /// What a node says of its connections to a peer.
     ///
     /// # Errors
