@@ -68,11 +68,11 @@ async fn refuse(stream: &TcpStream, door: &Door) {
 
 async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, door: Arc<Door>, place: OwnedSemaphorePermit) {
     let _place = place;
-    let Ok(local) = stream.local_addr() else { return };
+    let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else { return };
     // Answers are written whole: waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
     let _open = door.shared.figures.open();
-    let way = Way { local: local.ip(), secure: tls.is_some() };
+    let way = Way { local: local.ip(), peer: peer.ip(), secure: tls.is_some() };
     match tls {
         None => talk(stream, door, way).await,
         Some(tls) => match timeout(TLS_PATIENCE, tls.accept(stream.compat())).await {

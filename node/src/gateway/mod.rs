@@ -99,7 +99,7 @@ impl Door {
         let mut response = match self.rules.check(&parts, way) {
             Err(problem) => problem.into_response(),
             Ok(passed) => {
-                let mut response = self.pass(Request::from_parts(parts, body), &passed).await;
+                let mut response = self.pass(Request::from_parts(parts, body), &passed, way).await;
                 if let Some(origin) = passed.foreign {
                     guard::readable_by(response.headers_mut(), origin);
                 }
@@ -112,9 +112,13 @@ impl Door {
         response
     }
 
-    async fn pass(&self, request: Request, passed: &guard::Passed) -> Response {
+    async fn pass(&self, mut request: Request, passed: &guard::Passed, way: Way) -> Response {
         if let Some(service) = hosts::service_of(&passed.host) {
-            return hosts::pass(&self.shared, service, request).await.into_response();
+            if self.rules.asks_for_token() {
+                // The token is this gateway's, and nobody else's business.
+                request.headers_mut().remove(header::AUTHORIZATION);
+            }
+            return hosts::pass(&self.shared, service, request, way).await.into_response();
         }
         if passed.foreign.is_some() && request.method() == Method::OPTIONS {
             let mut response = Response::new(Body::empty());

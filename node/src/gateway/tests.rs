@@ -1,6 +1,7 @@
 //! Tests of the gateway, over real connections to real nodes.
 
 mod calls;
+mod hosts;
 mod limits;
 mod reports;
 mod safety;

@@ -24,6 +24,8 @@ mod tests;
 pub(super) struct Way {
     /// The address of this machine that it came to.
     pub(super) local: IpAddr,
+    /// The address that it came from.
+    pub(super) peer: IpAddr,
     /// Whether over TLS.
     pub(super) secure: bool,
 }
@@ -53,6 +55,11 @@ impl Rules {
             origins: lower(&config.origins),
             token: token.map(|token| digest(token.secret().as_bytes())),
         }
+    }
+
+    /// Whether requests carry a secret that is this gateway's alone.
+    pub(super) fn asks_for_token(&self) -> bool {
+        self.token.is_some()
     }
 
     /// Lets a request pass, or says why not.

@@ -2,7 +2,8 @@ use axum::http::Request;
 
 use super::*;
 
-const HERE: Way = Way { local: IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), secure: false };
+const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+const HERE: Way = Way { local: LOOPBACK, peer: LOOPBACK, secure: false };
 
 fn rules(config: GatewayConfig) -> Rules {
     let token = config.token.clone();

@@ -149,7 +149,8 @@ async fn slow(sent: &[u8]) -> (String, std::time::Duration) {
     use crate::gateway::{connection, guard::Way};
 
     let (near, mut far) = tokio::io::duplex(64 * 1024);
-    let way = Way { local: std::net::Ipv4Addr::LOCALHOST.into(), secure: false };
+    let loopback = std::net::Ipv4Addr::LOCALHOST.into();
+    let way = Way { local: loopback, peer: loopback, secure: false };
     let served = tokio::spawn(connection::talk(near, door(), way));
     let began = tokio::time::Instant::now();
     far.write_all(sent).await.unwrap();

@@ -37,7 +37,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 
 use self::{affinity::Affinity, pool::Pool};
-use super::dial::Dialer;
+use super::{Tunnels, dial::Dialer};
 use crate::Node;
 
 /// Connections that are tried: an idle one may be closed by the application in the moment in which it is used.
@@ -75,9 +75,25 @@ impl Node {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
+        self.0.tunnels.web(service, request, asker).await
+    }
+}
+
+impl Tunnels {
+    /// See [`Node::web`].
+    pub(crate) async fn web<B>(
+        &self,
+        service: &str,
+        request: Request<B>,
+        asker: &Asker,
+    ) -> Result<Response<Incoming>, Status>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
         let query: ServiceQuery = service.parse().map_err(|e: NameError| Status::invalid_argument(e.to_string()))?;
-        let dialer = Dialer::new(self.0.tunnels.0.rpc.clone(), query, None);
-        self.0.tunnels.0.web.send(&dialer, request, asker).await
+        let dialer = Dialer::new(Arc::clone(&self.0.rpc), query, None);
+        self.0.web.send(&dialer, request, asker).await
     }
 }
 
