@@ -6,16 +6,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 bin=${PREFIX:-/usr/local}/bin
 
-# Prints the `node` on the PATH that is Node.js, which says v<number> when asked for its version.
-node_js() {
-  local candidate
-  while read -r candidate; do
-    [[ $("$candidate" --version 2>/dev/null) =~ ^v[0-9] ]] || continue
-    printf '%s\n' "$candidate"
-    return
-  done < <(type -ap node || true)
-}
-
 scripts/setup.sh
 build_programs --release
 program=$(target_dir)/release/node

@@ -24,3 +24,13 @@ target_dir() {
 build_programs() { # [CARGO OPTION…]
   cargo build --bins --examples "$@"
 }
+
+# Prints the `node` on the PATH that is Node.js, which says v<number> when asked for its version.
+node_js() {
+  local candidate
+  while read -r candidate; do
+    [[ $("$candidate" --version 2>/dev/null) =~ ^v[0-9] ]] || continue
+    printf '%s\n' "$candidate"
+    return
+  done < <(type -ap node || true)
+}
