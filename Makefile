@@ -2,7 +2,7 @@
 
 export PEER PREFIX SCENARIO SEED NODES REPEAT
 
-.PHONY: run test install bench bench-join bench-dht bench-topics bench-tunnel bench-crowd sim sim-reputation lab chaos help
+.PHONY: run test install bench bench-join bench-dht bench-topics bench-tunnel bench-crowd sim sim-reputation lab chaos interop help
 
 run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
 	@exec scripts/run.sh
@@ -42,6 +42,9 @@ lab:  ## Try homes behind NATs of every kind with each other, in network namespa
 
 chaos:  ## Kill nodes, cut them off and fill their disks for five minutes, and check that topics lose nothing; NODES=10 SEED=1
 	@exec scripts/chaos.sh
+
+interop:  ## Test nodes beside js-libp2p, with a client in JavaScript; needs Node.js 20.10 or later, and npm
+	@exec scripts/interop.sh
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile

@@ -8,3 +8,5 @@ scripts/setup.sh lab
 # The whole-network tests start the programs themselves.
 build_programs --profile dev
 cargo test
+# Without Node.js these are skipped, and say so.
+scripts/interop.sh --if-possible
