@@ -17,7 +17,8 @@ export const BODY = 16 * 1024 * 1024
 
 /** A frame's bytes. `call` is a bigint: the call's id, a ticket or a credit. */
 export function encodeFrame (kind, call = 0n, head = EMPTY, body = EMPTY) {
-  if (head.length > HEAD || body.length > BODY) throw new RangeError(`a head of ${head.length} or a body of ${body.length} bytes is too long`)
+  if (head.length > HEAD) throw new RangeError(`a head of ${head.length} bytes, more than ${HEAD}`)
+  if (body.length > BODY) throw new RangeError(`a body of ${body.length} bytes, more than ${BODY}`)
   const header = new DataView(new ArrayBuffer(HEADER))
   header.setUint8(0, kind)
   header.setUint16(2, head.length, true)

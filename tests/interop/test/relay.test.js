@@ -5,6 +5,7 @@ import { test } from 'node:test'
 
 import { multiaddr } from '@multiformats/multiaddr'
 
+import { AtollClient } from '../client/client.js'
 import { startPeer } from '../harness/peer.js'
 import { startBootstrap, startNode } from '../harness/processes.js'
 import { until } from '../harness/until.js'
@@ -47,15 +48,17 @@ for (const transport of ['tcp', 'quic']) {
   })
 }
 
-test('a node reaches a peer through the relay', async (t) => {
+test('a node reaches a peer through the relay, and is called by it there', async (t) => {
   const relay = await startBootstrap(t)
   const { peer, address } = await behind(t, relay.tcp)
   const node = await startNode(t, { peers: [relay.tcp] })
   await node.event('joined')
   // It is connected, and yet no node of Atoll.
   await assert.rejects(node.ask('network', 'connect', `${address}`), /js-libp2p/)
-  await until('the peer sees the connection', () =>
-    peer.getConnections().some(({ remotePeer }) => remotePeer.toString() === node.id))
+  const connection = await until('the peer sees the connection', () =>
+    peer.getConnections().find(({ remotePeer }) => remotePeer.toString() === node.id))
+  assert.match(connection.remoteAddr.toString(), /\/p2p-circuit/)
+  assert.deepEqual(await new AtollClient(connection).call('system', 'ping'), { node: node.id })
 })
 
 test('who has no place at the relay is not reached there', async (t) => {
