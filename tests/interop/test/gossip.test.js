@@ -16,6 +16,9 @@ import { until } from '../harness/until.js'
 /** Messages that are refused until their sender is barred: twenty proofs of a fault, and some for those that weigh less by then. */
 const BARRED = 25
 
+/** Where what is published on topics is gossiped; each topic belongs to one of them, by its hash. */
+const CHANNELS = Array.from({ length: 64 }, (_, number) => `atoll/main/topics/${number}`)
+
 const garbage = () => randomBytes(100)
 
 /** A node that joins through another one, and what it announces then, as a peer hears it that is connected to the other one alone. */
@@ -67,6 +70,18 @@ test('what a node has announced is believed if a peer publishes it elsewhere, an
   await publisher.services.gossip.publish(directory(), data)
   await until('it lists the node', async () => (await alone.nodes()).includes(node.id))
   await until('the neighbour hears of it', () => heard.some((message) => Buffer.from(message).equals(data)))
+})
+
+test('what is published on a topic arrives at a peer', async (t) => {
+  const node = await startNode(t)
+  const peer = await startPeer(t)
+  const heard = CHANNELS.map((channel) => listen(peer, channel))
+  await peer.dial(multiaddr(node.tcp))
+  await until('a message is heard', async () => {
+    // Again and again: whoever listens only after it was published does not hear it, and the node tells nobody who listens.
+    await node.ask('publish', 'rooms/lobby', 'ahoy', '--ack', 'gossip')
+    return heard.flat().some((data) => Buffer.from(data).includes('ahoy'))
+  })
 })
 
 test('garbage is refused, charged to whom it came from, and not passed on', async (t) => {
