@@ -43,7 +43,7 @@ lab:  ## Try homes behind NATs of every kind with each other, in network namespa
 chaos:  ## Kill nodes, cut them off and fill their disks for five minutes, and check that topics lose nothing; NODES=10 SEED=1
 	@exec scripts/chaos.sh
 
-interop:  ## Test nodes beside js-libp2p, with a client in JavaScript; needs Node.js 20.10 or later, and npm
+interop:  ## Test nodes beside js-libp2p, with a client in JavaScript; needs Node.js 20.11 or later, and npm
 	@exec scripts/interop.sh
 
 help:  ## List the targets

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Tests nodes beside js-libp2p: connections, Kademlia, gossip, the relay, and calls by a client in JavaScript. Needs Node.js 20.10
+# Tests nodes beside js-libp2p: connections, Kademlia, gossip, the relay, and calls by a client in JavaScript. Needs Node.js 20.11
 # or later, and npm, which downloads what tests/interop/package-lock.json names. With --if-possible a machine that lacks these is no failure.
 # Files, such as test/calls.test.js, and options of Node.js's test runner before them may follow.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-needed=20.10 # version of Node.js: that of the options of its test runner
+needed=20.11 # version of Node.js: that of the options of its test runner
 
 missing=fail
 if [ "${1:-}" = --if-possible ]; then
@@ -42,5 +42,5 @@ if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
     "$missing" "npm cannot install what they need; its messages are above"
 fi
 [ $# -gt 0 ] || set -- test/*.test.js
-# One file after the other: each starts several nodes.
-exec "$js" --test --test-concurrency=1 --test-reporter=spec "$@"
+# One file after the other: each starts several nodes. A file takes some seconds; after five minutes it hangs.
+exec "$js" --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec "$@"
