@@ -33,9 +33,7 @@ pub(super) async fn graph(state: Shared, RawQuery(query): RawQuery) -> Answer<Gr
 /// # Errors
 /// In words, if that is too far.
 pub(crate) async fn report(node: &Inner, radius: u32) -> Result<GraphNode, String> {
-    if !(1..=GRAPH_RADIUS_MAX).contains(&radius) {
-        return Err(no_radius(&radius.to_string()));
-    }
+    let radius = bounded(radius)?;
     // What lies at the radius tells itself of the last links.
     node.rpc.directory.look(u8::try_from(radius.saturating_sub(1)).unwrap_or(u8::MAX)).await;
     let services = reports::services_by_node(node);
@@ -45,7 +43,11 @@ pub(crate) async fn report(node: &Inner, radius: u32) -> Result<GraphNode, Strin
 /// The radius in the address, or the usual one.
 fn radius(query: &str) -> Result<u32, String> {
     let Some(text) = query.split('&').find_map(|pair| pair.strip_prefix("radius=")) else { return Ok(GRAPH_RADIUS) };
-    text.parse().map_err(|_| no_radius(text))
+    bounded(text.parse().map_err(|_| no_radius(text))?)
+}
+
+fn bounded(radius: u32) -> Result<u32, String> {
+    if (1..=GRAPH_RADIUS_MAX).contains(&radius) { Ok(radius) } else { Err(no_radius(&radius.to_string())) }
 }
 
 fn no_radius(text: &str) -> String {

@@ -36,7 +36,7 @@ async fn the_version_and_the_node_can_be_named() {
     }
     let reply = post(&node, "/v1/call/demo/add?version=2", "[1]").await;
     assert!(reply.problem(404).contains("demo@^2"), "{}", reply.text());
-    assert!(post(&node, "/v1/call/demo/add?version=x", "[1]").await.problem(400).contains('x'));
+    assert!(post(&node, "/v1/call/demo/add?version=new", "[1]").await.problem(400).contains("new"));
     let reply = post(&node, &format!("/v1/call/demo/add?node={}", node.id()), "[1]").await;
     assert_eq!(reply.text(), "1");
     let nobody = "12D3KooWFppSuubWzyRmtQuVt4bnbCHNfdhyP7wYLJ3qL1EvW477";
