@@ -15,7 +15,8 @@ async fn mirror() -> SocketAddr {
             tokio::spawn(async move {
                 let mut asked = Vec::new();
                 while !asked.ends_with(b"\r\n\r\n") {
-                    asked.push(socket.read_u8().await.unwrap_or(b'\n'));
+                    let Ok(byte) = socket.read_u8().await else { return };
+                    asked.push(byte);
                 }
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", asked.len());
                 let _ = socket.write_all(&[head.as_bytes(), &asked].concat()).await;
