@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use atoll_protocol::rpc::Status;
+use atoll_protocol::rpc::{Code, Status};
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -90,38 +90,19 @@ impl Fetcher {
             return Err(GetError::InTheWay { path });
         }
         let mut partial = self.open(&folder, name, &hashes).await.map_err(disk)?;
-        let (mut wrong, mut tries) = (0, 0);
+        let mut tries = Tries::default();
         while partial.next < hashes.pieces.len() {
             let before = partial.next;
-            let ended = self.go_on(names, &hashes, &mut partial).await;
+            let Err(ended) = self.go_on(names, &hashes, &mut partial).await else { continue };
             if partial.next > before {
-                (wrong, tries) = (0, 0);
+                tries = Tries::default();
             }
-            match ended {
-                Ok(()) => {}
-                Err(Ended::Disk(source)) => return Err(disk(source)),
-                Err(Ended::Wrong) if wrong + 1 >= WRONG => {
-                    let path = names.shown();
-                    return Err(GetError::Damaged { path, piece: partial.next, times: WRONG });
-                }
-                Err(Ended::Wrong) => wrong += 1,
-                Err(Ended::Changed) if wrong + 1 >= WRONG => {
-                    let path = names.shown();
-                    return Err(GetError::Damaged { path, piece: partial.next, times: WRONG });
-                }
-                Err(Ended::Changed) => {
-                    wrong += 1;
-                    self.forget(&hashes, partial.next);
-                    hashes = self.hashes(names).await?;
-                    partial = self.open(&folder, name, &hashes).await.map_err(disk)?;
-                }
-                Err(Ended::Broken(status)) if tries + 1 >= TRIES => return Err(status.into()),
-                Err(Ended::Broken(status)) => {
-                    tracing::debug!("{} broke off and is gone on with: {status}", names.shown());
-                    sleep(PAUSE * 2_u32.pow(tries)).await;
-                    tries += 1;
-                }
-                Err(Ended::Refused(reason)) => return Err(GetError::Refused { path: names.shown(), reason }),
+            let has_changed = matches!(ended, Ended::Changed);
+            tries.count(ended, names, &path, partial.next).await?;
+            if has_changed {
+                self.forget(&hashes, partial.next);
+                hashes = self.hashes(names).await?;
+                partial = self.open(&folder, name, &hashes).await.map_err(disk)?;
             }
         }
         let (size, name) = (hashes.size, name.to_owned());
@@ -216,6 +197,41 @@ impl Fetcher {
             partial.next += 1;
         }
         Ok(())
+    }
+}
+
+/// How often something was tried without getting further.
+#[derive(Default)]
+struct Tries {
+    /// What came was wrong, or something else was there.
+    wrong: u32,
+    /// Nothing came.
+    broken: u32,
+}
+
+impl Tries {
+    /// Waits as long as it takes to try again, unless it has been tried often enough.
+    async fn count(&mut self, ended: Ended, names: &Names, path: &Path, piece: usize) -> Result<(), GetError> {
+        match ended {
+            Ended::Disk(source) => Err(GetError::Disk { path: path.to_owned(), source }),
+            Ended::Refused(reason) => Err(GetError::Refused { path: names.shown(), reason }),
+            Ended::Wrong | Ended::Changed => {
+                self.wrong += 1;
+                if self.wrong < WRONG {
+                    return Ok(());
+                }
+                Err(GetError::Damaged { path: names.shown(), piece, times: WRONG })
+            }
+            Ended::Broken(status) => {
+                self.broken += 1;
+                if self.broken >= TRIES || status.code() == Code::PermissionDenied {
+                    return Err(status.into());
+                }
+                tracing::debug!("{} broke off and is gone on with: {status}", names.shown());
+                sleep(PAUSE * 2_u32.pow(self.broken - 1)).await;
+                Ok(())
+            }
+        }
     }
 }
 
