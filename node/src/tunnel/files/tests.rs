@@ -99,7 +99,7 @@ impl Stage {
     }
 }
 
-/// Everything beneath a folder, by its path.
+/// All files beneath a folder, by their paths.
 fn tree(at: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let mut all = std::collections::BTreeMap::new();
     let mut left = vec![at.to_owned()];
@@ -107,9 +107,10 @@ fn tree(at: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
         for entry in fs::read_dir(&folder).unwrap() {
             let entry = entry.unwrap();
             let name = entry.path().strip_prefix(at).unwrap().to_string_lossy().into_owned();
-            match entry.file_type().unwrap().is_dir() {
-                true => left.push(entry.path()),
-                false => drop(all.insert(name, fs::read(entry.path()).unwrap())),
+            match entry.file_type().unwrap() {
+                kind if kind.is_dir() => left.push(entry.path()),
+                kind if kind.is_file() => drop(all.insert(name, fs::read(entry.path()).unwrap())),
+                _ => {}
             }
         }
     }
