@@ -1,9 +1,11 @@
 //! Under which DHT keys a service is found: SHA-256 of `network ‖ 0 ‖ name ‖ 0 ‖ major`, and the same without a major
-//! version for callers that take any. Names cannot hold a zero byte, so the parts cannot run into each other.
+//! version for callers that take any, each as a multihash. Names cannot hold a zero byte, so the parts cannot run into each other.
 
 use atoll_protocol::names::{NetworkName, ServiceName, ServiceQuery};
 use semver::{Op, Version};
 use sha2::{Digest, Sha256};
+
+use crate::net::multihash;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,7 @@ fn key(network: &NetworkName, name: &ServiceName, major: Option<u64>) -> Vec<u8>
     if let Some(major) = major {
         digest.update(major.to_le_bytes());
     }
-    digest.finalize().to_vec()
+    multihash(&digest.finalize().into())
 }
 
 /// The keys that a provider of this version announces.

@@ -456,3 +456,4 @@ pub(crate) use counters::SchemaCounters;
 pub(crate) use counters::{Counter, Counters, Gauge};
 pub(crate) use driver::start;
 pub(crate) use protocols::{Channel, Protocols};
+pub(crate) use records::multihash;

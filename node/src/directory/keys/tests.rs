@@ -11,15 +11,17 @@ fn wanted(query: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_key_is_a_digest_that_never_changes() {
+fn a_key_is_a_multihash_that_never_changes() {
     let network = "main".parse().unwrap();
     let [any, major] = provided(&network, &"math.calc".parse().unwrap(), &Version::new(1, 2, 3));
     // Computed apart from this program: SHA-256 of "main", 0, "math.calc", 0 (and 1 as 64 bits, little endian).
     let mut expected = Sha256::new();
     expected.update(b"main\0math.calc\0");
-    assert_eq!(any, expected.clone().finalize().to_vec());
+    // 0x12 is SHA-256 in the table of multicodecs, 0x20 the digest's length.
+    let multihash = |digest: Sha256| [&[0x12, 0x20], digest.finalize().as_slice()].concat();
+    assert_eq!(any, multihash(expected.clone()));
     expected.update([1, 0, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(major, expected.finalize().to_vec());
+    assert_eq!(major, multihash(expected));
 }
 
 #[test]

@@ -30,9 +30,9 @@ use libp2p::{
     },
 };
 
-pub(crate) use self::table::Key;
 pub(super) use self::table::Refused;
-use self::table::{Held, Table};
+pub(crate) use self::table::multihash;
+use self::table::{Held, Table, digest};
 use super::{Counters, addresses, node_id, peer_id};
 use crate::storage::{Provider, Storage};
 
@@ -87,7 +87,7 @@ impl Records {
     /// provider says it.
     pub(super) fn keep(&mut self, record: ProviderRecord, from: Option<IpAddr>, now: Instant) -> Result<(), Refused> {
         self.expire(now);
-        let key = digest(&record.key).ok_or(Refused::Key)?;
+        let key = digest(record.key.as_ref()).ok_or(Refused::Key)?;
         let node = node_id(&record.provider).filter(|_| record.provider != self.me).ok_or(Refused::Provider)?;
         let from = from.ok_or(Refused::Provider)?;
         let remaining = record.expires.map_or(TTL, |at| at.saturating_duration_since(now)).min(TTL);
@@ -142,11 +142,6 @@ impl Records {
     }
 }
 
-/// The key, if it has the form of ours.
-fn digest(key: &RecordKey) -> Option<Key> {
-    key.as_ref().try_into().ok()
-}
-
 impl RecordStore for Records {
     type RecordsIter<'a> = iter::Empty<Cow<'a, Record>>;
     type ProvidedIter<'a> =
@@ -179,7 +174,7 @@ impl RecordStore for Records {
 
     fn providers(&self, key: &RecordKey) -> Vec<ProviderRecord> {
         let own = self.provided.get(key).cloned();
-        let Some(digest) = digest(key) else { return own.into_iter().collect() };
+        let Some(digest) = digest(key.as_ref()) else { return own.into_iter().collect() };
         let others = self.table.providers(&digest, Instant::now()).filter_map(|held| {
             let provider = peer_id(&held.provider)?;
             let addresses = held.addresses.clone();
@@ -195,7 +190,7 @@ impl RecordStore for Records {
     fn remove_provider(&mut self, key: &RecordKey, provider: &PeerId) {
         if *provider == self.me {
             self.provided.remove(key);
-        } else if let (Some(key), Some(node)) = (digest(key), node_id(provider))
+        } else if let (Some(key), Some(node)) = (digest(key.as_ref()), node_id(provider))
             && self.table.remove(&key, &node)
         {
             self.storage.forget_provider(key, node);

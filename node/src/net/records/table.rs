@@ -17,6 +17,19 @@ use libp2p::{Multiaddr, PeerId, kad};
 /// A key of the DHT: a SHA-256 digest.
 pub(crate) type Key = [u8; 32];
 
+/// What stands before a digest in a multihash: SHA-256, 32 bytes (<https://github.com/multiformats/multihash>).
+const SHA2_256: [u8; 2] = [0x12, 32];
+
+/// A key as it is said: a multihash, as the specification of libp2p's DHT has it. Other implementations ask for nothing else.
+pub(crate) fn multihash(key: &Key) -> Vec<u8> {
+    [SHA2_256.as_slice(), key].concat()
+}
+
+/// The key that was said, if it has the form of ours.
+pub(super) fn digest(multihash: &[u8]) -> Option<Key> {
+    multihash.strip_prefix(&SHA2_256)?.try_into().ok()
+}
+
 type Distance = kad::KBucketDistance;
 
 /// Records of other nodes in all.
@@ -45,7 +58,7 @@ pub(super) struct Held {
 /// Why a record is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::net) enum Refused {
-    #[error("its key is no SHA-256 digest")]
+    #[error("its key is no multihash of SHA-256")]
     Key,
     #[error("its provider is not connected as a node")]
     Provider,
@@ -138,7 +151,8 @@ impl Table {
     }
 
     fn distance(&self, key: &Key) -> Distance {
-        kad::KBucketKey::new(*key).distance(&self.me)
+        // As Kademlia measures it: from the key as it is said.
+        kad::KBucketKey::new(multihash(key)).distance(&self.me)
     }
 
     /// Adds the addresses to the provider's records that have none.

@@ -7,7 +7,7 @@ use libp2p::kad;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
-    table::{PER_KEY, PER_NEIGHBOUR, PER_PROVIDER, PER_SUBNET},
+    table::{Key, PER_KEY, PER_NEIGHBOUR, PER_PROVIDER, PER_SUBNET},
     *,
 };
 
@@ -25,6 +25,11 @@ fn key(n: u32) -> Key {
     let mut key = [7; 32];
     key[..4].copy_from_slice(&n.to_be_bytes());
     key
+}
+
+/// The key as it is said.
+fn said_key(n: u32) -> RecordKey {
+    RecordKey::from(multihash(&key(n)))
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -108,7 +113,7 @@ fn a_flood_displaces_only_itself() {
     for n in 0..40 {
         table.keep(key(n), held(1 + (n / 10) as u16, "127.0.0.1", later())).unwrap();
     }
-    let distance = |n: u32| kad::KBucketKey::new(key(n)).distance(&kad::KBucketKey::from(peer(0)));
+    let distance = |n: u32| kad::KBucketKey::new(multihash(&key(n))).distance(&kad::KBucketKey::from(peer(0)));
     let mut evicted = Vec::new();
     for n in 1_000..3_000 {
         match table.keep(key(n), held(66, "127.0.0.1", later())) {
@@ -164,26 +169,33 @@ fn records(storage: &Storage) -> Records {
     Records::new(peer(0), storage.clone(), PublicRanges::default(), Arc::default())
 }
 
-fn said(key: &[u8], provider: PeerId, addresses: &[&str]) -> ProviderRecord {
+fn said(key: RecordKey, provider: PeerId, addresses: &[&str]) -> ProviderRecord {
     let addresses = addresses.iter().map(|a| a.parse().unwrap()).collect();
-    ProviderRecord { expires: Some(later()), ..ProviderRecord::new(RecordKey::new(&key), provider, addresses) }
+    ProviderRecord { expires: Some(later()), ..ProviderRecord::new(key, provider, addresses) }
 }
 
 #[tokio::test]
 async fn only_what_has_the_form_of_ours_is_kept() {
     let mut records = records(&Storage::open(None).unwrap());
     let (home, now) = (Some(ip("127.0.0.1")), Instant::now());
-    for wrong in [&[][..], &[1; 31], &[1; 33], &[1; 1000]] {
-        assert_eq!(records.keep(said(wrong, peer(1), &[]), home, now), Err(Refused::Key));
+    let [mut short, mut other] = [0, 1].map(|n| multihash(&key(n)));
+    short.pop();
+    other[0] = 0x16;
+    for wrong in [&[][..], &[1; 31], &key(1), &[1; 34], &short, &other, &[1; 1000]] {
+        assert_eq!(records.keep(said(RecordKey::new(&wrong), peer(1), &[]), home, now), Err(Refused::Key));
         assert!(records.providers(&RecordKey::new(&wrong)).is_empty());
     }
-    assert_eq!(records.keep(said(&key(1), peer(1), &[]), None, now), Err(Refused::Provider), "it is gone");
-    assert_eq!(records.keep(said(&key(1), peer(0), &[]), home, now), Err(Refused::Provider), "this node itself");
-    assert_eq!(records.keep(said(&key(1), PeerId::random(), &[]), home, now), Err(Refused::Provider), "no node at all");
-    let value = kad::Record::new(key(1).to_vec(), vec![1]);
-    assert!(records.put(value).is_err() && records.get(&RecordKey::new(&key(1))).is_none());
+    assert_eq!(records.keep(said(said_key(1), peer(1), &[]), None, now), Err(Refused::Provider), "it is gone");
+    assert_eq!(records.keep(said(said_key(1), peer(0), &[]), home, now), Err(Refused::Provider), "this node itself");
+    assert_eq!(
+        records.keep(said(said_key(1), PeerId::random(), &[]), home, now),
+        Err(Refused::Provider),
+        "no node at all"
+    );
+    let value = kad::Record::new(said_key(1), vec![1]);
+    assert!(records.put(value).is_err() && records.get(&said_key(1)).is_none());
     assert_eq!(records.records().count(), 0);
-    assert!(records.add_provider(said(&key(2), peer(5), &[])).is_err(), "only by way of the filter");
+    assert!(records.add_provider(said(said_key(2), peer(5), &[])).is_err(), "only by way of the filter");
 }
 
 #[tokio::test]
@@ -194,8 +206,8 @@ async fn few_and_short_addresses_that_others_can_dial_are_kept() {
     let long = format!("/ip4/9.9.9.9/tcp/1/http/http-path/{}", "x".repeat(ADDRESS));
     all.push(&long);
     all.extend(many.iter().map(String::as_str));
-    records.keep(said(&key(1), peer(1), &all), Some(ip("9.9.9.1")), Instant::now()).unwrap();
-    let kept = records.providers(&RecordKey::new(&key(1))).remove(0).addresses;
+    records.keep(said(said_key(1), peer(1), &all), Some(ip("9.9.9.1")), Instant::now()).unwrap();
+    let kept = records.providers(&said_key(1)).remove(0).addresses;
     assert_eq!(kept.len(), ADDRESSES);
     assert!(kept.iter().all(|a| many.contains(&a.to_string())), "{kept:?}");
 }
@@ -204,15 +216,15 @@ async fn few_and_short_addresses_that_others_can_dial_are_kept() {
 async fn a_provider_without_addresses_is_where_it_has_said_it_is() {
     let mut records = records(&Storage::open(None).unwrap());
     let address: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
-    let of = |records: &Records, n| records.providers(&RecordKey::new(&key(n))).remove(0).addresses;
-    records.keep(said(&key(1), peer(1), &[]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
+    let of = |records: &Records, n| records.providers(&said_key(n)).remove(0).addresses;
+    records.keep(said(said_key(1), peer(1), &[]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
     assert!(of(&records, 1).is_empty(), "it has not said so yet");
     records.heard(node(1), vec![address.clone(); 9]);
-    records.keep(said(&key(2), peer(1), &[]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
+    records.keep(said(said_key(2), peer(1), &[]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
     let own = "/ip4/127.0.0.1/tcp/2";
-    records.keep(said(&key(3), peer(1), &[own]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
+    records.keep(said(said_key(3), peer(1), &[own]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
     records.gone(&node(1));
-    records.keep(said(&key(4), peer(1), &[]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
+    records.keep(said(said_key(4), peer(1), &[]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
     for n in [1, 2] {
         assert_eq!(of(&records, n), vec![address.clone(); ADDRESSES]);
     }
@@ -224,10 +236,10 @@ async fn a_provider_without_addresses_is_where_it_has_said_it_is() {
 async fn nobody_is_kept_for_longer_than_a_record_lives() {
     let mut records = records(&Storage::open(None).unwrap());
     let now = Instant::now();
-    let mut eternal = said(&key(1), peer(1), &[]);
+    let mut eternal = said(said_key(1), peer(1), &[]);
     eternal.expires = None;
     records.keep(eternal, Some(ip("127.0.0.1")), now).unwrap();
-    let mut long = said(&key(2), peer(1), &[]);
+    let mut long = said(said_key(2), peer(1), &[]);
     long.expires = Some(now + TTL * 100);
     records.keep(long, Some(ip("127.0.0.1")), now).unwrap();
     assert_eq!(records.counters.dht.providers.value(), 2);
@@ -238,12 +250,12 @@ async fn nobody_is_kept_for_longer_than_a_record_lives() {
 #[tokio::test]
 async fn what_this_node_provides_is_apart_from_what_others_do() {
     let mut records = records(&Storage::open(None).unwrap());
-    let mine = RecordKey::new(&key(1));
+    let mine = said_key(1);
     records.add_provider(ProviderRecord::new(mine.clone(), peer(0), Vec::new())).unwrap();
-    records.keep(said(&key(1), peer(1), &[]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
+    records.keep(said(said_key(1), peer(1), &[]), Some(ip("127.0.0.1")), Instant::now()).unwrap();
     let of = |records: &Records| records.providers(&mine).iter().map(|p| p.provider).collect::<Vec<_>>();
     assert_eq!(of(&records), [peer(0), peer(1)]);
-    assert_eq!(records.provided().map(|p| p.key.to_vec()).collect::<Vec<_>>(), [key(1).to_vec()]);
+    assert_eq!(records.provided().map(|p| p.key.to_vec()).collect::<Vec<_>>(), [multihash(&key(1))]);
     records.remove_provider(&mine, &peer(0));
     assert_eq!((of(&records), records.provided().count()), (vec![peer(1)], 0));
     records.remove_provider(&mine, &peer(1));
@@ -253,7 +265,7 @@ async fn what_this_node_provides_is_apart_from_what_others_do() {
 #[tokio::test]
 async fn a_node_provides_no_more_than_its_services_need() {
     let mut records = records(&Storage::open(None).unwrap());
-    let mine = |n: u32| ProviderRecord::new(RecordKey::new(&key(n)), peer(0), Vec::new());
+    let mine = |n: u32| ProviderRecord::new(said_key(n), peer(0), Vec::new());
     assert!((0..PROVIDED as u32).all(|n| records.add_provider(mine(n)).is_ok()));
     assert!(records.add_provider(mine(u32::MAX)).is_err());
     assert!(records.add_provider(mine(0)).is_ok(), "once more");
@@ -267,27 +279,27 @@ async fn the_records_of_others_are_there_after_a_restart() {
     let mut former = records(&storage);
     let address = "/ip4/127.0.0.1/udp/4077/quic-v1";
     for n in 1..=5 {
-        former.keep(said(&key(n), peer(1), &[address]), home, now).unwrap();
+        former.keep(said(said_key(n), peer(1), &[address]), home, now).unwrap();
     }
-    let mut short = said(&key(6), peer(1), &[]);
+    let mut short = said(said_key(6), peer(1), &[]);
     short.expires = Some(now);
     former.keep(short, home, now).unwrap();
-    former.remove_provider(&RecordKey::new(&key(5)), &peer(1));
-    former.add_provider(ProviderRecord::new(RecordKey::new(&key(7)), peer(0), Vec::new())).unwrap();
+    former.remove_provider(&said_key(5), &peer(1));
+    former.add_provider(ProviderRecord::new(said_key(7), peer(0), Vec::new())).unwrap();
     storage.close().await;
 
     let storage = Storage::open(Some(dir.path())).unwrap();
     let again = records(&storage);
     assert_eq!((again.counters.dht.providers.value(), again.counters.dht.damaged_records.count()), (4, 0));
     for n in 1..=4 {
-        let found = again.providers(&RecordKey::new(&key(n)));
+        let found = again.providers(&said_key(n));
         assert_eq!(found.iter().map(|p| p.provider).collect::<Vec<_>>(), [peer(1)], "{n}");
         assert_eq!(found[0].addresses, [address.parse::<Multiaddr>().unwrap()]);
         let left = found[0].expires.unwrap() - Instant::now();
         assert!(left <= TTL && left > TTL - Duration::from_secs(60), "{left:?}");
     }
     for gone in 5..=7 {
-        assert!(again.providers(&RecordKey::new(&key(gone))).is_empty(), "{gone}");
+        assert!(again.providers(&said_key(gone)).is_empty(), "{gone}");
     }
     assert_eq!(again.provided().count(), 0, "its services say themselves that they are back");
     storage.close().await;

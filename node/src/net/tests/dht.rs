@@ -6,15 +6,15 @@ use futures::AsyncWriteExt;
 
 use crate::{
     Context, Node, NodeId, Serving,
-    net::{LookUp, Net, peer_id, records::Key},
+    net::{LookUp, Net, multihash, peer_id},
     testing::{Bare, eventually, node, rpc, within},
 };
 
 /// Nodes of a network that is larger than the 20 that keep a record.
 const NODES: usize = 24;
 
-fn key(n: u8) -> Key {
-    [n; 32]
+fn key(n: u8) -> Vec<u8> {
+    multihash(&[n; 32])
 }
 
 /// A network of overlays, each joined through an earlier one.
@@ -28,9 +28,9 @@ async fn overlays() -> Vec<Bare> {
 }
 
 /// Looks for a key until its announcement has arrived.
-async fn found(net: &Net, key: Key, provider: NodeId) {
+async fn found(net: &Net, key: Vec<u8>, provider: NodeId) {
     within("the provider is found", async {
-        while !net.providers(key.to_vec(), LookUp::Quick).await.contains(&provider) {
+        while !net.providers(key.clone(), LookUp::Quick).await.contains(&provider) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
@@ -44,7 +44,7 @@ async fn whatever_one_provides_everyone_finds() {
         eventually("it knows many of them", || bare.net.counters.dht.peers.value() >= 10).await;
     }
     for (n, bare) in all.iter().enumerate().step_by(6) {
-        bare.net.provide(key(n as u8).to_vec()).await;
+        bare.net.provide(key(n as u8)).await;
     }
     // Four keys, each told to the twenty closest; no more than these, as overlays have no services. On a machine that is busy
     // with something else some are told too late to hear it.
@@ -55,9 +55,8 @@ async fn whatever_one_provides_everyone_finds() {
             found(&bare.net, key(n as u8), provider.net.me).await;
         }
     }
-    assert!(all[3].net.providers(key(99).to_vec(), LookUp::Quick).await.is_empty(), "nobody provides this");
-    let asked =
-        (all[5].net.providers(key(0).to_vec(), LookUp::Quick), all[5].net.providers(key(0).to_vec(), LookUp::Quick));
+    assert!(all[3].net.providers(key(99), LookUp::Quick).await.is_empty(), "nobody provides this");
+    let asked = (all[5].net.providers(key(0), LookUp::Quick), all[5].net.providers(key(0), LookUp::Quick));
     let (one, other) = within("both answers", futures::future::join(asked.0, asked.1)).await;
     assert_eq!((one.as_slice(), other.as_slice()), (&[all[0].net.me][..], &[all[0].net.me][..]));
 }
@@ -66,14 +65,14 @@ async fn whatever_one_provides_everyone_finds() {
 async fn a_key_is_found_when_its_provider_does_not_answer() {
     let all = overlays().await;
     let provider = &all[0];
-    provider.net.provide(key(1).to_vec()).await;
+    provider.net.provide(key(1)).await;
     let kept = || all.iter().map(|bare| bare.net.counters.dht.providers.value()).sum::<usize>();
     eventually("most of twenty others keep it", || kept() >= 15).await;
     provider.net.shutdown().await;
     let others = || all[1..].iter().all(|bare| bare.net.connections.best(&provider.net.me).is_none());
     eventually("it is gone", others).await;
     for bare in &all[1..] {
-        let found = within("the answer", bare.net.providers(key(1).to_vec(), LookUp::Quick)).await;
+        let found = within("the answer", bare.net.providers(key(1), LookUp::Quick)).await;
         assert_eq!(found, [provider.net.me], "others still say so");
     }
 }
@@ -83,20 +82,18 @@ async fn a_key_is_found_when_its_provider_does_not_answer() {
 async fn a_thorough_look_up_finds_all_providers() {
     let all = overlays().await;
     for bare in &all[..12] {
-        bare.net.provide(key(1).to_vec()).await;
+        bare.net.provide(key(1)).await;
     }
-    within("all twelve are found", async {
-        while all[20].net.providers(key(1).to_vec(), LookUp::Thorough).await.len() < 12 {}
-    })
-    .await;
-    assert!(within("the answer", all[20].net.providers(key(1).to_vec(), LookUp::Quick)).await.len() <= 8);
+    within("all twelve are found", async { while all[20].net.providers(key(1), LookUp::Thorough).await.len() < 12 {} })
+        .await;
+    assert!(within("the answer", all[20].net.providers(key(1), LookUp::Quick)).await.len() <= 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_comes_later_finds_what_was_provided_before() {
     let first = Bare::joining(&[]).await;
     // There is nobody to tell yet.
-    first.net.provide(key(1).to_vec()).await;
+    first.net.provide(key(1)).await;
     let second = Bare::joining(&first.net.listening()).await;
     let third = Bare::joining(&second.net.listening()).await;
     for bare in [&second, &third] {
@@ -159,7 +156,7 @@ async fn a_stranger_can_store_only_that_it_provides_a_key_itself() {
     let value = field(3, &[field(1, &key(1)), field(2, b"a value")].concat());
     say(&bare, &node, &message(PUT_VALUE, &[field(2, &key(1)), value])).await;
     eventually("the value is refused", || dht.refused_values.count() == 1).await;
-    for wrong in [&[1; 31][..], &[1; 33]] {
+    for wrong in [&[1; 32][..], &key(1)[..33]] {
         say(&bare, &node, &add(wrong, &bare.net.me)).await;
     }
     eventually("keys of other forms are refused", || dht.refused_providers.count() == 2).await;
@@ -169,9 +166,6 @@ async fn a_stranger_can_store_only_that_it_provides_a_key_itself() {
     say(&bare, &node, &add(&key(2), &bare.net.me)).await;
     eventually("what is true is kept", || dht.providers.value() == before + 1).await;
     let net = &rpc(&node).net;
-    assert_eq!(within("the answer", net.providers(key(2).to_vec(), LookUp::Quick)).await, [bare.net.me]);
-    assert!(
-        within("the answer", net.providers(key(1).to_vec(), LookUp::Quick)).await.is_empty(),
-        "nobody speaks for another"
-    );
+    assert_eq!(within("the answer", net.providers(key(2), LookUp::Quick)).await, [bare.net.me]);
+    assert!(within("the answer", net.providers(key(1), LookUp::Quick)).await.is_empty(), "nobody speaks for another");
 }
