@@ -72,9 +72,12 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, run(method, json.loads(body)))
         except Failure as failure:
             self.answer(400, {"code": failure.code, "detail": failure.detail})
+        except (ValueError, OverflowError) as error:
+            self.answer(400, {"code": "invalid_argument", "detail": str(error)})
 
     def answer(self, status, value):
-        body = json.dumps(value).encode()
+        # Infinity is no JSON.
+        body = json.dumps(value, allow_nan=False).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json" if status == 200 else "application/problem+json")
         self.send_header("content-length", str(len(body)))

@@ -48,7 +48,12 @@ async function handle(request, response) {
   if (request.url === "/healthz") return answer(200, {});
   let text = "";
   for await (const part of request) text += part;
-  const { name } = JSON.parse(text || "null") ?? {};
+  let name;
+  try {
+    ({ name } = JSON.parse(text || "null") ?? {});
+  } catch (error) {
+    return answer(400, { code: "invalid_argument", detail: error.message });
+  }
   if (typeof name !== "string" || !name) return answer(400, { code: "invalid_argument", detail: "name is to be a text" });
   answer(200, { text: `Hello, ${name}!` });
 }
@@ -90,7 +95,9 @@ async function serve() {
   })();
   // What is said on the topic, by whichever node, is answered by a call: to this service, or another one of its name.
   for await (const { json, text } of listen("visitors", stopping.signal)) {
-    console.log((await ask("POST", "/v1/call/greet.js/greet", { name: json ?? text })).text);
+    // Anybody may say anything there.
+    const greeting = ask("POST", "/v1/call/greet.js/greet", { name: json ?? text });
+    console.log(await greeting.then((answer) => answer.text, (error) => "not greeted: " + error.message));
   }
   await renewing;
   await ask("DELETE", "/v1/services/greet.js?url=" + encodeURIComponent(record.url));
