@@ -4,6 +4,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::body::Body;
+use futures::FutureExt;
 use futures_rustls::TlsAcceptor;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -66,7 +67,8 @@ async fn refuse(stream: &TcpStream, door: &Door) {
     }
 }
 
-async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, door: Arc<Door>, place: OwnedSemaphorePermit) {
+/// Serves one connection for as long as it lasts.
+pub(super) async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, door: Arc<Door>, place: OwnedSemaphorePermit) {
     let _place = place;
     let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else { return };
     // Answers are written whole: waiting for more to send would only delay them.
@@ -75,11 +77,16 @@ async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, door: Arc<Door>, pla
     let way = Way { local: local.ip(), peer: peer.ip(), secure: tls.is_some() };
     match tls {
         None => talk(stream, door, way).await,
-        Some(tls) => match timeout(TLS_PATIENCE, tls.accept(stream.compat())).await {
-            Ok(Ok(stream)) => talk(stream.compat(), door, way).await,
-            Ok(Err(error)) => tracing::debug!("a client of the gateway does not get its TLS right: {error}"),
-            Err(_) => tracing::debug!("a client of the gateway takes too long for TLS"),
-        },
+        // Apart: what TLS takes is not to be kept for connections that have none.
+        Some(tls) => Box::pin(talk_securely(stream, tls, door, way)).await,
+    }
+}
+
+async fn talk_securely(stream: TcpStream, tls: TlsAcceptor, door: Arc<Door>, way: Way) {
+    match timeout(TLS_PATIENCE, tls.accept(stream.compat())).await {
+        Ok(Ok(stream)) => talk(stream.compat(), door, way).await,
+        Ok(Err(error)) => tracing::debug!("a client of the gateway does not get its TLS right: {error}"),
+        Err(_) => tracing::debug!("a client of the gateway takes too long for TLS"),
     }
 }
 
@@ -90,7 +97,8 @@ where
 {
     let service = service_fn(move |request: Request<Incoming>| {
         let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(door.answer(request.map(Body::new), way).await) }
+        // Boxed, since hyper keeps room for it as long as the connection lasts: most of those that there are only listen.
+        async move { Ok::<_, Infallible>(door.answer(request.map(Body::new), way).await) }.boxed()
     });
     let io = TokioIo::new(Patient::new(io, WRITE_PATIENCE));
     let served = http1::Builder::new()

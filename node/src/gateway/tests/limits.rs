@@ -197,3 +197,17 @@ async fn a_body_that_comes_too_slowly_is_refused() {
     let broken = body::read(Body::from_stream(broken.map(|e: Result<Bytes, _>| e)), 1024).await.unwrap_err();
     assert_eq!(broken.into_response().status().as_u16(), 400);
 }
+
+#[tokio::test]
+async fn a_connection_takes_little_besides_its_buffers() {
+    use crate::gateway::connection;
+
+    let listener = tokio::net::TcpListener::bind(anywhere()).await.unwrap();
+    let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+    let (_client, (stream, _)) = (client.unwrap(), accepted.unwrap());
+    let room = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+    let place = room.try_acquire_owned().unwrap();
+    // There may be ten thousand of them that only listen.
+    let size = std::mem::size_of_val(&connection::serve(stream, None, door(), place));
+    assert!(size < 3 * 1024, "{size}");
+}
