@@ -117,55 +117,64 @@ fn operation(
     endpoint: &EndpointDescription,
     components: &mut Components,
 ) -> Value {
-    let name = format!("{service}.{}", endpoint.name);
+    let mut operation = described(service, version, endpoint);
+    let mut side = |side: &str, schema: Option<&Value>| match schema {
+        Some(schema) => components.add(&format!("{service}.{}.{side}", endpoint.name), schema),
+        None => json!({}),
+    };
+    let (request, response) =
+        (side("request", endpoint.request.as_ref()), side("response", endpoint.response.as_ref()));
+    // Where the schema is missing it is JSON all the same.
+    let media = |schema: Option<&Value>, missing: Option<&String>| {
+        if schema.is_some() || missing.is_some() { "application/json" } else { "application/octet-stream" }
+    };
+    let takes = media(endpoint.request.as_ref(), endpoint.request_missing.as_ref());
+    let gives = media(endpoint.response.as_ref(), endpoint.response_missing.as_ref());
+    let (method, code, answer) = match endpoint.kind {
+        EndpointKind::Unary => {
+            ("post", "200", json!({ "description": "The answer", "content": { gives: { "schema": response } } }))
+        }
+        EndpointKind::ServerStream => {
+            let said = "An event for each message, then `end` or `error`";
+            let content = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+            ("post", "200", json!({ "description": said, "content": content, "x-message-schema": response }))
+        }
+        EndpointKind::ClientStream | EndpointKind::Bidirectional => {
+            let said = "A WebSocket: each message is one; an empty text says that all has been sent";
+            let answer = json!({ "description": said, "x-request-schema": request, "x-message-schema": response });
+            ("get", "101", answer)
+        }
+    };
+    if let Some(operation) = operation.as_object_mut() {
+        let problem = json!({ "$ref": "#/components/responses/Problem" });
+        operation.insert("responses".to_owned(), json!({ code: answer, "default": problem }));
+        if method == "post" {
+            let body = json!({ "content": { takes: { "schema": request } } });
+            operation.insert("requestBody".to_owned(), body);
+        }
+    }
+    json!({ method: operation })
+}
+
+/// What is said of every method.
+fn described(service: &str, version: &VersionDescription, endpoint: &EndpointDescription) -> Value {
     let summary = endpoint.doc.lines().next().filter(|line| !line.is_empty());
-    let mut operation = json!({
-        "operationId": name,
+    let text = json!({ "type": "string" });
+    let parameters = [
+        ("version", "query", "Versions that will do, such as ^1.2"),
+        ("node", "query", "Call this node's instance and no other"),
+        ("x-deadline", "header", "How long to wait: milliseconds, or such as 2s"),
+    ];
+    let parameters =
+        parameters.map(|(name, place, said)| json!({ "name": name, "in": place, "description": said, "schema": text }));
+    json!({
+        "operationId": format!("{service}.{}", endpoint.name),
         "tags": [service],
         "summary": summary.unwrap_or(endpoint.name.as_str()),
         "description": endpoint.doc,
         "x-version": version.version,
         "x-kind": endpoint.kind,
         "x-idempotent": endpoint.idempotent,
-        "parameters": [
-            { "name": "version", "in": "query", "description": "Versions that will do, such as ^1.2", "schema": { "type": "string" } },
-            { "name": "node", "in": "query", "description": "Call this node's instance and no other", "schema": { "type": "string" } },
-            { "name": "x-deadline", "in": "header", "description": "How long to wait: milliseconds, or such as 2s", "schema": { "type": "string" } },
-        ],
-    });
-    let mut side = |side: &str, schema: Option<&Value>| match schema {
-        Some(schema) => components.add(&format!("{name}.{side}"), schema),
-        None => json!({}),
-    };
-    // Where the schema is missing it is JSON all the same.
-    let is_json = |schema: Option<&Value>, missing: Option<&String>| schema.is_some() || missing.is_some();
-    let takes_json = is_json(endpoint.request.as_ref(), endpoint.request_missing.as_ref());
-    let gives_json = is_json(endpoint.response.as_ref(), endpoint.response_missing.as_ref());
-    let (request, response) =
-        (side("request", endpoint.request.as_ref()), side("response", endpoint.response.as_ref()));
-    let media = |json: bool| if json { "application/json" } else { "application/octet-stream" };
-    let problem = json!({ "$ref": "#/components/responses/Problem" });
-    let (method, answer) = match endpoint.kind {
-        EndpointKind::Unary => {
-            ("post", json!({ "description": "The answer", "content": { media(gives_json): { "schema": response } } }))
-        }
-        EndpointKind::ServerStream => {
-            let content =
-                json!({ "text/event-stream": { "schema": { "type": "string" }, "x-message-schema": response } });
-            ("post", json!({ "description": "An event for each message, then `end` or `error`", "content": content }))
-        }
-        EndpointKind::ClientStream | EndpointKind::Bidirectional => {
-            let text = "A WebSocket: each message is one; an empty text says that all has been sent";
-            ("get", json!({ "description": text, "x-request-schema": request, "x-message-schema": response }))
-        }
-    };
-    let code = if method == "get" { "101" } else { "200" };
-    if let Some(operation) = operation.as_object_mut() {
-        operation.insert("responses".to_owned(), json!({ code: answer, "default": problem }));
-        if method == "post" {
-            operation
-                .insert("requestBody".to_owned(), json!({ "content": { media(takes_json): { "schema": request } } }));
-        }
-    }
-    json!({ method: operation })
+        "parameters": parameters,
+    })
 }
