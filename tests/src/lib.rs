@@ -9,6 +9,7 @@
 //! | [`command`] | one command and its answer |
 //! | [`control`] | questions to a node's control socket, without the cost of a process |
 //! | [`embedded`] | nodes inside the test itself |
+//! | [`http`] | requests to a node's gateway |
 //! | [`network`] | a bootstrap and nodes that have joined it |
 //! | [`wait`] | waiting for a condition, never for a time |
 //!
@@ -18,6 +19,7 @@
 pub mod command;
 pub mod control;
 pub mod embedded;
+pub mod http;
 pub mod network;
 pub mod node;
 pub mod process;

@@ -33,6 +33,7 @@ pub struct NodeOptions {
     bench: bool,
     keep: bool,
     log: Option<String>,
+    gateway: Option<String>,
     data_dir: Option<PathBuf>,
 }
 
@@ -49,6 +50,8 @@ impl NodeOptions {
             bench: false,
             keep: false,
             log: None,
+            // Anywhere: nodes on one machine would all look for a port near the usual one.
+            gateway: Some("127.0.0.1:0".to_owned()),
             data_dir: None,
         }
     }
@@ -56,7 +59,7 @@ impl NodeOptions {
     /// `atoll-bootstrap`.
     #[must_use]
     pub fn bootstrap(name: &str) -> Self {
-        Self { program: Program::Bootstrap, ..Self::node(name) }
+        Self { program: Program::Bootstrap, gateway: None, ..Self::node(name) }
     }
 
     /// Adds an address to join through.
@@ -94,6 +97,20 @@ impl NodeOptions {
         self
     }
 
+    /// Where to serve HTTP, instead of loopback.
+    #[must_use]
+    pub fn gateway(mut self, address: &str) -> Self {
+        self.gateway = Some(address.to_owned());
+        self
+    }
+
+    /// Serves no HTTP.
+    #[must_use]
+    pub fn no_gateway(mut self) -> Self {
+        self.gateway = None;
+        self
+    }
+
     /// What to log on stderr, instead of warnings and notices.
     #[must_use]
     pub fn log(mut self, filter: &str) -> Self {
@@ -126,6 +143,10 @@ impl NodeOptions {
         arguments.extend(self.network.into_iter().flat_map(|n| ["--network".into(), n.into()]));
         let listen = if self.listen.is_empty() { vec![LOOPBACK.to_owned()] } else { self.listen };
         arguments.extend(listen.into_iter().flat_map(|a| ["--listen".into(), a.into()]));
+        match self.gateway {
+            Some(address) => arguments.extend(["--gateway".into(), address.into()]),
+            None => arguments.push("--no-gateway".into()),
+        }
         arguments.extend(self.log.into_iter().flat_map(|l| ["--log".into(), l.into()]));
         arguments.extend(self.bench.then(|| "--bench".into()));
         arguments.extend(self.keep.then(|| "--keep".into()));

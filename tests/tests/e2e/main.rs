@@ -15,6 +15,7 @@
 //! | [`topics`] | `publish`, `subscribe` and `topic`: between nodes, over restarts, with and without keepers |
 //! | [`groups`] | `subscribe --group` and `topic groups`: work that is shared, members that are killed, dead letters |
 //! | [`tunnels`] | `expose`, `forward`, `share`, `open` and `get`: applications and files of one node, used through another |
+//! | [`gateway`] | HTTP, and services in other languages |
 //! | [`restart`] | the same identity, the remembered peers, and what was known of the network |
 //! | [`refuse`] | what is damaged, taken or unreadable |
 //! | [`local`] | commands that need no network |
@@ -26,6 +27,7 @@ mod connect;
 mod crash;
 mod discover;
 mod examples;
+mod gateway;
 mod groups;
 mod join;
 mod local;
