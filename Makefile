@@ -2,7 +2,7 @@
 
 export PEER PREFIX SCENARIO SEED NODES REPEAT
 
-.PHONY: run test install bench bench-join bench-dht bench-topics bench-tunnel bench-crowd sim sim-reputation lab chaos interop help
+.PHONY: run test install bench bench-join bench-dht bench-topics bench-gateway bench-tunnel bench-crowd sim sim-reputation lab chaos interop help
 
 run:  ## Start a small network on this machine and your own node in it; PEER=<multiaddr> joins an existing one
 	@exec scripts/run.sh
@@ -24,6 +24,9 @@ bench-dht:  ## Measure how fast names that only the DHT knows are found among 20
 
 bench-topics:  ## Measure topics beside NATS, Redis and the disk itself
 	@exec scripts/bench-topics.sh
+
+bench-gateway:  ## Measure the gateway beside a bare HTTP server, and what idle subscribers cost
+	@exec scripts/bench-gateway.sh
 
 bench-tunnel:  ## Measure bytes through expose and forward beside a stream between the same nodes
 	@exec scripts/bench-tunnel.sh
