@@ -7,7 +7,7 @@ use crate::{
 };
 
 fn echo(peer: Option<NodeId>) -> BenchRequest<EchoLoad> {
-    BenchRequest { service: "bench".to_owned(), load: EchoLoad { peer, concurrency: 4, duration_ms: 50, size: 100 } }
+    BenchRequest { service: "bench".to_owned(), load: EchoLoad { peer, concurrency: 4, duration_ms: 300, size: 100 } }
 }
 
 fn flow(peer: Option<NodeId>) -> BenchRequest<FlowLoad> {

@@ -230,7 +230,8 @@ async fn a_reservation_keeps_its_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_circuit_that_is_held_back_loses_nothing() {
-    let limits = RelayLimits { bytes_per_second: 4 * MIB as u64, burst_ms: 20, ..RelayLimits::default() };
+    // Slower than any machine, however much else it has to do.
+    let limits = RelayLimits { bytes_per_second: MIB as u64, burst_ms: 20, ..RelayLimits::default() };
     let (relay, target, source) = (Peer::relay(limits).await, Peer::client().await, Peer::client().await);
     target.reserve(&relay, "quic-v1").await;
     let connection = source.circuit(&relay, "quic-v1", &target).await;
