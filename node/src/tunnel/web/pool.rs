@@ -69,10 +69,12 @@ impl Pool {
                 }
                 idle.push_back(Idle { place, since: Instant::now(), connection });
             }
-            let pool = Arc::downgrade(&pool);
+            // Whoever is done with the pool is done with its connections.
+            let kept = Arc::downgrade(&pool);
+            drop(pool);
             tokio::time::sleep(WAIT).await;
             // A connection that nobody wants is not to be held open.
-            if let Some(pool) = pool.upgrade() {
+            if let Some(pool) = kept.upgrade() {
                 let now = Instant::now();
                 pool.0.lock().retain(|one| now - one.since < WAIT);
             }
