@@ -10,12 +10,14 @@
 //! | [`control`] | questions to a node's control socket, without the cost of a process |
 //! | [`embedded`] | nodes inside the test itself |
 //! | [`http`] | requests to a node's gateway |
+//! | [`browser`] | a real browser at its pages |
 //! | [`network`] | a bootstrap and nodes that have joined it |
 //! | [`wait`] | waiting for a condition, never for a time |
 //!
 //! Nothing in here panics and nothing waits without a bound. A process ends with the value that holds it, and with the
 //! test program, however that ends.
 
+pub mod browser;
 pub mod command;
 pub mod control;
 pub mod embedded;

@@ -16,6 +16,7 @@
 //! | [`groups`] | `subscribe --group` and `topic groups`: work that is shared, members that are killed, dead letters |
 //! | [`tunnels`] | `expose`, `forward`, `share`, `open` and `get`: applications and files of one node, used through another |
 //! | [`gateway`] | HTTP, and services in other languages |
+//! | [`pages`] | the gateway's pages in a real browser |
 //! | [`restart`] | the same identity, the remembered peers, and what was known of the network |
 //! | [`refuse`] | what is damaged, taken or unreadable |
 //! | [`local`] | commands that need no network |
@@ -31,6 +32,7 @@ mod gateway;
 mod groups;
 mod join;
 mod local;
+mod pages;
 mod refuse;
 mod registry;
 mod restart;
