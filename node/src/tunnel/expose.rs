@@ -57,8 +57,16 @@ pub(super) struct Inner {
     pub(super) sharing: tokio::sync::Mutex<()>,
     places: Arc<Places>,
     exposed: Mutex<BTreeMap<ServiceName, Entry>>,
-    pub(super) ports: Mutex<BTreeMap<u64, (Arc<Port>, Origin, JoinHandle<()>)>>,
+    pub(super) ports: Mutex<BTreeMap<u64, OpenPort>>,
     pub(super) next: AtomicU64,
+}
+
+/// A port that is forwarded.
+#[derive(Debug)]
+pub(super) struct OpenPort {
+    pub(super) port: Arc<Port>,
+    pub(super) origin: Origin,
+    pub(super) task: JoinHandle<()>,
 }
 
 /// One exposed application.
@@ -226,7 +234,7 @@ impl Tunnels {
                 .ports
                 .lock()
                 .iter()
-                .find_map(|(number, (port, origin, _))| (port.local == local.0).then_some((*number, *origin)));
+                .find_map(|(number, open)| (open.port.local == local.0).then_some((*number, open.origin)));
             match found {
                 Some((_, Origin::Config)) => return Err(configured()),
                 Some((number, _)) => {
@@ -250,7 +258,7 @@ impl Tunnels {
     /// What there is.
     pub(crate) fn report(&self) -> TunnelsReport {
         let exposed = self.0.exposed.lock().values().map(|entry| describe(&entry.door, entry.origin)).collect();
-        let forwarded = self.0.ports.lock().values().map(|(port, origin, _)| describe_port(port, *origin)).collect();
+        let forwarded = self.0.ports.lock().values().map(|open| describe_port(&open.port, open.origin)).collect();
         TunnelsReport { exposed, forwarded }
     }
 
@@ -291,9 +299,7 @@ impl Tunnels {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        for (_, _, task) in self.ports.get_mut().values() {
-            task.abort();
-        }
+        self.ports.get_mut().values().for_each(|open| open.task.abort());
     }
 }
 

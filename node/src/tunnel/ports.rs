@@ -16,7 +16,7 @@ use super::{
     address::LocalAddress,
     dial::Dialer,
     error::{ForwardError, KeepError},
-    expose::{MOST, Tunnels},
+    expose::{MOST, OpenPort, Tunnels},
     forward::Port,
     report::{ForwardedPort, Origin},
 };
@@ -95,14 +95,14 @@ impl Tunnels {
         let port = Arc::new(port);
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let task = tokio::spawn(Arc::clone(&port).run(listener));
-        self.0.ports.lock().insert(number, (Arc::clone(&port), origin, task));
+        self.0.ports.lock().insert(number, OpenPort { port: Arc::clone(&port), origin, task });
         Ok(Forwarded { tunnels: self.clone(), number, port, failures, held: true })
     }
 
     pub(super) fn end_port(&self, number: u64) {
-        if let Some((port, _, task)) = self.0.ports.lock().remove(&number) {
-            task.abort();
-            port.failures.lock().take();
+        if let Some(open) = self.0.ports.lock().remove(&number) {
+            open.task.abort();
+            open.port.failures.lock().take();
         }
     }
 
@@ -118,8 +118,8 @@ impl Tunnels {
         // The same port after a restart, whoever chose it.
         config.local = LocalAddress(forwarded.local());
         self.0.kept.change(|content| content.forward.push(config)).await?;
-        if let Some((_, origin, _)) = self.0.ports.lock().get_mut(&forwarded.number) {
-            *origin = Origin::Kept;
+        if let Some(open) = self.0.ports.lock().get_mut(&forwarded.number) {
+            open.origin = Origin::Kept;
         }
         let report = describe_port(&forwarded.port, Origin::Kept);
         forwarded.detach();

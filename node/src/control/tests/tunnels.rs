@@ -108,7 +108,7 @@ async fn tickets_are_issued_opened_and_revoked() {
     assert!(exposed.next::<TunnelEvent>().await.is_some());
     let request = TicketRequest { service: "app".to_owned(), for_secs: 60 };
     let TicketReply { ticket, issued } = ask(&server, "/v1/tickets", &request).await;
-    assert_eq!(get::<Vec<IssuedTicket>>(&server, "/v1/tickets").await, [issued.clone()]);
+    assert_eq!(get::<Vec<IssuedTicket>>(&server, "/v1/tickets").await, std::slice::from_ref(&issued));
     let mut opened = Held::new(&client, "/v1/tunnels/forward", json!({ "ticket": ticket })).await;
     let Some(TunnelEvent::Forwarded { port, trouble: None }) = opened.next().await else { panic!("not opened") };
     let mut heard = String::new();

@@ -57,7 +57,7 @@ impl Stage {
         client.joined().await?;
         until("the service is listed", PATIENCE, async || {
             let rows: Vec<Value> = client.ask(&["network", "services"]).await?;
-            Ok(rows.iter().any(|row| row["name"] == "bench").then_some(()))
+            Ok(rows.iter().any(|row| row.get("name").is_some_and(|name| name == "bench")).then_some(()))
         })
         .await?;
         let app = source(args.mib << 20).await?.to_string();
@@ -74,7 +74,8 @@ impl Stage {
     async fn stream(&self, bytes: u64) -> Result<f64> {
         let (size, peer) = (bytes.to_string(), self.server.id.to_string());
         let report: Value = self.client.ask(&["bench", "stream", "--size", &size, "--peer", &peer]).await?;
-        report["megabytes_per_second"].as_f64().with_context(|| format!("no figure in {report}"))
+        let figure = report.get("megabytes_per_second").and_then(Value::as_f64);
+        figure.with_context(|| format!("no figure in {report}"))
     }
 
     /// The same, from the application to its user.
@@ -82,7 +83,8 @@ impl Stage {
         let mut socket = TcpStream::connect(self.port).await?;
         let mut buffer = vec![0; PIECE];
         // As the stream does: what is measured begins once it is open at both ends.
-        let mut received = socket.read(&mut buffer[..1]).await? as u64;
+        socket.read_u8().await?;
+        let mut received = 1;
         let started = Instant::now();
         loop {
             match socket.read(&mut buffer).await? {
