@@ -22,7 +22,7 @@ async fn calls_and_streams_between_two_nodes_are_measured() -> Result<()> {
     let (server, node) = pair().await?;
     let id = server.id.to_string();
     for to in [&[][..], &["--peer", &id]] {
-        let report: Value = node.ask(&[&["bench", "rpc", "--duration", "200ms"], to].concat()).await?;
+        let report: Value = node.ask(&[&["bench", "rpc", "--duration", "1s"], to].concat()).await?;
         for field in ["requests_per_second", "p50_us", "p99_us"] {
             ensure!(report[field].as_f64().is_some_and(|figure| figure > 0.0), "{field}: {report}");
         }
@@ -37,7 +37,7 @@ async fn calls_and_streams_between_two_nodes_are_measured() -> Result<()> {
         ensure!((report.bytes, report.streams) == (8 << 20, 2), "{report:?}");
     }
     // For people.
-    let page = node.run(&["bench", "rpc", "--duration", "100ms", "--concurrency", "1"]).await?.succeeded()?;
+    let page = node.run(&["bench", "rpc", "--duration", "1s", "--concurrency", "1"]).await?.succeeded()?;
     ensure!(page.stdout.contains("calls/s") && page.stdout.contains(&server.id.short()), "{page}");
     ensure!(page.stderr.is_empty(), "progress is for terminals: {page}");
     Ok(())
@@ -52,7 +52,7 @@ async fn publishing_is_measured_on_a_node_by_itself() -> Result<()> {
         let report: PublishReport = serde_json::from_value(report)?;
         ensure!((report.messages, report.errors) == (1_000, 0), "{report:?}");
     }
-    let page = node.run(&["bench", "publish", "--duration", "100ms", "--topic", "rooms/lobby"]).await?.succeeded()?;
+    let page = node.run(&["bench", "publish", "--duration", "1s", "--topic", "rooms/lobby"]).await?.succeeded()?;
     ensure!(page.stdout.contains("messages/s") && page.stdout.contains("rooms/lobby"), "{page}");
     node.run(&["bench", "publish", "--ack", "disk"]).await?.failed(2, &["--ack", "kept:N"])?;
     Ok(())

@@ -45,8 +45,9 @@ async fn the_first_node_says_that_it_is_alone() -> Result<()> {
     ensure!(!status.joined && status.peers == 0, "{status:?}");
     ensure!(status.node == node.id && status.pid == node.process.pid()?, "{status:?}");
     let doctor: DoctorReport = node.ask(&["doctor"]).await?;
-    let [alone] = doctor.findings.as_slice() else { bail!("{doctor:?}") };
+    let [alone, gateway] = doctor.findings.as_slice() else { bail!("{doctor:?}") };
     ensure!(alone.health == Health::Bad && alone.advice.is_some(), "{alone:?}");
+    ensure!(gateway.health == Health::Good && gateway.says.contains("http://127.0.0.1:"), "{gateway:?}");
     // A network of one is a network: what is on this node is there.
     let services: Vec<ServiceRow> = node.ask(&["network", "services"]).await?;
     ensure!(services.iter().any(|row| row.name.as_str() == "system"), "{services:?}");
