@@ -35,7 +35,8 @@ export async function startPeer (t, { network = 'main', listen = LOOPBACK } = {}
     streamMuxers: [yamux()],
     services: {
       identify: identify(),
-      ping: ping(),
+      // The monitor of connections and the DHT ping, too: by default one at a time is all that there may be.
+      ping: ping({ maxOutboundStreams: 8 }),
       // A client: it asks and is not asked, for Atoll nodes ask nodes of their network alone.
       dht: kadDHT({ protocol: `/atoll/${network}/kad/1`, clientMode: true, peerInfoMapper: passthroughMapper }),
       gossip: gossipsub({
