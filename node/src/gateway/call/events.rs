@@ -41,19 +41,8 @@ pub(super) async fn stream(
     request: Bytes,
     shape: Option<Shape>,
 ) -> Result<Response, Problem> {
-    let mut call = client.stream(method);
-    if let Some(peer) = options.peer {
-        call = call.peer(peer);
-    }
-    if let Some(deadline) = options.deadline {
-        call = call.deadline(deadline);
-    }
-    for (key, value) in options.metadata {
-        call = call.metadata(key, value);
-    }
     let takes_bytes = shape.is_some_and(|shape| shape.takes_bytes);
-    let opened = if takes_bytes { call.raw().await } else { call.json().await };
-    let (mut sender, mut receiver) = opened.map_err(|status| Problem::of(&status))?;
+    let (mut sender, mut receiver) = options.open(client, method, takes_bytes).await?;
     sender.send(request).await.map_err(|status| Problem::of(&status))?;
     sender.finish();
     let first = match timeout(MOMENT, receiver.next()).await {

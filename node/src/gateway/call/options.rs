@@ -6,7 +6,7 @@ use atoll_protocol::{identity::NodeId, rpc::Metadata};
 use axum::http::request::Parts;
 
 use super::super::{params::Params, problem::Problem};
-use crate::rpc::trace;
+use crate::{Client, RawReceiver, RawSender, rpc::trace};
 
 /// The header that says how long to wait.
 const DEADLINE: &str = "x-deadline";
@@ -45,6 +45,29 @@ impl Options {
             deadline,
             metadata,
         })
+    }
+}
+
+impl Options {
+    /// Opens a stream like this, of bytes or of JSON.
+    pub(super) async fn open(
+        self,
+        client: &Client,
+        method: &str,
+        takes_bytes: bool,
+    ) -> Result<(RawSender, RawReceiver), Problem> {
+        let mut call = client.stream(method);
+        if let Some(peer) = self.peer {
+            call = call.peer(peer);
+        }
+        if let Some(deadline) = self.deadline {
+            call = call.deadline(deadline);
+        }
+        for (key, value) in self.metadata {
+            call = call.metadata(key, value);
+        }
+        let opened = if takes_bytes { call.raw().await } else { call.json().await };
+        opened.map_err(|status| Problem::of(&status))
     }
 }
 

@@ -73,19 +73,8 @@ async fn upgrade(shared: &Shared, service: &str, method: &str, request: Request)
     if kind == EndpointKind::Unary {
         return Err(Problem::refused("this method is no stream: POST its request to this path"));
     }
-    let mut call = target.client.stream(method);
-    if let Some(peer) = options.peer {
-        call = call.peer(peer);
-    }
-    if let Some(deadline) = options.deadline {
-        call = call.deadline(deadline);
-    }
-    for (key, value) in options.metadata {
-        call = call.metadata(key, value);
-    }
     let takes_bytes = shape.is_some_and(|shape| shape.takes_bytes);
-    let opened = if takes_bytes { call.raw().await } else { call.json().await };
-    let (sender, receiver) = opened.map_err(|status| Problem::of(&status))?;
+    let (sender, receiver) = options.open(&target.client, method, takes_bytes).await?;
     let upgrade = upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(0)

@@ -6,6 +6,19 @@
 
 use serde_json::{Map, Value, json};
 
+/// Keywords whose value is a schema.
+const ONE: [&str; 10] = [
+    "items",
+    "additionalProperties",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
 /// Keywords whose values are data, in which nothing is a reference.
 const DATA: [&str; 5] = ["const", "default", "enum", "example", "examples"];
 /// Keywords whose values are schemas by name.
@@ -79,19 +92,7 @@ impl Place<'_> {
                 ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(all)) => {
                     all.iter().map(|schema| self.cleaned(schema)).collect()
                 }
-                (
-                    "items"
-                    | "additionalProperties"
-                    | "not"
-                    | "if"
-                    | "then"
-                    | "else"
-                    | "contains"
-                    | "propertyNames"
-                    | "unevaluatedItems"
-                    | "unevaluatedProperties",
-                    schema,
-                ) => self.cleaned(schema),
+                (key, schema) if ONE.contains(&key) => self.cleaned(schema),
                 (_, value) => value.clone(),
             };
             cleaned.insert(key.clone(), value);
@@ -140,16 +141,7 @@ fn is_well_formed(key: &str, value: &Value) -> bool {
         "allOf" | "anyOf" | "oneOf" | "prefixItems" => {
             value.as_array().is_some_and(|all| !all.is_empty() && all.iter().all(schema))
         }
-        "items"
-        | "additionalProperties"
-        | "not"
-        | "if"
-        | "then"
-        | "else"
-        | "contains"
-        | "propertyNames"
-        | "unevaluatedItems"
-        | "unevaluatedProperties" => schema(value),
+        key if ONE.contains(&key) => schema(value),
         "$ref" | "title" | "description" | "format" | "pattern" | "$comment" | "contentEncoding"
         | "contentMediaType" => text(value),
         "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => value.is_number(),
