@@ -132,13 +132,11 @@ async fn what_proves_nothing_convicts_nobody_and_is_charged_to_its_sender() {
     assert!(!rpc(&one).trust.of(&culprit(7)).convicted);
 }
 
-/// A proof among a hundred nodes: `cargo test --release -p atoll-node -- --ignored --nocapture a_hundred`.
+/// As many as a gossip mesh needs several hops for.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a hundred nodes take a while to start"]
-async fn a_proof_of_fraud_reaches_a_hundred_nodes() {
-    let first = node(&[]).await;
-    let mut nodes = vec![first.clone()];
-    for _ in 1..100 {
+async fn a_proof_of_fraud_reaches_nodes_that_joined_through_one_another() {
+    let mut nodes = vec![node(&[]).await];
+    for _ in 1..16 {
         // Each joins through another one, as they come.
         let through = nodes[rand::random_range(0..nodes.len())].addresses();
         nodes.push(node(&through).await);
@@ -146,13 +144,6 @@ async fn a_proof_of_fraud_reaches_a_hundred_nodes() {
     for node in &nodes {
         within("joining", node.joined()).await;
     }
-    let knows = |node: &Node| rpc(node).trust.of(&culprit(7)).convicted;
-    let started = std::time::Instant::now();
-    rpc(&nodes[50]).trust.accuse(&rpc(&nodes[50]).net, &proof(7)).await;
-    eventually("99 know", || nodes.iter().filter(|node| knows(node)).count() >= 99).await;
-    println!(
-        "{} of 100 nodes know of the fraud after {:?}",
-        nodes.iter().filter(|n| knows(n)).count(),
-        started.elapsed()
-    );
+    rpc(&nodes[8]).trust.accuse(&rpc(&nodes[8]).net, &proof(7)).await;
+    eventually("all know", || nodes.iter().all(|node| rpc(node).trust.of(&culprit(7)).convicted)).await;
 }
