@@ -49,6 +49,19 @@ async fn a_newcomer_may_offer_one_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn authors_are_newcomers_only_where_strangers_are_limited_and_never_friends() {
+    let (stranger, friend) = (NodeId::from_public_key([5; 32]), NodeId::from_public_key([6; 32]));
+    let is_newcomer = async |limits, peer: &NodeId| {
+        let mut builder = builder();
+        builder.config.standing.limits = Some(limits);
+        builder.config.standing.trusted.insert(friend);
+        rpc(&listening(builder).await).trust.author(peer).newcomer
+    };
+    assert!(is_newcomer(true, &stranger).await);
+    assert!(!is_newcomer(true, &friend).await && !is_newcomer(false, &stranger).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_does_badly_is_shunned_and_whoever_is_trusted_never() {
     let (bad, fair, friend) = (node(&[]).await, node(&[]).await, node(&[]).await);
     let mut builder = builder();
