@@ -120,7 +120,8 @@ pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     fs::rename(&partial, path)?;
     // The name, too, must survive a power cut: without it the node would be another one.
     match path.parent() {
-        Some(dir) if cfg!(unix) => fs::File::open(dir)?.sync_all(),
+        // That of a bare name is the working directory.
+        Some(dir) if cfg!(unix) => fs::File::open(Path::new(".").join(dir))?.sync_all(),
         _ => Ok(()),
     }
 }

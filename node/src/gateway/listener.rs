@@ -1,7 +1,7 @@
 //! The sockets that the gateway listens on, its certificate and its token: everything that can be wrong before anybody is served.
 
 use std::{
-    io::{ErrorKind, Write},
+    io::ErrorKind,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::Path,
     sync::Arc,
@@ -17,6 +17,7 @@ use rustls::{
 use crate::{
     config::{GatewayConfig, Token},
     error::SpawnError,
+    identity_file::write_private,
 };
 
 /// Ports above the wanted one that are tried before the operating system picks one.
@@ -101,7 +102,7 @@ fn token(config: &GatewayConfig) -> Result<Option<Token>, SpawnError> {
         Ok(text) => Token::new(text.trim()).map(Some).map_err(wrong),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let token = hex(&rand::random::<[u8; TOKEN_BYTES]>());
-            write_private(path, &token).map_err(|e| wrong(format!("it cannot be written: {e}")))?;
+            write_private(path, &format!("{token}\n")).map_err(|e| wrong(format!("it cannot be written: {e}")))?;
             tracing::info!("a token for the gateway was made: {}", path.display());
             Token::new(token).map(Some).map_err(wrong)
         }
@@ -111,17 +112,6 @@ fn token(config: &GatewayConfig) -> Result<Option<Token>, SpawnError> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// For the owner alone, and never over a file that is there.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(format!("{text}\n").as_bytes())?;
-    file.sync_all()
 }
 
 /// What serves HTTPS, if there is a certificate.
