@@ -1,6 +1,6 @@
 //! `POST /v1/topics/{topic}`: the body is the message, whatever it is.
 //!
-//! `?ack=gossip|local|kept:2` says what to wait for, `?within=` how long, `?key=` what it is about, `?id=` (or `Idempotency-Key`) what
+//! `?ack=gossip|local|kept:2` says what to wait for, `?within_ms=` how long, `?key=` what it is about, `?id=` (or `Idempotency-Key`) what
 //! tells repeated attempts; each header `X-Header-NAME` goes along as NAME.
 
 use std::{sync::Arc, time::Duration};
