@@ -12,7 +12,7 @@ use axum::{
 };
 
 use super::{Shared, figures::Figures, problem::Problem};
-use crate::{control::report, node::Inner, system};
+use crate::{control::report, net::connections::Path, node::Inner, system};
 
 /// The format, as scrapers ask for it.
 const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -41,11 +41,11 @@ fn of_node(text: &mut Exposition, node: &Inner) {
     text.gauge("atoll_known_instances", "Service instances that the node knows.", status.instances);
     text.gauge("atoll_barred_peers", "Peers that nothing is to do with, for what they have sent.", status.barred.len());
     text.gauge("atoll_sessions_connected", "Sessions of subscribers that are connected.", status.sessions_connected);
-    let direct = |connection: &crate::control::api::ConnectionRow| connection.path == "direct";
-    let connections = report::connections(node);
+    let connections = node.net().connections.all();
     let family = text.family("atoll_connections", "gauge", "Connections to peers, by path.");
-    family.sample(&[("path", "direct")], connections.iter().filter(|c| direct(c)).count());
-    text.sample("atoll_connections", &[("path", "relayed")], connections.iter().filter(|c| !direct(c)).count());
+    let of = |path| connections.iter().filter(|connection| connection.path == path).count();
+    family.sample(&[("path", "direct")], of(Path::Direct));
+    text.sample("atoll_connections", &[("path", "relayed")], of(Path::Relayed));
     let outbox = node.broker.outbox();
     text.gauge(
         "atoll_outbox_logs",
