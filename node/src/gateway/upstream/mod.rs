@@ -38,7 +38,11 @@ use axum::{
 use futures::FutureExt;
 use semver::Version;
 use serde::Serialize;
-use tokio::{sync::Mutex, task::JoinHandle, time::interval};
+use tokio::{
+    sync::{Mutex, Notify},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
 
 use self::{
     forward::Forwarder,
@@ -64,6 +68,8 @@ pub(super) struct Upstreams {
     /// Whether programs may be on other machines.
     remote: bool,
     offered: Mutex<BTreeMap<(ServiceName, Version), Offered>>,
+    /// Told when something is offered: until then there is nothing to look after.
+    stirred: Notify,
 }
 
 #[derive(Debug)]
@@ -88,14 +94,19 @@ struct Registered {
 
 impl Upstreams {
     pub(super) fn new(remote: bool) -> Self {
-        Self { forwarder: Forwarder::new(), remote, offered: Mutex::default() }
+        Self { forwarder: Forwarder::new(), remote, offered: Mutex::default(), stirred: Notify::new() }
     }
 
     /// Forgets who does not renew, and asks who is well, for as long as the node lives.
     pub(super) async fn look_after(&self) {
         let (mut sweep, mut probe) = (interval(SWEEP), interval(PROBE));
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        probe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut probing = None;
         loop {
+            if self.offered.lock().await.is_empty() {
+                self.stirred.notified().await;
+            }
             tokio::select! {
                 _ = sweep.tick() => self.offered.lock().await.retain(|_, offered| offered.pool.expire()),
                 _ = probe.tick(), if probing.as_ref().is_none_or(JoinHandle::is_finished) => {
@@ -129,6 +140,7 @@ impl Upstreams {
         let answer = registered(&name, &offered, outcome);
         // Only now does the former one end: there is always somebody to call.
         all.insert(key, offered);
+        self.stirred.notify_one();
         Ok(answer)
     }
 
